@@ -1,0 +1,202 @@
+/* config.h - what the operator decided: the whole configuration as plain structs.
+ *
+ * Each key is one row of the table in keys.c (name, type, unit, default, range, help), from which
+ * the parser, the commented default file and the man page come.
+ *
+ * Owns      everything it points to (config_free()).
+ * Threads   any, read only once made. Parsing reads no clock; secrets that name a file or an
+ *           environment variable are resolved by the caller's struct config_source.
+ * Errors    "FILE:LINE: KEY: want ..., got ...; did you mean KEY?"
+ */
+#ifndef CORE_CONFIG_CONFIG_H
+#define CORE_CONFIG_CONFIG_H
+
+#include "base/buf.h"
+#include "core/config/profile.h"
+
+/* A value that is never printed, logged or shown. */
+struct secret {
+    char *value; /* NULL: not set */
+};
+
+struct config_tls {
+    char *certificate_file, *key_file; /* NULL: no TLS offered */
+};
+
+struct config_smtp {
+    char **listen; /* "127.0.0.1:2525", "[::1]:2525", "unix:/run/mailtide/smtp.sock"; port 0: any */
+    size_t listen_count;
+    char *hostname; /* in the greeting; NULL: the machine's name */
+    struct config_tls tls;
+    bool auth_without_tls; /* allowed on loopback and Unix sockets only, unless set */
+    int64_t message_bytes_max;
+    int recipients_max;          /* per message */
+    int connections_max;         /* in all */
+    int connections_per_ip_max;  /* loopback included */
+    int errors_max;              /* per connection, then 421 */
+    int messages_per_connection; /* then 421 */
+    int64_t command_timeout_ms;  /* RFC 5321 4.5.3.2.7: 5 minutes */
+    int64_t data_timeout_ms;     /* between two pieces of DATA */
+    int64_t session_max_ms;
+    bool refuse_early; /* a single-recipient session is told at RCPT that an address is dead */
+};
+
+struct config_http {
+    char **listen;
+    size_t listen_count;
+    struct config_tls tls;
+    int64_t body_bytes_max;
+    int batch_max; /* notifications in one request */
+    int connections_max;
+    int connections_per_ip_max;
+    int64_t idle_timeout_ms;
+};
+
+struct config_status {
+    char *socket; /* path */
+    int mode;     /* 0660 */
+    char *group;  /* NULL: the daemon's own */
+    char **
+        operators; /* user names that may operate (release, cancel), beside root and the daemon's */
+    size_t operator_count;
+};
+
+struct config_dns {
+    char **servers; /* "127.0.0.1:5300"; "system": those of /etc/resolv.conf */
+    size_t server_count;
+    int64_t timeout_ms; /* of one try */
+    int tries;          /* over all servers */
+    int cache_entries_max;
+    int64_t ttl_max_ms, negative_ttl_max_ms;
+    int64_t stale_max_ms; /* RFC 8767: answers that are that old may serve when DNS fails */
+};
+
+struct config_store {
+    char *path;             /* the SQLite file; NULL: state_dir/mailtide.db */
+    int64_t keep_ms;        /* finished notifications and their journal */
+    int64_t size_bytes_max; /* pruned down to, oldest finished first; 0: no bound */
+    int64_t free_bytes_min; /* intake stops (452, 503) when the disk has less */
+};
+
+enum on_deadline { DEADLINE_SEND, DEADLINE_DROP };
+enum on_unknown { UNKNOWN_SEND, UNKNOWN_HOLD };
+
+struct config_stream {
+    char *name;
+    int priority;        /* 0 is the most urgent .. 9 */
+    bool urgent;         /* may use the reserve, never waits for a digest */
+    bool digest;         /* may be put into one */
+    int64_t deadline_ms; /* after acceptance; 0: none */
+    enum on_deadline on_deadline;
+    int64_t hold_ms_max;        /* a digest is not held longer while there is room; 0: no bound */
+    enum on_unknown on_unknown; /* domain could not be verified yet */
+};
+
+enum account_type { ACCOUNT_OUTBOX, ACCOUNT_SMTP };
+enum tls_mode { TLS_NONE, TLS_OPPORTUNISTIC, TLS_REQUIRED, TLS_IMPLICIT };
+enum auth_mech { AUTH_NONE, AUTH_PLAIN, AUTH_LOGIN, AUTH_XOAUTH2, AUTH_ANY };
+
+struct config_account {
+    char *name;
+    enum account_type type;
+    const struct profile *profile; /* schedules/accounts/; NULL: none */
+    char *path;                    /* outbox: Maildir */
+    char *host;                    /* smtp */
+    int port;
+    enum tls_mode tls;
+    bool tls_verify;
+    char *tls_ca_file; /* NULL: the system's */
+    enum auth_mech auth;
+    char *user;
+    struct secret password; /* or the OAuth token */
+    char *helo;             /* NULL: the machine's name */
+    char *ip_pool;          /* names the sending IPs for ip limits; NULL: the account's name */
+    int connections;        /* at most; 0: the profile's, else 4 */
+    int messages_per_connection;
+    int64_t connect_timeout_ms, command_timeout_ms, dot_timeout_ms; /* RFC 5321 4.5.3.2 */
+    int64_t backoff_min_ms, backoff_max_ms;
+    int64_t
+        unknown_wait_ms;  /* an attempt of unknown fate waits so long for news, then is retried */
+    struct limit *limits; /* in place of the profile's of the same name, beside the others */
+    size_t limit_count;
+};
+
+struct config_application {
+    char *name;
+    struct secret key; /* HTTP bearer; not set: none may use HTTP */
+    char *smtp_user;
+    struct secret smtp_password;
+    bool anonymous;        /* taken for clients that do not authenticate (loopback, Unix socket) */
+    char **sender_domains; /* "example.com", ".example.com" for all below, "*" for any */
+    size_t sender_domain_count;
+    int stream;    /* default, index into streams */
+    int *accounts; /* indices, in order of preference: the next takes over when one fails */
+    size_t account_count;
+    int64_t intake_per_minute_max; /* 0: no bound */
+};
+
+struct config_planner {
+    int reserve;         /* of a recipient's limit, kept for urgent streams */
+    int64_t margin_ms;   /* around a reset, for clock differences and mail in flight */
+    int64_t spread_ms;   /* releases after a reset are spread over this */
+    double direct_share; /* send at once while more than this of the limit is free: 0.5 */
+};
+
+struct config_digest {
+    char *templates_dir; /* NULL: the built-in ones */
+    int items_max;       /* shown; the rest is counted */
+    char *format;        /* "html" (text and html) or "mime" (RFC 2046 multipart/digest) */
+};
+
+struct config {
+    char *state_dir;
+    char *log_level;
+    char **schedules; /* folders, later ones override; each holds providers/ and accounts/ */
+    size_t schedule_count;
+    struct config_smtp smtp;
+    struct config_http http;
+    struct config_status status;
+    struct config_dns dns;
+    struct config_store store;
+    struct config_planner planner;
+    struct config_digest digest;
+    struct config_stream *streams;
+    size_t stream_count;
+    struct config_account *accounts;
+    size_t account_count;
+    struct config_application *applications;
+    size_t application_count;
+    struct limit *provider_limits; /* operator's own, name "PROVIDER/LIMIT": replace or add */
+    size_t provider_limit_count;
+    struct profiles profiles;
+};
+
+/* How parsing reaches the world (src/io/loop/files.c does it for real). */
+struct config_source {
+    void *arg;
+    /* Whole text of a file, appended to *ret. */
+    enum tide_err (*read)(void *arg, const char *path, struct buf *ret, struct tide_error *err);
+    /* Calls `each` for every "*.conf" in a folder, in order of name. */
+    enum tide_err (*list)(void *arg,
+                          const char *dir,
+                          enum tide_err (*each)(void *each_arg,
+                                                const char *path,
+                                                struct tide_error *err),
+                          void *each_arg,
+                          struct tide_error *err);
+    const char *(*env)(void *arg, const char *name); /* NULL: not set */
+};
+
+/* path NULL: the embedded defaults alone. *ret only on success. */
+TIDE_MUST_CHECK enum tide_err config_load(const char *path,
+                                          const struct config_source *source,
+                                          struct config **ret,
+                                          struct tide_error *err);
+void config_free(struct config *c);
+
+int config_stream_index(const struct config *c, struct text name); /* -1: unknown */
+int config_account_index(const struct config *c, struct text name);
+const struct config_application *config_application_of_key(const struct config *c, struct text key);
+bool config_may_send_as(const struct config_application *a, struct text domain);
+
+#endif

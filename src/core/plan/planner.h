@@ -1,0 +1,160 @@
+/* planner.h - says of a release: now, as a digest at T, or not before T because of limit L.
+ *
+ * Takes every limit that applies (recipient, pair, domain, provider, account, their crosses) and
+ * the policy's wish, and answers with a time and a reason. All limits or none: planner_charge() is
+ * only called right after an answer of PLAN_NOW and charges every one of them. Ledgers of wider
+ * subjects live in the planner; a recipient's own ledger lives in struct plan_recipient, beside
+ * whatever keeps the recipient.
+ *
+ * Owns      struct planner: limits, wider ledgers. struct plan_recipient is the caller's.
+ * Lifetime  planner_new() to planner_free(). planner_configure() anew keeps every ledger.
+ * Threads   loop thread only. Reads no clock, does no I/O: `now` is the caller's.
+ * Errors    TIDE_ENOMEM; TIDE_ECORRUPT for a blob that is none (the caller starts afresh, and says
+ * so). Limits    planner_decide() and planner_charge() do not allocate for a recipient that was
+ * seen before; both are O(limits that apply).
+ */
+#ifndef CORE_PLAN_PLANNER_H
+#define CORE_PLAN_PLANNER_H
+
+#include "base/buf.h"
+#include "base/heap.h"
+#include "core/config/config.h"
+#include "core/gate/notification.h"
+#include "core/plan/limit.h"
+
+struct planner;
+
+struct plan_zones {
+    void *arg;
+    /* The whole TZif file of an IANA zone. */
+    enum tide_err (*read)(void *arg, const char *name, struct buf *ret, struct tide_error *err);
+};
+
+TIDE_MUST_CHECK enum tide_err planner_new(const struct config *config,
+                                          const struct plan_zones *zones,
+                                          struct planner **ret,
+                                          struct tide_error *err);
+/* Takes a new configuration; on failure the old one stays in force. */
+TIDE_MUST_CHECK enum tide_err planner_configure(struct planner *p,
+                                                const struct config *config,
+                                                struct tide_error *err);
+void planner_free(struct planner *p);
+
+/* -- A recipient ------------------------------------------------------------------------------- */
+
+#define PLAN_USES_INLINE 3
+
+/* What was used of one limit's window. */
+struct plan_use {
+    uint32_t window; /* hash of the window's definition, not of the count: edits keep counting */
+    uint32_t used;
+    tide_wall_ms at; /* calendar, clock: start of the counted window; rate: theoretical arrival
+                      * time; cooldown: last attempt; rolling: newest entry of its ring */
+};
+
+/* A recipient's own ledger and what the policy remembers of it. */
+struct plan_recipient {
+    struct plan_use *uses; /* recipient and pair limits; inline until there are more */
+    struct plan_use inline_uses[PLAN_USES_INLINE];
+    uint16_t use_count, use_cap;
+    uint32_t policy_word; /* the policy's */
+};
+
+void plan_recipient_init(struct plan_recipient *r);
+void plan_recipient_fini(struct plan_recipient *r);
+TIDE_MUST_CHECK enum tide_err plan_recipient_decode(struct text blob,
+                                                    struct plan_recipient *ret,
+                                                    struct tide_error *err);
+void plan_recipient_encode(const struct plan_recipient *r, struct buf *ret);
+
+/* -- A release --------------------------------------------------------------------------------- */
+
+/* Whose limits apply. Names are interned once by the planner: small numbers that stay the same as
+ * long as it lives. */
+struct plan_route {
+    uint32_t provider; /* planner_intern_provider(); 0: none known */
+    uint32_t gateway;  /* the filter in front, whose limits apply too; 0: none */
+    uint32_t domain;   /* recipient domain */
+    uint32_t sender_domain;
+    uint32_t sender;          /* envelope sender address, for pair limits */
+    uint16_t account, stream; /* indices into the configuration */
+};
+
+uint32_t planner_intern_provider(struct planner *p, struct text name);
+uint32_t planner_intern(struct planner *p, struct text name); /* domains, sender addresses */
+
+struct plan_query {
+    tide_wall_ms now;
+    struct plan_recipient *recipient;
+    int64_t recipient_id; /* for jitter: the same recipient gets the same place in a spread */
+    struct plan_route route;
+    const struct group_pending *pending;
+    tide_wall_ms last_at; /* newest arrival in the group */
+    bool urgent;          /* may use the reserve */
+    bool digest;          /* the release would take all digestible ones */
+    bool is_reply;        /* answers the recipient: free where the limit says so */
+    bool by_hand;         /* an operator's release: counted, but only hard limits hold it */
+    tide_wall_ms
+        hold_until_max; /* policy may not hold longer (hold_ms_max, deadline); 0: no bound */
+};
+
+enum plan_kind { PLAN_NOW, PLAN_DIGEST, PLAN_HOLD };
+
+enum plan_why {
+    PLAN_WHY_ROOM,    /* NOW: enough is free */
+    PLAN_WHY_URGENT,  /* NOW: may use the reserve */
+    PLAN_WHY_SPACED,  /* DIGEST: room runs short, spaced over the rest of the window */
+    PLAN_WHY_LIMIT,   /* HOLD: the limit is used up */
+    PLAN_WHY_RESERVE, /* HOLD: what is left is kept for urgent streams */
+    PLAN_WHY_SPREAD,  /* HOLD: the window has just opened, releases are spread */
+};
+
+struct plan_answer {
+    enum plan_kind kind;
+    enum plan_why why;
+    tide_wall_ms at;           /* earliest release; now for PLAN_NOW */
+    const struct limit *limit; /* the binding one; NULL: none. Until the next planner_configure() */
+    int64_t used;              /* of it, in its window */
+    tide_wall_ms reset_at;     /* when that window starts anew; 0: it has no such instant */
+    uint32_t subject;          /* of a wider binding limit: where to queue (plan/queue.h); 0: own */
+};
+
+void planner_decide(struct planner *p, const struct plan_query *q, struct plan_answer *ret);
+
+/* Charges all limits of the route for one attempt. Changed blobs wait in planner_next_dirty(). */
+void planner_charge(struct planner *p, const struct plan_query *q);
+
+/* The attempt never was one (nothing left the house), or was not accepted and the limit counts only
+ * what was: gives back what may be given back. `started_at` is the time of the charge. */
+enum plan_refund { REFUND_NOT_TRIED, REFUND_NOT_ACCEPTED };
+void planner_refund(struct planner *p,
+                    const struct plan_query *q,
+                    tide_wall_ms started_at,
+                    enum plan_refund what);
+
+/* Wider ledgers as rows for the store: the next one that changed since it was last asked for, or
+ * false. Texts hold until the next call. */
+bool planner_next_dirty(struct planner *p, struct text *ret_subject, struct buf *ret_blob);
+TIDE_MUST_CHECK enum tide_err planner_restore(struct planner *p,
+                                              struct text subject,
+                                              struct text blob,
+                                              struct tide_error *err);
+
+/* -- For people: every limit with what is used of it --------------------------------------------
+ */
+
+struct plan_usage {
+    const struct limit *limit;
+    struct text subject; /* "qq", "sendgrid", ...; "" for the recipient's own */
+    int64_t used;
+    tide_wall_ms reset_at;
+};
+
+/* Calls `each` for every wider subject in use, or with a query for all limits that apply to it. */
+void planner_usage(struct planner *p,
+                   tide_wall_ms now,
+                   const struct plan_query *only,
+                   void (*each)(void *arg, const struct plan_usage *u),
+                   void *arg);
+
+#endif

@@ -1,0 +1,259 @@
+/* store.h - everything durable: notifications, bodies, recipients, attempts, ledger, journal.
+ *
+ * The interface that sqlite.c implements and a PostgreSQL store can stand beside: requests go in on
+ * the loop thread, one callback comes out on the loop thread, never from inside the call. Writes of
+ * one request are one unit: all or nothing, durable before the callback says TIDE_OK. Requests
+ * are carried out in the order they were made.
+ *
+ * Owns      the database, its writer thread and its reader connections. A request struct and all
+ *           that it points to stay the caller's and must not move until its callback.
+ * Lifetime  store_open() to the closed callback of store_close(), which first finishes all that
+ *           is queued.
+ * Threads   loop thread only; the writer's thread is inside.
+ * Errors    TIDE_EFULL the disk is full (nothing was written, later requests may succeed again);
+ *           TIDE_EIO, TIDE_ECORRUPT; TIDE_ELIMIT the queue is too long.
+ */
+#ifndef IO_STORE_STORE_H
+#define IO_STORE_STORE_H
+
+#include "base/arena.h"
+#include "base/list.h"
+#include "core/gate/notification.h"
+#include "core/verify/verdict.h"
+
+#include <uv.h>
+
+struct store;
+
+struct store_options {
+    const char *path;
+    int64_t keep_ms;                /* finished notifications are pruned after this */
+    int64_t size_bytes_max;         /* 0: no bound */
+    int64_t free_bytes_min;         /* accepting stops below */
+    tide_wall_ms (*now)(void *arg); /* called on the writer's thread too */
+    void *now_arg;
+};
+
+TIDE_MUST_CHECK enum tide_err store_open(uv_loop_t *loop,
+                                         const struct store_options *options,
+                                         struct store **ret,
+                                         struct tide_error *err);
+void store_close(struct store *s, void (*closed)(void *arg), void *arg);
+
+/* The greatest id ever given, for id_source.last after a restart. */
+tide_id store_last_id(const struct store *s);
+
+/* -- What the gate needs to know of a recipient to decide, as last stored -----------------------
+ */
+
+struct store_recipient {
+    int64_t id;
+    struct text address, domain; /* normal form; A-labels */
+    struct text plan;            /* the planner's own blob (ledger, forecast), "" at first */
+    struct verdict verdict;      /* of its domain; found_at 0: never asked */
+    struct text suppressed;      /* cause, "" when it may be mailed */
+};
+
+/* -- Accept: a submission becomes notifications --------------------------------------------------
+ */
+
+struct store_accepted {
+    tide_id id;     /* given by the caller beforehand; for a duplicate the first one's */
+    bool duplicate; /* same application and key as before: nothing was stored */
+    struct group_pending pending; /* of its group, this one included */
+    struct store_recipient recipient;
+};
+
+struct store_accept {
+    const struct submission *submission;
+    struct store_accepted *items; /* recipient_count of them, ids set by the caller */
+    struct arena arena;           /* for the strings of items; the caller's fini */
+    void (*done)(struct store_accept *req, enum tide_err rc, const struct tide_error *err);
+    void *arg;
+    struct list hook; /* the store's */
+};
+
+/* With key set: same application, key and body gives duplicates; same key and another body is
+ * TIDE_EEXIST ("key ... was used for another message"). */
+void store_accept(struct store *s, struct store_accept *req);
+
+/* -- Apply: decisions of the gate, one unit ------------------------------------------------------
+ */
+
+struct store_blob {
+    struct text subject, blob;
+};
+
+enum store_change_type {
+    STORE_NOTIFICATION, /* state, reason, limit, due_at of one */
+    STORE_GROUP_HELD, /* the same for all accepted or held ones of a group: reason, limit, due_at */
+    STORE_RECIPIENT,  /* plan blob */
+    STORE_LEDGER,  /* a wider subject's blob; several of one subject in a batch: the last counts */
+    STORE_ATTEMPT, /* end of an attempt: state, reply, ended_at */
+    STORE_JOURNAL,
+    STORE_VERDICT, /* of a domain */
+};
+
+struct store_change {
+    enum store_change_type type;
+    union {
+        struct {
+            tide_id id;
+            int64_t group_id; /* STORE_GROUP_HELD */
+            enum notification_state state;
+            struct text reason, limit;
+            tide_wall_ms due_at;
+        } notification;
+        struct {
+            int64_t id;
+            struct text plan;
+        } recipient;
+        struct store_blob ledger;
+        /* Notifications of the attempt that are RELEASING take `then` with the reason. */
+        struct {
+            tide_id id;
+            enum attempt_state state;
+            struct text reply;
+            tide_wall_ms ended_at;
+            enum notification_state then;
+            struct text reason, limit;
+            tide_wall_ms due_at;
+        } attempt;
+        struct journal_entry journal;
+        struct {
+            struct text domain;
+            struct verdict verdict;
+        } verdict;
+    };
+};
+
+struct store_apply {
+    struct store_change *changes;
+    size_t count;
+    tide_wall_ms at; /* changed_at of what changes */
+    void (*done)(struct store_apply *req, enum tide_err rc, const struct tide_error *err);
+    void *arg;
+    struct list hook;
+};
+
+void store_apply(struct store *s, struct store_apply *req);
+
+/* -- Claim: a release takes what is pending, before the first byte leaves -------------------------
+ */
+
+struct store_claim {
+    /* in */
+    struct attempt attempt; /* id, recipient_id, group_id, account, provider, started_at, ... */
+    tide_id only;           /* this one notification; 0: by `digest` */
+    bool digest;      /* all digestible ones, else the first single one: urgent before others, then
+                       * priority, then age */
+    size_t most;      /* digest: at most so many, priority first, then age */
+    size_t bytes_max; /* digest: their messages together, the first always taken */
+    tide_wall_ms now; /* not_before later than this stays */
+    const struct store_change *changes; /* charged in the same unit: ledger, plan, journal */
+    size_t change_count;
+    /* out; strings in arena; each with its message */
+    struct notification *notifications;
+    size_t notification_count; /* 0: nothing was left to claim and no attempt was written */
+    struct group_pending left; /* still pending in the group, what was claimed not counted */
+    struct arena arena;        /* the caller's fini */
+    void (*done)(struct store_claim *req, enum tide_err rc, const struct tide_error *err);
+    void *arg;
+    struct list hook;
+};
+
+void store_claim(struct store *s, struct store_claim *req);
+
+/* -- Drop: pending and not in flight becomes cancelled, expired or refused
+ * -------------------------- */
+
+struct store_drop {
+    /* which: the first of these that is set */
+    tide_id id;
+    int64_t group_id;     /* with late_at: only those with drop_late and a deadline up to it */
+    int64_t recipient_id; /* all groups of a recipient */
+    tide_wall_ms late_at;
+    enum notification_state then; /* CANCELLED, EXPIRED or REFUSED */
+    struct text reason;
+    tide_wall_ms at;
+    /* Journalled with each, event then's name, sentence `reason`. */
+    struct notification *dropped; /* without messages */
+    size_t dropped_count;
+    struct group_pending *groups; /* those that changed */
+    size_t group_count;
+    struct arena arena;
+    void (*done)(struct store_drop *req, enum tide_err rc, const struct tide_error *err);
+    void *arg;
+    struct list hook;
+};
+
+/* TIDE_ENOENT: no such notification; TIDE_ESTATE: it is not pending any more, or in flight. */
+void store_drop(struct store *s, struct store_drop *req);
+
+/* -- Load: what was pending when mailtide stopped, in pieces --------------------------------------
+ */
+
+struct store_loaded_group {
+    struct group_pending pending;
+    tide_wall_ms due_at;                       /* earliest of its holds; 0: to be planned now */
+    struct text application, stream, identity; /* stream of the most urgent pending one */
+    struct store_recipient recipient;
+};
+
+/* Reads run off the loop on the store's reader connections. */
+struct store_load {
+    int64_t after_group_id; /* 0 at first */
+    size_t most;
+    struct store_loaded_group *groups;
+    size_t group_count;
+    struct attempt *flying; /* only with after_group_id 0: attempts without an end */
+    size_t flying_count;
+    struct store_blob *ledger; /* only with after_group_id 0 */
+    size_t ledger_count;
+    struct arena arena;
+    void (*done)(struct store_load *req, enum tide_err rc, const struct tide_error *err);
+    void *arg;
+};
+
+void store_load(struct store *s, struct store_load *req);
+
+/* -- Ask: for people and programs
+ * ------------------------------------------------------------------ */
+
+enum store_view {
+    STORE_VIEW_NOTIFICATION, /* id */
+    STORE_VIEW_WHY,          /* recipient (normal form) or id: journal in order, attempts, states */
+    STORE_VIEW_QUEUE,        /* pending, by due_at; filter by recipient, domain, stream */
+    STORE_VIEW_COUNTS,       /* notifications by state, attempts by state, bytes, oldest pending */
+};
+
+struct store_counts {
+    int64_t notifications[NOTIFICATION_CANCELLED + 1];
+    int64_t attempts[ATTEMPT_ABANDONED + 1];
+    int64_t recipients, bodies, database_bytes, journal_entries;
+    tide_wall_ms oldest_pending_at; /* 0: none */
+};
+
+struct store_ask {
+    enum store_view view;
+    tide_id id;
+    struct text recipient, domain, stream;
+    struct text after; /* cursor of the page before; "" at first */
+    size_t most;
+    struct notification *notifications;
+    size_t notification_count;
+    struct attempt *attempts;
+    size_t attempt_count;
+    struct journal_entry *journal;
+    size_t journal_count;
+    struct store_recipient *recipient_row; /* WHY; NULL: nobody by that name */
+    struct store_counts counts;
+    struct text next; /* cursor; "" at the end */
+    struct arena arena;
+    void (*done)(struct store_ask *req, enum tide_err rc, const struct tide_error *err);
+    void *arg;
+};
+
+void store_ask(struct store *s, struct store_ask *req);
+
+#endif
