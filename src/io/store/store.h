@@ -131,6 +131,11 @@ struct store_apply {
     struct store_change *changes;
     size_t count;
     tide_wall_ms at; /* changed_at of what changes */
+    /* out: groups whose pending notifications a STORE_ATTEMPT or STORE_NOTIFICATION changed (back
+     * to HELD, or away from it) */
+    struct group_pending *groups;
+    size_t group_count;
+    struct arena arena; /* the caller's fini */
     void (*done)(struct store_apply *req, enum tide_err rc, const struct tide_error *err);
     void *arg;
     struct list hook;
