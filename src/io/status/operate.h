@@ -1,0 +1,123 @@
+/* operate.h - what operators and applications may ask of the running gate, beside handing in mail.
+ *
+ * A contract between the doors (io/status, io/intake/http_api) and the daemon, which fills struct
+ * operate. The doors have checked who may ask; the daemon knows what is going on. What has to be
+ * read or written answers later by `done`; what only tells what memory holds answers at once.
+ *
+ * Owns      a request struct and all that it points to stay the caller's and must not move until
+ *           `done`, which comes exactly once, on the loop thread, never from inside the call.
+ *           Answers live in the request's arena (zeroed by the caller, arena_fini() by the caller).
+ * Threads   loop thread only.
+ * Errors    TIDE_ENOENT no such notification or recipient, or another application's; TIDE_ESTATE it
+ *           is not pending any more, or in flight; TIDE_EADDR `recipient` is no mail address;
+ *           TIDE_EFULL, TIDE_EIO, TIDE_ELIMIT the store cannot take it now.
+ */
+#ifndef IO_STATUS_OPERATE_H
+#define IO_STATUS_OPERATE_H
+
+#include "base/arena.h"
+#include "base/id.h"
+#include "base/list.h"
+
+/* -- Cancel and release by hand -----------------------------------------------------------------
+ */
+
+struct operate_request {
+    /* which: this notification, or (id 0) all that is pending of this recipient */
+    tide_id id;
+    struct text recipient;   /* as typed */
+    struct text application; /* only what this application handed in; "": whoever did */
+    struct text by;          /* who asks, for the journal: "application shop", "user anna" */
+    /* out */
+    size_t count; /* so many notifications were cancelled, or will be released at once */
+    struct arena arena;
+    void (*done)(struct operate_request *req, enum tide_err rc, const struct tide_error *err);
+    void *arg;
+    struct list hook; /* the daemon's */
+    void *private;    /* the daemon's */
+};
+
+/* -- Limits with what is used of them -----------------------------------------------------------
+ */
+
+struct operate_limit {
+    struct text name;    /* "qq/recipient-day" */
+    struct text scope;   /* "recipient", "provider", ... */
+    struct text subject; /* whose counter: "qq", "sendgrid", the recipient's address */
+    struct text text;    /* "10 per day (Asia/Shanghai)" */
+    int64_t count, used;
+    tide_wall_ms reset_at;          /* 0: its window has no such instant */
+    struct text source, confidence; /* "published", "high" */
+    struct text reference, date;    /* where the number is from; "" when nothing is noted */
+};
+
+struct operate_limits {
+    struct text recipient; /* only those that apply to this one; "": all wider ones in use */
+    /* out, in arena */
+    struct operate_limit *rows;
+    size_t count;
+    struct text provider; /* that runs the recipient's mailbox; "" when not known */
+    struct arena arena;
+    void (*done)(struct operate_limits *req, enum tide_err rc, const struct tide_error *err);
+    void *arg;
+    struct list hook;
+    void *private;
+};
+
+/* -- How it goes --------------------------------------------------------------------------------
+ */
+
+struct operate_account {
+    struct text name, type;     /* "outbox", "smtp" */
+    struct text state;          /* "ready", "backing off", "closed" */
+    struct text reason;         /* why it is not ready, a sentence; "" when it is */
+    tide_wall_ms backoff_until; /* 0: not backing off */
+    int room;                   /* mails it could take now */
+    int64_t in_flight;
+    int64_t accepted, deferred, refused, unknown; /* attempts since start, by their end */
+};
+
+struct operate_dns_server {
+    struct text address;
+    bool ok;
+    int64_t queries, timeouts;
+    int64_t rtt_ms; /* smoothed; -1: not known yet */
+};
+
+struct operate_status {
+    struct text version;
+    tide_wall_ms started_at, now;
+    struct text clock;         /* clock_text() when it is scaled, "" for real time */
+    bool accepting;            /* intake takes mail */
+    struct text not_accepting; /* why not, a sentence */
+    /* since start */
+    int64_t accepted, duplicates, intake_refused, released, digests;
+    double accepted_per_s, released_per_s; /* over the last minute */
+    int64_t recipients_held;               /* with something pending, held in memory */
+    /* queue lengths, now */
+    int64_t verifying, due, waiting, flying; /* groups; attempts for `flying` */
+    struct operate_account *accounts;
+    size_t account_count;
+    bool store_ok;
+    struct text store_text; /* "" or what is wrong */
+    int64_t store_queue;    /* requests that wait for the writer */
+    int64_t store_free_bytes;
+    struct operate_dns_server *dns;
+    size_t dns_count;
+    int64_t dns_cache_entries, dns_in_flight;
+};
+
+/* -- The table that the daemon fills ------------------------------------------------------------
+ */
+
+struct operate {
+    void *arg;
+    void (*cancel)(void *arg, struct operate_request *req);
+    void (*release)(void *arg, struct operate_request *req); /* counts against the limits */
+    void (*limits)(void *arg, struct operate_limits *req);
+    /* Fills *ret (zeroed) at once; its strings and arrays go into `arena` or outlive it. What is
+     * not known stays zero. */
+    void (*status)(void *arg, struct arena *arena, struct operate_status *ret);
+};
+
+#endif
