@@ -18,8 +18,8 @@
 
 #include "base/arena.h"
 #include "base/list.h"
+#include "core/gate/change.h"
 #include "core/gate/notification.h"
-#include "core/verify/verdict.h"
 
 #include <uv.h>
 
@@ -43,17 +43,6 @@ void store_close(struct store *s, void (*closed)(void *arg), void *arg);
 /* The greatest id ever given, for id_source.last after a restart. */
 tide_id store_last_id(const struct store *s);
 
-/* -- What the gate needs to know of a recipient to decide, as last stored -----------------------
- */
-
-struct store_recipient {
-    int64_t id;
-    struct text address, domain; /* normal form; A-labels */
-    struct text plan;            /* the planner's own blob (ledger, forecast), "" at first */
-    struct verdict verdict;      /* of its domain; found_at 0: never asked */
-    struct text suppressed;      /* cause, "" when it may be mailed */
-};
-
 /* -- Accept: a submission becomes notifications --------------------------------------------------
  */
 
@@ -61,7 +50,7 @@ struct store_accepted {
     tide_id id;     /* given by the caller beforehand; for a duplicate the first one's */
     bool duplicate; /* same application and key as before: nothing was stored */
     struct group_pending pending; /* of its group, this one included */
-    struct store_recipient recipient;
+    struct recipient_state recipient;
 };
 
 struct store_accept {
@@ -77,61 +66,14 @@ struct store_accept {
  * TIDE_EEXIST ("key ... was used for another message"). */
 void store_accept(struct store *s, struct store_accept *req);
 
-/* -- Apply: decisions of the gate, one unit ------------------------------------------------------
+/* -- Apply: decisions of the gate (core/gate/change.h), one unit ----------------------------------
  */
 
-struct store_blob {
-    struct text subject, blob;
-};
-
-enum store_change_type {
-    STORE_NOTIFICATION, /* state, reason, limit, due_at of one */
-    STORE_GROUP_HELD, /* the same for all accepted or held ones of a group: reason, limit, due_at */
-    STORE_RECIPIENT,  /* plan blob */
-    STORE_LEDGER,  /* a wider subject's blob; several of one subject in a batch: the last counts */
-    STORE_ATTEMPT, /* end of an attempt: state, reply, ended_at */
-    STORE_JOURNAL,
-    STORE_VERDICT, /* of a domain */
-};
-
-struct store_change {
-    enum store_change_type type;
-    union {
-        struct {
-            tide_id id;
-            int64_t group_id; /* STORE_GROUP_HELD */
-            enum notification_state state;
-            struct text reason, limit;
-            tide_wall_ms due_at;
-        } notification;
-        struct {
-            int64_t id;
-            struct text plan;
-        } recipient;
-        struct store_blob ledger;
-        /* Notifications of the attempt that are RELEASING take `then` with the reason. */
-        struct {
-            tide_id id;
-            enum attempt_state state;
-            struct text reply;
-            tide_wall_ms ended_at;
-            enum notification_state then;
-            struct text reason, limit;
-            tide_wall_ms due_at;
-        } attempt;
-        struct journal_entry journal;
-        struct {
-            struct text domain;
-            struct verdict verdict;
-        } verdict;
-    };
-};
-
 struct store_apply {
-    struct store_change *changes;
+    struct change *changes;
     size_t count;
     tide_wall_ms at; /* changed_at of what changes */
-    /* out: groups whose pending notifications a STORE_ATTEMPT or STORE_NOTIFICATION changed (back
+    /* out: groups whose pending notifications a CHANGE_ATTEMPT or CHANGE_NOTIFICATION changed (back
      * to HELD, or away from it) */
     struct group_pending *groups;
     size_t group_count;
@@ -155,7 +97,7 @@ struct store_claim {
     size_t most;      /* digest: at most so many, priority first, then age */
     size_t bytes_max; /* digest: their messages together, the first always taken */
     tide_wall_ms now; /* not_before later than this stays */
-    const struct store_change *changes; /* charged in the same unit: ledger, plan, journal */
+    const struct change *changes; /* charged in the same unit: ledger, plan, journal */
     size_t change_count;
     /* out; strings in arena; each with its message */
     struct notification *notifications;
@@ -202,7 +144,7 @@ struct store_loaded_group {
     struct group_pending pending;
     tide_wall_ms due_at;                       /* earliest of its holds; 0: to be planned now */
     struct text application, stream, identity; /* stream of the most urgent pending one */
-    struct store_recipient recipient;
+    struct recipient_state recipient;
 };
 
 /* Reads run off the loop on the store's reader connections. */
@@ -213,7 +155,7 @@ struct store_load {
     size_t group_count;
     struct attempt *flying; /* only with after_group_id 0: attempts without an end */
     size_t flying_count;
-    struct store_blob *ledger; /* only with after_group_id 0 */
+    struct ledger_blob *ledger; /* only with after_group_id 0 */
     size_t ledger_count;
     struct arena arena;
     void (*done)(struct store_load *req, enum tide_err rc, const struct tide_error *err);
@@ -251,7 +193,7 @@ struct store_ask {
     size_t attempt_count;
     struct journal_entry *journal;
     size_t journal_count;
-    struct store_recipient *recipient_row; /* WHY; NULL: nobody by that name */
+    struct recipient_state *recipient_row; /* WHY; NULL: nobody by that name */
     struct store_counts counts;
     struct text next; /* cursor; "" at the end */
     struct arena arena;

@@ -1,0 +1,70 @@
+/* change.h - what the gate wants remembered: rows that change, as plain data for the store.
+ *
+ * Owns      nothing: texts are borrowed until the store's callback.
+ * Threads   any.
+ */
+#ifndef CORE_GATE_CHANGE_H
+#define CORE_GATE_CHANGE_H
+
+#include "core/gate/notification.h"
+#include "core/verify/verdict.h"
+
+/* What deciding needs to know of a recipient, as last stored. */
+struct recipient_state {
+    int64_t id;
+    struct text address, domain; /* normal form; A-labels */
+    struct text plan;            /* the planner's own blob (ledger, forecast), "" at first */
+    struct verdict verdict;      /* of its domain; found_at 0: never asked */
+    struct text suppressed;      /* cause, "" when it may be mailed */
+};
+
+/* What was used of a wider subject's limits: the planner's own blob. */
+struct ledger_blob {
+    struct text subject, blob;
+};
+
+enum change_type {
+    CHANGE_NOTIFICATION, /* state, reason, limit, due_at of one */
+    CHANGE_GROUP_HELD,   /* all accepted or held ones of a group are held: reason, limit, due_at;
+                          * cheap: these stand once in the group's row, however many it holds */
+    CHANGE_RECIPIENT,    /* plan blob */
+    CHANGE_LEDGER,       /* several of one subject in a batch: the last counts */
+    CHANGE_ATTEMPT,      /* an attempt's end, or news of it */
+    CHANGE_JOURNAL,
+    CHANGE_VERDICT, /* of a domain */
+};
+
+struct change {
+    enum change_type type;
+    union {
+        struct {
+            tide_id id;
+            int64_t group_id; /* CHANGE_GROUP_HELD */
+            enum notification_state state;
+            struct text reason, limit;
+            tide_wall_ms due_at;
+        } notification;
+        struct {
+            int64_t id;
+            struct text plan;
+        } recipient;
+        struct ledger_blob ledger;
+        /* Notifications of the attempt that are RELEASING take `then` with the reason. */
+        struct {
+            tide_id id;
+            enum attempt_state state;
+            struct text reply;
+            tide_wall_ms ended_at;
+            enum notification_state then;
+            struct text reason, limit;
+            tide_wall_ms due_at;
+        } attempt;
+        struct journal_entry journal;
+        struct {
+            struct text domain;
+            struct verdict verdict;
+        } verdict;
+    };
+};
+
+#endif
