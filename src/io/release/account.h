@@ -15,25 +15,10 @@
 #include "base/id.h"
 #include "base/list.h"
 #include "core/config/config.h"
-#include "core/proto/reply.h"
+#include "core/outcome/outcome.h"
 #include "io/loop/clock.h"
 
 #include <uv.h>
-
-enum account_result {
-    ACCOUNT_ACCEPTED, /* 2yz after the dot, or written and synced */
-    ACCOUNT_REFUSED,  /* a reply said no; reply.code tells for how long */
-    ACCOUNT_NOT_SENT, /* never reached, or broke before the message was whole: nothing arrived */
-    ACCOUNT_UNKNOWN,  /* broke after the final dot, before its reply: may have arrived */
-};
-
-struct account_outcome {
-    enum account_result result;
-    struct reply reply; /* the deciding one; for NOT_SENT and UNKNOWN what happened, code 0 */
-    enum reply_stage stage;
-    bool account_fault; /* NOT_SENT or REFUSED for a reason that concerns the whole account
-                         * (connection, TLS, AUTH, 421): back off, let another take over */
-};
 
 struct account_mail {
     tide_id attempt_id;
