@@ -18,7 +18,7 @@ BUILD   := build/$(notdir $(CC))$(if $(SAN),-$(subst $(comma),-,$(SAN)))
 comma   := ,
 BUILD   := build/$(notdir $(CC))$(if $(SAN),-$(subst $(comma),-,$(SAN)))
 
-PKGS    := libuv sqlite3 libssl libcrypto libcurl libmicrohttpd gmime-3.0 libidn2 libpsl jansson libpcre2-8 libconfig libldns
+PKGS    := libuv sqlite3 libssl libcrypto libcurl libmicrohttpd gmime-3.0 libidn2 libpsl jansson libpcre2-8 libconfig ldns
 PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS) 2>/dev/null | sed 's/-I/-isystem /g')
 PKG_LIBS   = $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 
