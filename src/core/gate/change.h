@@ -24,14 +24,17 @@ struct ledger_blob {
 };
 
 enum change_type {
-    CHANGE_NOTIFICATION, /* state, reason, limit, due_at of one */
+    CHANGE_NOTIFICATION, /* state, reason, limit, due_at of one; left out where it would be a second
+                          * fate (a cancelled one is not held again) */
     CHANGE_GROUP_HELD,   /* all accepted or held ones of a group are held: reason, limit, due_at;
                           * cheap: these stand once in the group's row, however many it holds */
     CHANGE_RECIPIENT,    /* plan blob */
     CHANGE_LEDGER,       /* several of one subject in a batch: the last counts */
     CHANGE_ATTEMPT,      /* an attempt's end, or news of it */
     CHANGE_JOURNAL,
-    CHANGE_VERDICT, /* of a domain */
+    CHANGE_VERDICT,    /* of a domain */
+    CHANGE_SUPPRESS,   /* a recipient is not to be mailed */
+    CHANGE_UNSUPPRESS, /* it may be again: address alone counts */
 };
 
 struct change {
@@ -49,7 +52,8 @@ struct change {
             struct text plan;
         } recipient;
         struct ledger_blob ledger;
-        /* Notifications of the attempt that are RELEASING take `then` with the reason. */
+        /* Notifications of the attempt that are RELEASING take `then` with the reason; with `then`
+         * RELEASING they stay, and the attempt is loaded after a restart as one without an end. */
         struct {
             tide_id id;
             enum attempt_state state;
@@ -64,6 +68,11 @@ struct change {
             struct text domain;
             struct verdict verdict;
         } verdict;
+        struct {
+            struct text address; /* normal form */
+            struct text cause, evidence;
+            tide_wall_ms at, expires_at; /* expires_at 0: never */
+        } suppress;
     };
 };
 

@@ -25,6 +25,15 @@
 
 struct store;
 
+/* The store's own part of every request; zeroed memory will do. */
+struct store_job {
+    struct list hook;
+    int kind;
+    enum tide_err rc;
+    struct tide_error err;
+    void *result;
+};
+
 struct store_options {
     const char *path;
     int64_t keep_ms;                /* finished notifications are pruned after this */
@@ -43,6 +52,19 @@ void store_close(struct store *s, void (*closed)(void *arg), void *arg);
 /* The greatest id ever given, for id_source.last after a restart. */
 tide_id store_last_id(const struct store *s);
 
+/* Whether it can write now. While it cannot, accepts, claims and drops fail by name; applies with
+ * the end of an attempt in them wait inside and are carried out as soon as there is room. */
+enum store_condition { STORE_OK, STORE_FULL, STORE_FAILED };
+
+struct store_health {
+    enum store_condition condition;
+    char text[TIDE_ERROR_BYTES_MAX]; /* a sentence; "" while OK */
+    size_t queued;                   /* requests not yet carried out */
+    size_t waiting_endings;          /* of them: ends of attempts that wait for room */
+};
+
+void store_health(struct store *s, struct store_health *ret);
+
 /* -- Accept: a submission becomes notifications --------------------------------------------------
  */
 
@@ -59,11 +81,12 @@ struct store_accept {
     struct arena arena;           /* for the strings of items; the caller's fini */
     void (*done)(struct store_accept *req, enum tide_err rc, const struct tide_error *err);
     void *arg;
-    struct list hook; /* the store's */
+    struct store_job job;
 };
 
-/* With key set: same application, key and body gives duplicates; same key and another body is
- * TIDE_EEXIST ("key ... was used for another message"). */
+/* With key set: same application, key, body and recipients gives duplicates; same key and anything
+ * else is TIDE_EEXIST ("key ... was used for another message"). Each new notification is journalled
+ * here, event "accepted", so the gate need not. Its group's due_at becomes 0: to be planned. */
 void store_accept(struct store *s, struct store_accept *req);
 
 /* -- Apply: decisions of the gate (core/gate/change.h), one unit ----------------------------------
@@ -80,7 +103,7 @@ struct store_apply {
     struct arena arena; /* the caller's fini */
     void (*done)(struct store_apply *req, enum tide_err rc, const struct tide_error *err);
     void *arg;
-    struct list hook;
+    struct store_job job;
 };
 
 void store_apply(struct store *s, struct store_apply *req);
@@ -94,8 +117,8 @@ struct store_claim {
     tide_id only;           /* this one notification; 0: by `digest` */
     bool digest;      /* all digestible ones, else the first single one: urgent before others, then
                        * priority, then age */
-    size_t most;      /* digest: at most so many, priority first, then age */
-    size_t bytes_max; /* digest: their messages together, the first always taken */
+    size_t most;      /* digest: at most so many, priority first, then age; 0: no bound */
+    size_t bytes_max; /* digest: their messages together, the first always taken; 0: no bound */
     tide_wall_ms now; /* not_before later than this stays */
     const struct change *changes; /* charged in the same unit: ledger, plan, journal */
     size_t change_count;
@@ -106,7 +129,7 @@ struct store_claim {
     struct arena arena;        /* the caller's fini */
     void (*done)(struct store_claim *req, enum tide_err rc, const struct tide_error *err);
     void *arg;
-    struct list hook;
+    struct store_job job;
 };
 
 void store_claim(struct store *s, struct store_claim *req);
@@ -131,7 +154,7 @@ struct store_drop {
     struct arena arena;
     void (*done)(struct store_drop *req, enum tide_err rc, const struct tide_error *err);
     void *arg;
-    struct list hook;
+    struct store_job job;
 };
 
 /* TIDE_ENOENT: no such notification; TIDE_ESTATE: it is not pending any more, or in flight. */
@@ -147,19 +170,21 @@ struct store_loaded_group {
     struct recipient_state recipient;
 };
 
-/* Reads run off the loop on the store's reader connections. */
+/* Groups with something pending or in flight. Reads run off the loop on reader connections. */
 struct store_load {
     int64_t after_group_id; /* 0 at first */
     size_t most;
     struct store_loaded_group *groups;
     size_t group_count;
-    struct attempt *flying; /* only with after_group_id 0: attempts without an end */
+    struct attempt *flying; /* only with after_group_id 0: attempts whose notifications are
+                             * RELEASING: flying, or unknown and not settled */
     size_t flying_count;
     struct ledger_blob *ledger; /* only with after_group_id 0 */
     size_t ledger_count;
     struct arena arena;
     void (*done)(struct store_load *req, enum tide_err rc, const struct tide_error *err);
     void *arg;
+    struct store_job job;
 };
 
 void store_load(struct store *s, struct store_load *req);
@@ -169,7 +194,8 @@ void store_load(struct store *s, struct store_load *req);
 
 enum store_view {
     STORE_VIEW_NOTIFICATION, /* id */
-    STORE_VIEW_WHY,          /* recipient (normal form) or id: journal in order, attempts, states */
+    STORE_VIEW_WHY,          /* recipient (normal form) or id (notification, attempt): journal in
+                              * order, attempts, and the notifications that these speak of */
     STORE_VIEW_QUEUE,        /* pending, by due_at; filter by recipient, domain, stream */
     STORE_VIEW_COUNTS,       /* notifications by state, attempts by state, bytes, oldest pending */
 };
@@ -187,6 +213,7 @@ struct store_ask {
     struct text recipient, domain, stream;
     struct text after; /* cursor of the page before; "" at first */
     size_t most;
+    bool newest; /* WHY: the last `most` entries (in order) instead of the first; no cursor then */
     struct notification *notifications;
     size_t notification_count;
     struct attempt *attempts;
@@ -199,6 +226,7 @@ struct store_ask {
     struct arena arena;
     void (*done)(struct store_ask *req, enum tide_err rc, const struct tide_error *err);
     void *arg;
+    struct store_job job;
 };
 
 void store_ask(struct store *s, struct store_ask *req);
