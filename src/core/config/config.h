@@ -116,8 +116,10 @@ struct config_account {
     int64_t connect_timeout_ms, command_timeout_ms, dot_timeout_ms; /* RFC 5321 4.5.3.2 */
     int64_t backoff_min_ms, backoff_max_ms;
     int64_t
-        unknown_wait_ms;  /* an attempt of unknown fate waits so long for news, then is retried */
-    struct limit *limits; /* in place of the profile's of the same name, beside the others */
+        unknown_wait_ms; /* an attempt of unknown fate waits so long for news, then is retried */
+    /* "PROFILE/LIMIT", or "ACCOUNT/LIMIT" without a profile: in place of the profile's of the same
+     * name, beside the others */
+    struct limit *limits;
     size_t limit_count;
 };
 
@@ -187,12 +189,24 @@ struct config_source {
     const char *(*env)(void *arg, const char *name); /* NULL: not set */
 };
 
-/* path NULL: the embedded defaults alone. *ret only on success. */
+/* path NULL: the embedded defaults alone: a mailtide for a laptop, in the current folder. Beside
+ * the file every "*.conf" of the folder conf.d is read, in order of name; a later value replaces an
+ * earlier one. Whoever writes one of the groups streams, accounts or applications replaces the
+ * built-in ones of that group. Profiles come from the folders of the key schedules, else from
+ * $MAILTIDE_SCHEDULES, else from ./schedules, else from where mailtide was installed.
+ * source NULL: no file, no environment, no profiles. *ret only on success. */
 TIDE_MUST_CHECK enum tide_err config_load(const char *path,
                                           const struct config_source *source,
                                           struct config **ret,
                                           struct tide_error *err);
 void config_free(struct config *c);
+
+/* The commented default file: each key with its help, unit, range and default. Reading it back is
+ * the same as reading nothing. */
+void config_print_default(struct buf *ret);
+
+/* What differs from the defaults, in the same syntax; secrets as "(set)". */
+void config_print(const struct config *c, struct buf *ret);
 
 int config_stream_index(const struct config *c, struct text name); /* -1: unknown */
 int config_account_index(const struct config *c, struct text name);

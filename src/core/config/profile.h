@@ -9,6 +9,7 @@
 #ifndef CORE_CONFIG_PROFILE_H
 #define CORE_CONFIG_PROFILE_H
 
+#include "base/arena.h"
 #include "core/plan/limit.h"
 
 enum profile_kind { PROFILE_PROVIDER, PROFILE_ACCOUNT };
@@ -36,9 +37,11 @@ struct profile {
     int connections;             /* simultaneous; 0: not known */
     int messages_per_connection; /* 0: not known */
 
-    /* accounts (ESPs): what their front doors take in one message */
+    /* what their front doors take in one message */
     int recipients_per_message; /* 0: not known */
     int64_t message_bytes_max;  /* 0: not known */
+
+    struct arena memory; /* everything above */
 };
 
 void profile_fini(struct profile *p);
