@@ -25,8 +25,9 @@
 #define MESSAGE_HEAD_BYTES_MAX    (256u * 1024) /* the whole header section */
 #define MESSAGE_ADDRESSES_MAX     2000          /* of one message, all address fields together */
 #define MESSAGE_ADDRESS_BYTES_MAX 1000          /* one address; RFC 5321 allows 254 */
-#define MESSAGE_VALUE_BYTES_MAX   (16u * 1024) /* a value that is decoded or put in; longer is cut \
-                                                */
+#define MESSAGE_VALUE_BYTES_MAX                                      \
+    (16u * 1024) /* a value that is decoded or put in; longer is cut \
+                  */
 
 struct message {
     struct text whole;
@@ -76,6 +77,10 @@ struct text message_value(const struct message *m, struct text name, struct aren
 
 /* The same, unfolded and trimmed only: for fields that are not text (Message-ID, References). */
 struct text message_raw_value(const struct message *m, struct text name, struct arena *a);
+
+/* The charset that the message declares for its own text, "" when it does not: how to read raw
+ * bytes in its header that are no UTF-8. */
+struct text message_charset(const struct message *m);
 
 /* The first "<...@...>" of the field, angle brackets included; {NULL, 0} when there is none. */
 struct text message_first_id(const struct message *m, struct text name, struct arena *a);
