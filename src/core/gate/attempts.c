@@ -1,0 +1,396 @@
+/* Attempts: charged and made durable before the first byte leaves, ended by an outcome, or of
+ * unknown fate when the answer was lost or mailtide died in between.
+ *
+ *   gate_claim --> (store) claimed --> (way out) outcome --> accepted | deferred | refused
+ *                     | nothing left: refunded         `--> unknown --news or time over--> ended
+ */
+#include "core/gate/inside.h"
+
+#include "base/macros.h"
+#include "core/outcome/finding.h"
+
+#include <stdlib.h>
+
+/* RFC 5321 4.5.4.1: give up after 4 to 5 days; retries at least 30 minutes apart, the first few may
+ * come sooner. */
+#define GIVE_UP_MS    (5 * TIME_DAY_MS)
+#define RETRY_MIN_MS  (5 * TIME_MINUTE_MS)
+#define RETRY_MAX_MS  (4 * TIME_HOUR_MS)
+#define STORE_WAIT_MS (10 * TIME_SECOND_MS) /* after a claim that the store could not write */
+#define DIGEST_ITEMS  1000
+
+static void add_ledger_changes(struct gate *g, struct gate_recipient *r, struct gate_todo *todo)
+{
+    struct buf blob = {0};
+    struct text subject;
+    if (r) {
+        struct change *c = gate_add_change(todo, CHANGE_RECIPIENT);
+        plan_recipient_encode(&r->plan, &blob);
+        if (c) {
+            c->recipient.id = r->id;
+            c->recipient.plan = arena_text(&todo->arena, buf_text(&blob));
+        }
+    }
+    while (planner_next_dirty(g->planner, &subject, &blob)) {
+        struct change *c = gate_add_change(todo, CHANGE_LEDGER);
+        if (!c)
+            break;
+        c->ledger.subject = arena_text(&todo->arena, subject);
+        c->ledger.blob = arena_text(&todo->arena, buf_text(&blob));
+    }
+    if (blob.failed != TIDE_OK)
+        todo->failed = true;
+    buf_fini(&blob);
+}
+
+void gate_claim(struct gate *g,
+                struct gate_group *grp,
+                const struct plan_query *q,
+                tide_id only,
+                struct text why,
+                struct gate_todo *todo)
+{
+    struct gate_attempt *a = calloc(1, sizeof *a);
+    struct gate_action *action = a ? gate_add_action(todo, GATE_DO_CLAIM) : NULL;
+    if (!action) {
+        free(a);
+        todo->failed = true;
+        return;
+    }
+    *a = (struct gate_attempt){.id = id_next(&g->ids, q->now),
+                               .group = grp,
+                               .recipient = grp->recipient,
+                               .group_id = grp->pending.group_id,
+                               .route = q->route,
+                               .started_at = q->now,
+                               .account = q->route.account,
+                               .urgent = q->urgent,
+                               .digest = q->digest};
+    if (!idmap_put(&g->attempts, a->id, a)) {
+        free(a);
+        todo->count--;
+        todo->failed = true;
+        return;
+    }
+    const struct config_account *account = &g->config->accounts[a->account];
+    planner_charge(g->planner, q);
+    queue_remove(&g->queue, &grp->entry);
+    grp->claiming = true;
+    grp->flying++;
+    grp->told_due = 0;
+    g->accounts[a->account].flying++;
+
+    action->claim.account = a->account;
+    action->claim.only = only;
+    action->claim.digest = q->digest;
+    action->claim.most = q->digest ? DIGEST_ITEMS : 1;
+    const char *provider = grp->recipient->domain->provider_name;
+    action->claim.attempt = (struct attempt){
+        .id = a->id,
+        .recipient_id = grp->recipient->id,
+        .group_id = a->group_id,
+        .account = text_of(arena_strdup(&todo->arena, account->name)),
+        .provider = text_of(arena_strdup(&todo->arena, provider ? provider : "")),
+        .state = ATTEMPT_FLYING,
+        .digest = q->digest,
+        .started_at = q->now,
+    };
+    /* The claim's own changes are written with it or not at all: build them apart. */
+    struct gate_todo own = {.arena = todo->arena};
+    struct journal_entry about = {.recipient_id = grp->recipient->id, .attempt_id = a->id};
+    add_ledger_changes(g, grp->recipient, &own);
+    gate_journal(&own, q->now, &about, "released", why);
+    todo->arena = own.arena;
+    todo->failed |= own.failed;
+    action->claim.changes = own.changes;
+    action->claim.change_count = own.change_count;
+}
+
+static void query_of_attempt(struct gate_attempt *a, tide_wall_ms now, struct plan_query *ret)
+{
+    *ret = (struct plan_query){.now = now,
+                               .recipient = &a->recipient->plan,
+                               .recipient_id = a->recipient->id,
+                               .route = a->route,
+                               .pending = a->group ? &a->group->pending : NULL,
+                               .urgent = a->urgent,
+                               .digest = a->digest};
+}
+
+static void refund(struct gate *g,
+                   struct gate_attempt *a,
+                   enum plan_refund what,
+                   tide_wall_ms now,
+                   struct gate_todo *todo)
+{
+    if (!a->recipient)
+        return;
+    struct plan_query q;
+    query_of_attempt(a, now, &q);
+    planner_refund(g->planner, &q, a->started_at, what);
+    add_ledger_changes(g, a->recipient, todo);
+}
+
+/* The attempt has left the wire, one way or another: its place is free for the next in line. */
+static void leave_wire(struct gate *g, struct gate_attempt *a, tide_wall_ms now)
+{
+    if (a->account >= 0) {
+        g->accounts[a->account].flying--;
+        queue_line_wait(&g->queue, LINE_ACCOUNT | (uint32_t)a->account, now);
+    }
+}
+
+void gate_free_attempt(struct gate *g, struct gate_attempt *a)
+{
+    struct gate_group *grp = a->group;
+    if (grp) {
+        grp->flying--;
+        grp->unknown = (uint8_t)(grp->unknown - a->unknown);
+    }
+    heap_remove(&g->unknowns, &a->wait);
+    idmap_remove(&g->attempts, a->id);
+    free(a);
+    if (grp)
+        gate_forget_if_idle(g, grp);
+}
+
+void gate_on_claimed(struct gate *g, const struct gate_event *ev, struct gate_todo *todo)
+{
+    struct gate_attempt *a = idmap_get(&g->attempts, ev->claimed.attempt_id);
+    if (!a)
+        return;
+    struct gate_group *grp = a->group;
+    bool digest = a->digest;
+    grp->claiming = false;
+    if (!ev->claimed.failed && ev->claimed.left)
+        grp->pending = *ev->claimed.left;
+    if (ev->claimed.failed || ev->claimed.count == 0) {
+        refund(g, a, REFUND_NOT_TRIED, ev->now, todo);
+        leave_wire(g, a, ev->now);
+        grp->flying--; /* the group has to outlive its attempt here */
+        a->group = NULL;
+        gate_free_attempt(g, a);
+        if (ev->claimed.failed)
+            grp->retry_at = ev->now + STORE_WAIT_MS;
+        else if (digest)
+            grp->digest_after = TIDE_MAX(grp->pending.not_before, ev->now + 1);
+        else
+            grp->single_after = TIDE_MAX(grp->pending.not_before, ev->now + 1);
+    } else {
+        a->newest_at = ev->claimed.newest_at;
+        g->counts.released++;
+        g->counts.digests += a->digest && ev->claimed.count > 1;
+    }
+    gate_decide(g, grp, ev->now, todo);
+}
+
+/* Ends an attempt in the store; `then` is what its notifications become. */
+static void end_attempt(struct gate_attempt *a,
+                        enum attempt_state state,
+                        enum notification_state then,
+                        tide_wall_ms due,
+                        const char *event,
+                        struct text sentence,
+                        tide_wall_ms now,
+                        struct gate_todo *todo)
+{
+    struct change *c = gate_add_change(todo, CHANGE_ATTEMPT);
+    if (c) {
+        c->attempt.id = a->id;
+        c->attempt.state = state;
+        c->attempt.reply = sentence;
+        c->attempt.ended_at = now;
+        c->attempt.then = then;
+        c->attempt.reason = sentence;
+        c->attempt.due_at = due;
+    }
+    struct journal_entry about = {.recipient_id = a->recipient ? a->recipient->id : 0,
+                                  .attempt_id = a->id};
+    gate_journal(todo, now, &about, event, sentence);
+}
+
+static int64_t retry_after(struct gate *g, unsigned tries)
+{
+    int64_t wait = RETRY_MIN_MS;
+    for (unsigned i = 0; i < tries && wait < RETRY_MAX_MS; i++)
+        wait *= 2;
+    return (int64_t)((double)TIDE_MIN(wait, RETRY_MAX_MS) * (0.9 + rng_unit(&g->rng) / 5));
+}
+
+/* Put off: back on hold, to be planned again at `at`. The store gives the new counts. */
+static void put_off(struct gate *g,
+                    struct gate_attempt *a,
+                    struct finding *f,
+                    tide_wall_ms now,
+                    struct gate_todo *todo)
+{
+    struct gate_group *grp = a->group;
+    char when[96];
+    tide_wall_ms at = now;
+    bool for_mail = f->kind == FINDING_LATER;
+    if (for_mail && grp) {
+        at = now + retry_after(g, grp->tries);
+        if (grp->tries < UINT8_MAX)
+            grp->tries++;
+        grp->retry_at = at;
+    }
+    struct text sentence =
+        for_mail ? gate_printf(todo, "%s; held until %s", f->sentence,
+                               gate_when(at, now, when, sizeof when))
+                 : gate_printf(todo, "%s; held until an account can take it", f->sentence);
+    end_attempt(a, ATTEMPT_DEFERRED, NOTIFICATION_HELD, at, "deferred", sentence, now, todo);
+    if (grp)
+        grp->returning++;
+}
+
+static void on_unknown(struct gate *g,
+                       struct gate_attempt *a,
+                       struct text sentence,
+                       tide_wall_ms now,
+                       struct gate_todo *todo)
+{
+    int64_t wait = a->account >= 0 ? g->config->accounts[a->account].unknown_wait_ms : TIME_HOUR_MS;
+    a->unknown = true;
+    if (a->group)
+        a->group->unknown++;
+    if (!heap_put(&g->unknowns, &a->wait, now + wait))
+        todo->failed = true;
+    struct change *c = gate_add_change(todo, CHANGE_ATTEMPT);
+    if (c) {
+        c->attempt.id = a->id;
+        c->attempt.state = ATTEMPT_UNKNOWN;
+        c->attempt.reply = sentence;
+        c->attempt.then = NOTIFICATION_RELEASING;
+        c->attempt.reason = sentence;
+        c->attempt.due_at = now + wait;
+    }
+    struct journal_entry about = {.recipient_id = a->recipient ? a->recipient->id : 0,
+                                  .attempt_id = a->id};
+    gate_journal(todo, now, &about, "unknown", sentence);
+}
+
+static void note_account(struct gate *g,
+                         struct gate_attempt *a,
+                         const struct finding *f,
+                         tide_wall_ms now)
+{
+    if (a->account < 0)
+        return;
+    struct gate_account *acc = &g->accounts[a->account];
+    switch (f->kind) {
+    case FINDING_ACCEPTED:
+        acc->accepted++;
+        break;
+    case FINDING_LATER:
+    case FINDING_ACCOUNT:
+        acc->deferred++;
+        break;
+    case FINDING_BOUNCE:
+        acc->refused++;
+        break;
+    case FINDING_UNKNOWN:
+        acc->unknown++;
+        break;
+    }
+    if (f->kind == FINDING_ACCOUNT || f->kind == FINDING_UNKNOWN)
+        backoff_fault(&acc->backoff, now, text_of(f->sentence), &g->rng);
+    else
+        backoff_works(&acc->backoff);
+}
+
+void gate_on_outcome(struct gate *g, const struct gate_event *ev, struct gate_todo *todo)
+{
+    struct gate_attempt *a = idmap_get(&g->attempts, ev->outcome.attempt_id);
+    if (!a || a->unknown)
+        return;
+    struct gate_group *grp = a->group;
+    struct finding f;
+    const char *account = a->account >= 0 ? g->config->accounts[a->account].name : "?";
+    finding_of_outcome(ev->outcome.outcome, text_of(account), &f);
+    note_account(g, a, &f, ev->now);
+    leave_wire(g, a, ev->now);
+    if (f.kind == FINDING_LATER && ev->now - a->newest_at > GIVE_UP_MS)
+        f.kind = FINDING_BOUNCE;
+    switch (f.kind) {
+    case FINDING_ACCEPTED:
+        if (grp) {
+            grp->tries = 0;
+            grp->retry_at = 0;
+        }
+        end_attempt(a, ATTEMPT_ACCEPTED, NOTIFICATION_SENT, 0, "sent",
+                    gate_printf(todo, "%s", f.sentence), ev->now, todo);
+        break;
+    case FINDING_BOUNCE:
+        g->counts.bounced++;
+        end_attempt(a, ATTEMPT_REFUSED, NOTIFICATION_BOUNCED, 0, "bounced",
+                    gate_printf(todo, "%s", f.sentence), ev->now, todo);
+        refund(g, a, REFUND_NOT_ACCEPTED, ev->now, todo);
+        break;
+    case FINDING_LATER:
+    case FINDING_ACCOUNT:
+        put_off(g, a, &f, ev->now, todo);
+        refund(g, a,
+               ev->outcome.outcome->result == ACCOUNT_NOT_SENT ? REFUND_NOT_TRIED
+                                                               : REFUND_NOT_ACCEPTED,
+               ev->now, todo);
+        break;
+    case FINDING_UNKNOWN:
+        on_unknown(g, a, gate_printf(todo, "%s", f.sentence), ev->now, todo);
+        if (grp)
+            gate_decide(g, grp, ev->now, todo);
+        return;
+    }
+    /* Decide before the attempt goes: its group may be forgotten with it. What was put off comes
+     * back with the store's answer (GATE_PENDING). */
+    if (grp) {
+        grp->flying--;
+        a->group = NULL;
+    }
+    gate_free_attempt(g, a);
+    if (grp)
+        gate_decide(g, grp, ev->now, todo);
+}
+
+void gate_on_flying(struct gate *g, const struct gate_event *ev, struct gate_todo *todo)
+{
+    const struct attempt *was = ev->flying.attempt;
+    struct gate_attempt *a = calloc(1, sizeof *a);
+    if (!a || !idmap_put(&g->attempts, was->id, a)) {
+        free(a);
+        todo->failed = true;
+        return;
+    }
+    *a = (struct gate_attempt){.id = was->id,
+                               .group_id = was->group_id,
+                               .started_at = was->started_at,
+                               .account = config_account_index(g->config, was->account),
+                               .digest = was->digest};
+    if (ev->flying.known == FLYING_CANNOT_TELL) {
+        on_unknown(g, a,
+                   TEXT("mailtide stopped before the answer came; the mail may have left. It stays "
+                        "counted and is tried again if no news of it comes"),
+                   ev->now, todo);
+        return;
+    }
+    bool arrived = ev->flying.known == FLYING_ARRIVED;
+    end_attempt(a, arrived ? ATTEMPT_ACCEPTED : ATTEMPT_DEFERRED,
+                arrived ? NOTIFICATION_SENT : NOTIFICATION_HELD, ev->now,
+                arrived ? "sent" : "deferred",
+                arrived ? TEXT("mailtide stopped before it noted the answer; the mail did arrive")
+                        : TEXT("mailtide stopped before the mail left; it is planned anew"),
+                ev->now, todo);
+    gate_free_attempt(g, a);
+}
+
+void gate_settle_unknowns(struct gate *g, tide_wall_ms now, struct gate_todo *todo)
+{
+    for (struct heap_node *n; (n = heap_first(&g->unknowns)) && n->key <= now;) {
+        struct gate_attempt *a = container_of(n, struct gate_attempt, wait);
+        end_attempt(a, ATTEMPT_ABANDONED, NOTIFICATION_HELD, now, "abandoned",
+                    TEXT("no news of it came in time; it is released again and may be seen twice"),
+                    now, todo);
+        if (a->group)
+            a->group->returning++;
+        gate_free_attempt(g, a);
+    }
+}

@@ -1,0 +1,453 @@
+/* What a group does next. One function, gate_decide(), looks at the group from the top each time
+ * something happened to it, and ends in exactly one of: forgotten (nothing pending), in the queue
+ * (by time or in a line), claiming (called again when the claim is done), or dropped. */
+#include "core/gate/inside.h"
+
+#include "base/macros.h"
+
+#include <stdio.h>
+
+#define DIGEST_ITEMS_MAX 1000 /* in one mail; the template shows fewer and counts the rest */
+
+enum told {
+    TOLD_NOTHING,
+    TOLD_VERIFYING,
+    TOLD_UNKNOWN,
+    TOLD_LATER,
+    TOLD_RETRY,
+    TOLD_ACCOUNTS,
+    TOLD_PLAN /* + enum plan_why */
+};
+
+static struct text limit_name(const struct plan_answer *a)
+{
+    return a->limit ? text_of(a->limit->name) : TEXT("");
+}
+
+/* Writes a hold once for the group, and again only when its reason or time has changed. */
+static void tell_hold(struct gate *g,
+                      struct gate_group *grp,
+                      int why,
+                      tide_wall_ms due,
+                      struct text reason,
+                      struct text limit,
+                      tide_wall_ms now,
+                      struct gate_todo *todo)
+{
+    (void)g;
+    todo->decision = (struct gate_decision){
+        .state = NOTIFICATION_HELD, .reason = reason, .due_at = due == TIDE_NEVER ? 0 : due};
+    if (grp->told_due == due && (grp->told_why == why || grp->told_why == TOLD_STORED))
+        return;
+    grp->told_why = (uint8_t)why;
+    grp->told_due = due;
+    struct change *c = gate_add_change(todo, CHANGE_GROUP_HELD);
+    if (c) {
+        c->notification.group_id = grp->pending.group_id;
+        c->notification.state = NOTIFICATION_HELD;
+        c->notification.reason = reason;
+        c->notification.limit = arena_text(&todo->arena, limit);
+        c->notification.due_at = due == TIDE_NEVER ? 0 : due;
+    }
+    struct journal_entry about = {.recipient_id = grp->recipient->id};
+    gate_journal(todo, now, &about, "held", reason);
+}
+
+static void wait_until(struct gate *g,
+                       struct gate_group *grp,
+                       tide_wall_ms at,
+                       struct gate_todo *todo)
+{
+    /* A deadline that drops mail wakes the group too. */
+    tide_wall_ms deadline = grp->pending.deadline_at;
+    if (deadline && deadline != grp->dropped_late)
+        at = TIDE_MIN(at, deadline);
+    if (!queue_put_time(&g->queue, &grp->entry, at))
+        todo->failed = true;
+}
+
+static void wait_in_line(struct gate *g,
+                         struct gate_group *grp,
+                         uint32_t subject,
+                         tide_wall_ms wake_at,
+                         struct gate_todo *todo)
+{
+    const struct group_pending *p = &grp->pending;
+    int stream = gate_stream(g, p->urgent   ? grp->stream_urgent
+                                : p->single ? grp->stream_single
+                                            : grp->stream_digest);
+    int priority = stream >= 0 ? g->config->streams[stream].priority : 9;
+    int64_t order = queue_order(priority, p->urgent > 0, p->deadline_at, p->oldest_at);
+    if (!queue_put_line(&g->queue, &grp->entry, subject, order, wake_at))
+        todo->failed = true;
+    else
+        queue_line_wait(&g->queue, subject, wake_at);
+}
+
+static void drop(struct gate *g,
+                 struct gate_group *grp,
+                 enum notification_state then,
+                 tide_wall_ms late_at,
+                 struct text reason,
+                 tide_wall_ms now,
+                 struct gate_todo *todo)
+{
+    struct gate_action *a = gate_add_action(todo, GATE_DO_DROP);
+    if (!a)
+        return;
+    a->drop.group_id = grp->pending.group_id;
+    a->drop.then = then;
+    a->drop.late_at = late_at;
+    a->drop.reason = reason;
+    wait_until(g, grp, now + TIME_MINUTE_MS,
+               todo); /* should the store fail; its answer comes sooner */
+    todo->decision = (struct gate_decision){.state = then, .reason = reason};
+}
+
+/* False when the group has to wait for, or ended by, what DNS says of its domain. */
+static bool domain_lets_go(struct gate *g,
+                           struct gate_group *grp,
+                           tide_wall_ms now,
+                           struct gate_todo *todo)
+{
+    struct gate_domain *d = grp->recipient->domain;
+    char when[96];
+    if (d->valid_until <= now) {
+        if (!d->asking) {
+            struct gate_action *a = gate_add_action(todo, GATE_DO_VERIFY);
+            if (!a)
+                return false;
+            a->domain = text_of(arena_strdup(&todo->arena, d->name));
+            d->asking = true;
+        }
+        wait_in_line(g, grp, LINE_DOMAIN | d->number, TIDE_NEVER, todo);
+        todo->decision = (struct gate_decision){
+            .state = NOTIFICATION_ACCEPTED,
+            .reason = gate_printf(todo, "accepted, %s is being verified", d->name)};
+        return false;
+    }
+    if (d->kind == VERDICT_UNDELIVERABLE) {
+        drop(g, grp, NOTIFICATION_REFUSED, 0, gate_printf(todo, "%s", d->reason ? d->reason : ""),
+             now, todo);
+        return false;
+    }
+    if (d->kind != VERDICT_UNKNOWN)
+        return true;
+    const struct group_pending *p = &grp->pending;
+    int stream = gate_stream(g, p->urgent   ? grp->stream_urgent
+                                : p->single ? grp->stream_single
+                                            : grp->stream_digest);
+    if (stream < 0 || g->config->streams[stream].on_unknown == UNKNOWN_SEND)
+        return true;
+    tell_hold(g, grp, TOLD_UNKNOWN, d->valid_until,
+              gate_printf(todo, "held until %s: %s could not be verified yet: %s",
+                          gate_when(d->valid_until, now, when, sizeof when), d->name,
+                          d->reason ? d->reason : "no answer"),
+              TEXT(""), now, todo);
+    wait_until(g, grp, d->valid_until, todo);
+    return false;
+}
+
+/* The first account of the application that may take a mail now; -1 when the group waits instead.
+ */
+static int choose_account(struct gate *g,
+                          struct gate_group *grp,
+                          tide_wall_ms now,
+                          struct gate_todo *todo)
+{
+    const struct config_application *app = gate_application(g, grp->application);
+    char when[96];
+    if (!app || app->account_count == 0) {
+        tell_hold(
+            g, grp, TOLD_ACCOUNTS, TIDE_NEVER,
+            gate_printf(todo, "held: its application is no longer configured, or has no account"),
+            TEXT(""), now, todo);
+        wait_until(g, grp, TIDE_NEVER, todo);
+        return -1;
+    }
+    tide_wall_ms earliest = TIDE_NEVER;
+    int resting = -1;
+    for (size_t i = 0; i < app->account_count; i++) {
+        struct gate_account *a = &g->accounts[app->accounts[i]];
+        int places = backoff_places(&a->backoff, now, a->places);
+        if (a->flying < places)
+            return app->accounts[i];
+        if (places > 0) { /* up, but busy: the next one only takes over when one fails */
+            wait_in_line(g, grp, LINE_ACCOUNT | (uint32_t)app->accounts[i], TIDE_NEVER, todo);
+            todo->decision = (struct gate_decision){.state = NOTIFICATION_HELD,
+                                                    .reason = TEXT("next in line for a connection"),
+                                                    .due_at = now};
+            return -1;
+        }
+        if (a->backoff.until < earliest) {
+            earliest = a->backoff.until;
+            resting = app->accounts[i];
+        }
+    }
+    tell_hold(g, grp, TOLD_ACCOUNTS, earliest,
+              gate_printf(todo, "held until %s: account %s is resting: %s",
+                          gate_when(earliest, now, when, sizeof when),
+                          g->config->accounts[resting].name, g->accounts[resting].backoff.reason),
+              TEXT(""), now, todo);
+    /* Whoever waits for a resting account waits in its line, so that one of them probes it and the
+     * others are not asked one by one. */
+    wait_in_line(g, grp, LINE_ACCOUNT | (uint32_t)resting, earliest, todo);
+    return -1;
+}
+
+/* "6 of 10 used (qq/recipient-day: 10 per day in Asia/Shanghai)" */
+static struct text usage_text(const struct plan_answer *a, struct gate_todo *todo)
+{
+    char limit[128];
+    if (!a->limit)
+        return TEXT("no limit is known");
+    return gate_printf(todo, "%lld of %lld used (%s: %s)", (long long)a->used,
+                       (long long)a->limit->count, a->limit->name,
+                       limit_text(a->limit, limit, sizeof limit));
+}
+
+static struct text why_now(const struct plan_answer *a,
+                           bool digest,
+                           uint32_t count,
+                           struct gate_todo *todo)
+{
+    struct text usage = usage_text(a, todo);
+    if (a->why == PLAN_WHY_URGENT)
+        return gate_printf(todo, "released at once: urgent; " TEXT_FMT, TEXT_ARG(usage));
+    if (digest && count > 1)
+        return gate_printf(todo, "released as a digest of %u: " TEXT_FMT, count, TEXT_ARG(usage));
+    return gate_printf(todo, "released: " TEXT_FMT, TEXT_ARG(usage));
+}
+
+static struct text why_not(const struct plan_answer *a, tide_wall_ms now, struct gate_todo *todo)
+{
+    char when[96], reset[96] = "";
+    struct text usage = usage_text(a, todo);
+    gate_when(a->at, now, when, sizeof when);
+    if (a->reset_at)
+        gate_when(a->reset_at, now, reset, sizeof reset);
+    switch (a->why) {
+    case PLAN_WHY_SPACED:
+        return gate_printf(todo,
+                           "held for a digest until %s: " TEXT_FMT
+                           ", what is left is spaced over the time to the reset",
+                           when, TEXT_ARG(usage));
+    case PLAN_WHY_RESERVE:
+        return gate_printf(todo, "held until %s: " TEXT_FMT ", the rest is kept for urgent mail",
+                           when, TEXT_ARG(usage));
+    case PLAN_WHY_SPREAD:
+        return gate_printf(
+            todo, "held until %s: the window has just opened and releases are spread", when);
+    case PLAN_WHY_LIMIT:
+    case PLAN_WHY_ROOM:
+    case PLAN_WHY_URGENT:
+        break;
+    }
+    if (a->reset_at)
+        return gate_printf(todo, "held until %s: " TEXT_FMT "; it starts anew at %s", when,
+                           TEXT_ARG(usage), reset);
+    return gate_printf(todo, "held until %s: " TEXT_FMT, when, TEXT_ARG(usage));
+}
+
+static uint16_t stream_of_class(const struct gate_group *grp, bool urgent, bool digest)
+{
+    return urgent ? grp->stream_urgent : digest ? grp->stream_digest : grp->stream_single;
+}
+
+static void fill_query(struct gate *g,
+                       struct gate_group *grp,
+                       int account,
+                       bool urgent,
+                       bool digest,
+                       tide_wall_ms now,
+                       struct plan_query *ret)
+{
+    int stream = gate_stream(g, stream_of_class(grp, urgent, digest));
+    const struct config_stream *s = stream >= 0 ? &g->config->streams[stream] : NULL;
+    *ret = (struct plan_query){
+        .now = now,
+        .recipient = &grp->recipient->plan,
+        .recipient_id = grp->recipient->id,
+        .route = {.provider = grp->recipient->domain->provider,
+                  .gateway = grp->recipient->domain->gateway,
+                  .domain = grp->recipient->domain->interned,
+                  .sender_domain = grp->sender_domain,
+                  .sender = grp->sender,
+                  .account = (uint16_t)account,
+                  .stream = (uint16_t)TIDE_MAX(stream, 0)},
+        .pending = &grp->pending,
+        .last_at = grp->last_at,
+        .urgent = urgent,
+        .digest = digest,
+    };
+    if (s && s->hold_ms_max && grp->pending.oldest_at)
+        ret->hold_until_max = grp->pending.oldest_at + s->hold_ms_max;
+    tide_wall_ms deadline = grp->pending.deadline_at;
+    if (deadline > now && (!ret->hold_until_max || deadline < ret->hold_until_max))
+        ret->hold_until_max = deadline;
+}
+
+void gate_fill_query(struct gate *g,
+                     struct gate_group *grp,
+                     tide_wall_ms now,
+                     struct plan_query *ret)
+{
+    const struct config_application *app = gate_application(g, grp->application);
+    int account = app && app->account_count ? app->accounts[0] : 0;
+    fill_query(g, grp, account, grp->pending.urgent > 0, grp->pending.digestible > 0, now, ret);
+}
+
+/* Asks the planner for one class of the group's mail; true when a claim went out. */
+static bool try_class(struct gate *g,
+                      struct gate_group *grp,
+                      int account,
+                      bool urgent,
+                      bool digest,
+                      tide_wall_ms now,
+                      struct plan_answer *ret,
+                      struct gate_todo *todo)
+{
+    struct plan_query q;
+    fill_query(g, grp, account, urgent, digest, now, &q);
+    planner_decide(g->planner, &q, ret);
+    if (ret->kind != PLAN_NOW)
+        return false;
+    struct text why = why_now(ret, digest, grp->pending.digestible, todo);
+    gate_claim(g, grp, &q, 0, why, todo);
+    todo->decision =
+        (struct gate_decision){.state = NOTIFICATION_RELEASING, .reason = why, .due_at = now};
+    return true;
+}
+
+static void hold(struct gate *g,
+                 struct gate_group *grp,
+                 const struct plan_answer *a,
+                 tide_wall_ms now,
+                 struct gate_todo *todo)
+{
+    tell_hold(g, grp, TOLD_PLAN + (int)a->why, a->at, why_not(a, now, todo), limit_name(a), now,
+              todo);
+    if (a->subject)
+        wait_in_line(g, grp, a->subject, a->at, todo);
+    else
+        wait_until(g, grp, a->at, todo);
+}
+
+/* Late mail goes first: what is dropped needs no place. True when a drop was asked for. */
+static bool drop_late(struct gate *g,
+                      struct gate_group *grp,
+                      tide_wall_ms now,
+                      struct gate_todo *todo)
+{
+    tide_wall_ms deadline = grp->pending.deadline_at;
+    if (!deadline || deadline > now || deadline == grp->dropped_late)
+        return false;
+    grp->dropped_late = deadline;
+    drop(g, grp, NOTIFICATION_EXPIRED, now,
+         TEXT("its deadline passed before there was room, and its stream says to drop it then"),
+         now, todo);
+    return true;
+}
+
+/* When the first of what is counted may leave: an application can say "not before". */
+static tide_wall_ms early_until(const struct gate_group *grp)
+{
+    const struct group_pending *p = &grp->pending;
+    tide_wall_ms single = p->urgent + p->single ? grp->single_after : TIDE_NEVER;
+    tide_wall_ms digest = p->digestible ? grp->digest_after : TIDE_NEVER;
+    return TIDE_MIN(single, digest);
+}
+
+void gate_decide(struct gate *g, struct gate_group *grp, tide_wall_ms now, struct gate_todo *todo)
+{
+    struct group_pending *p = &grp->pending;
+    char when[96];
+    if (grp->claiming)
+        return; /* decided again when the claim is done */
+    if (p->urgent + p->single + p->digestible == 0) {
+        queue_remove(&g->queue, &grp->entry);
+        gate_forget_if_idle(g, grp);
+        return;
+    }
+    if (grp->recipient->suppressed) {
+        drop(g, grp, NOTIFICATION_REFUSED, 0, TEXT("the recipient is suppressed"), now, todo);
+        return;
+    }
+    if (drop_late(g, grp, now, todo))
+        return;
+    tide_wall_ms early = early_until(grp);
+    if (early > now) {
+        tell_hold(g, grp, TOLD_LATER, early,
+                  gate_printf(todo, "held until %s: not to leave before, says its application",
+                              gate_when(early, now, when, sizeof when)),
+                  TEXT(""), now, todo);
+        wait_until(g, grp, early, todo);
+        return;
+    }
+    if (!domain_lets_go(g, grp, now, todo))
+        return;
+    if (grp->retry_at > now) {
+        todo->decision = (struct gate_decision){.state = NOTIFICATION_HELD,
+                                                .reason = TEXT("held: the last try was put off"),
+                                                .due_at = grp->retry_at};
+        wait_until(g, grp, grp->retry_at, todo);
+        return;
+    }
+    bool busy = grp->flying > grp->unknown; /* order is kept: one under way, unless urgent */
+    if (busy && p->urgent == 0) {
+        queue_remove(&g->queue, &grp->entry);
+        todo->decision = (struct gate_decision){.state = NOTIFICATION_HELD,
+                                                .reason = TEXT("behind a mail that is under way"),
+                                                .due_at = now};
+        return; /* its outcome decides again */
+    }
+    int account = choose_account(g, grp, now, todo);
+    if (account < 0)
+        return;
+    struct plan_answer answer;
+    bool single = p->urgent + p->single > 0 && grp->single_after <= now;
+    bool urgent = single && p->urgent > 0;
+    if (busy && !urgent) {
+        queue_remove(&g->queue, &grp->entry);
+        return;
+    }
+    if (!try_class(g, grp, account, urgent, !single, now, &answer, todo))
+        hold(g, grp, &answer, now, todo);
+}
+
+void gate_release_now(struct gate *g,
+                      struct gate_group *grp,
+                      tide_id only,
+                      struct text by,
+                      tide_wall_ms now,
+                      struct gate_todo *todo)
+{
+    const struct group_pending *p = &grp->pending;
+    todo->decision = (struct gate_decision){.state = NOTIFICATION_HELD,
+                                            .reason = TEXT("a release is under way")};
+    if (grp->claiming || p->urgent + p->single + p->digestible == 0)
+        return;
+    if (grp->recipient->domain->kind == VERDICT_UNDELIVERABLE) {
+        todo->decision.reason = gate_printf(todo, "%s", grp->recipient->domain->reason);
+        return;
+    }
+    int account = choose_account(g, grp, now, todo);
+    if (account < 0)
+        return;
+    struct plan_query q;
+    struct plan_answer answer;
+    bool digest = !only && p->digestible > 0 && p->urgent + p->single == 0;
+    fill_query(g, grp, account, true, digest, now, &q);
+    q.by_hand = true;
+    planner_decide(g->planner, &q, &answer);
+    if (answer.kind != PLAN_NOW) {
+        hold(g, grp, &answer, now, todo);
+        return;
+    }
+    struct text why = gate_printf(todo, "released by hand (" TEXT_FMT "): " TEXT_FMT, TEXT_ARG(by),
+                                  TEXT_ARG(usage_text(&answer, todo)));
+    grp->retry_at = 0;
+    gate_claim(g, grp, &q, only, why, todo);
+    todo->decision =
+        (struct gate_decision){.state = NOTIFICATION_RELEASING, .reason = why, .due_at = now};
+}

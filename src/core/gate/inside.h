@@ -1,0 +1,141 @@
+/* inside.h - the gate's own tables, shared by its three files; nobody else includes this.
+ *
+ * gate.c      tables, events, names
+ * decide.c    what a group does next
+ * attempts.c  claims, outcomes, attempts of unknown fate
+ */
+#ifndef CORE_GATE_INSIDE_H
+#define CORE_GATE_INSIDE_H
+
+#include "base/map.h"
+#include "base/rng.h"
+#include "core/gate/backoff.h"
+#include "core/gate/gate.h"
+#include "core/plan/queue.h"
+
+/* Lines of the queue that are the gate's own, beside the planner's subjects. */
+#define LINE_ACCOUNT 0x80000000u /* + account index: wait for a free place */
+#define LINE_DOMAIN  0x40000000u /* + domain number: wait for its verdict */
+
+struct gate_domain {
+    char *name;
+    uint32_t number, interned;
+    uint32_t provider, gateway; /* the planner's numbers */
+    uint32_t refs;              /* recipients */
+    enum verdict_kind kind;
+    bool asking;
+    tide_wall_ms valid_until; /* 0: never asked */
+    char *reason;
+    char *provider_name;
+};
+
+struct gate_recipient {
+    int64_t id;
+    struct plan_recipient plan;
+    struct gate_domain *domain;
+    uint32_t refs; /* groups and attempts in flight */
+    bool suppressed;
+};
+
+struct gate_group {
+    struct queue_entry entry;
+    struct group_pending pending;
+    struct gate_recipient *recipient;
+    tide_wall_ms last_at;      /* newest arrival */
+    tide_wall_ms retry_at;     /* a try was put off until then; 0: no */
+    tide_wall_ms told_due;     /* what was last written of it, so that nothing is written twice */
+    tide_wall_ms dropped_late; /* deadline that was already dealt with */
+    tide_wall_ms single_after, digest_after; /* not_before: none of the class may leave earlier */
+    uint32_t sender, sender_domain;          /* interned */
+    uint16_t application;                    /* name number */
+    uint8_t stream_urgent, stream_single, stream_digest; /* name numbers of the latest */
+    uint8_t tries;                                       /* put off in a row */
+    uint8_t flying;    /* attempts on their way or of unknown fate */
+    uint8_t unknown;   /* of these, of unknown fate: they do not hold up others */
+    uint8_t returning; /* ended attempts whose mail the store is putting back on hold */
+    uint8_t told_why;
+    bool claiming;
+};
+
+struct gate_attempt {
+    struct heap_node wait; /* unknown fate: until when news is awaited */
+    tide_id id;
+    struct gate_group *group;         /* NULL: of an earlier run of mailtide, group not loaded */
+    struct gate_recipient *recipient; /* NULL alike */
+    int64_t group_id;
+    struct plan_route route;
+    tide_wall_ms started_at;
+    tide_wall_ms newest_at; /* acceptance of the newest notification in it */
+    int account;            /* index; -1: no longer configured */
+    bool urgent, digest, unknown;
+};
+
+struct gate_account {
+    struct backoff backoff;
+    int flying, places;
+    int64_t accepted, deferred, refused, unknown;
+};
+
+struct gate {
+    struct planner *planner;
+    const struct config *config;
+    struct queue queue;
+    struct idmap groups, recipients, attempts;
+    struct strmap domains; /* name -> struct gate_domain */
+    struct idmap domains_by_number;
+    uint32_t last_domain;
+    struct strmap names; /* of applications and streams; -> number */
+    char **name_of;
+    uint16_t name_count;
+    struct heap unknowns;
+    struct gate_account *accounts;
+    size_t account_count;
+    struct id_source ids;
+    struct rng rng;
+    struct gate_counts counts;
+};
+
+#define TOLD_STORED 0xFF /* told_why of a group that was loaded: by an earlier run */
+
+/* gate.c */
+struct change *gate_add_change(struct gate_todo *todo, enum change_type type);
+struct gate_action *gate_add_action(struct gate_todo *todo, enum gate_action_type type);
+void gate_journal(struct gate_todo *todo,
+                  tide_wall_ms now,
+                  const struct journal_entry *about,
+                  const char *event,
+                  struct text sentence);
+struct text gate_printf(struct gate_todo *todo, const char *fmt, ...) TIDE_PRINTF(2, 3);
+const struct config_application *gate_application(const struct gate *g, uint16_t name);
+int gate_stream(const struct gate *g, uint16_t name); /* index; -1: no longer configured */
+void gate_forget_if_idle(struct gate *g, struct gate_group *grp);
+void gate_release_recipient(struct gate *g, struct gate_recipient *r);
+const char *gate_when(tide_wall_ms at, tide_wall_ms now, char *out, size_t size);
+
+/* decide.c */
+void gate_decide(struct gate *g, struct gate_group *grp, tide_wall_ms now, struct gate_todo *todo);
+void gate_release_now(struct gate *g,
+                      struct gate_group *grp,
+                      tide_id only,
+                      struct text by,
+                      tide_wall_ms now,
+                      struct gate_todo *todo);
+void gate_fill_query(struct gate *g,
+                     struct gate_group *grp,
+                     tide_wall_ms now,
+                     struct plan_query *ret);
+
+/* attempts.c */
+void gate_claim(struct gate *g,
+                struct gate_group *grp,
+                const struct plan_query *q,
+                tide_id only,
+                struct text why,
+                struct gate_todo *todo);
+void gate_on_claimed(struct gate *g, const struct gate_event *ev, struct gate_todo *todo);
+void gate_on_outcome(struct gate *g, const struct gate_event *ev, struct gate_todo *todo);
+void gate_on_flying(struct gate *g, const struct gate_event *ev, struct gate_todo *todo);
+void gate_settle_unknowns(struct gate *g, tide_wall_ms now, struct gate_todo *todo);
+void gate_free_attempt(struct gate *g, struct gate_attempt *a);
+
+#endif
