@@ -10,8 +10,9 @@
  * Lifetime  planner_new() to planner_free(). planner_configure() anew keeps every ledger.
  * Threads   loop thread only. Reads no clock, does no I/O: `now` is the caller's.
  * Errors    TIDE_ENOMEM; TIDE_ECORRUPT for a blob that is none (the caller starts afresh, and says
- * so). Limits    planner_decide() and planner_charge() do not allocate for a recipient that was
- * seen before; both are O(limits that apply).
+ *           so). planner_decide() out of memory holds for a second, with no limit named.
+ * Limits    PLAN_LIMITS_MAX limits for one release. planner_decide() and planner_charge() do not
+ *           allocate for a recipient whose ledger has room; both are O(limits that apply).
  */
 #ifndef CORE_PLAN_PLANNER_H
 #define CORE_PLAN_PLANNER_H
@@ -20,43 +21,37 @@
 #include "base/heap.h"
 #include "core/config/config.h"
 #include "core/gate/notification.h"
-#include "core/plan/limit.h"
+#include "core/plan/ledger.h"
+#include "core/plan/policy.h"
 
 struct planner;
 
+#define PLAN_LIMITS_MAX 64 /* of provider, gateway and account together */
+
+/* Where zones come from: zones_load() of io/loop/zones.h in the daemon. */
 struct plan_zones {
     void *arg;
-    /* The whole TZif file of an IANA zone. */
-    enum tide_err (*read)(void *arg, const char *name, struct buf *ret, struct tide_error *err);
+    /* An IANA zone; TIDE_ENOENT where the system has none of that name. */
+    enum tide_err (*load)(void *arg, const char *name, struct zone **ret, struct tide_error *err);
 };
 
 TIDE_MUST_CHECK enum tide_err planner_new(const struct config *config,
                                           const struct plan_zones *zones,
                                           struct planner **ret,
                                           struct tide_error *err);
-/* Takes a new configuration; on failure the old one stays in force. */
+/* Takes a new configuration (borrowed until the next); on failure the old one stays in force. */
 TIDE_MUST_CHECK enum tide_err planner_configure(struct planner *p,
                                                 const struct config *config,
                                                 struct tide_error *err);
 void planner_free(struct planner *p);
+/* Another policy than policy_even(), borrowed; for the forecast and for simulations. */
+void planner_set_policy(struct planner *p, const struct policy *policy);
 
 /* -- A recipient ------------------------------------------------------------------------------- */
 
-#define PLAN_USES_INLINE 3
-
-/* What was used of one limit's window. */
-struct plan_use {
-    uint32_t window; /* hash of the window's definition, not of the count: edits keep counting */
-    uint32_t used;
-    tide_wall_ms at; /* calendar, clock: start of the counted window; rate: theoretical arrival
-                      * time; cooldown: last attempt; rolling: newest entry of its ring */
-};
-
-/* A recipient's own ledger and what the policy remembers of it. */
+/* A recipient's own ledger and what the policy remembers of it. May be moved by assignment. */
 struct plan_recipient {
-    struct plan_use *uses; /* recipient and pair limits; inline until there are more */
-    struct plan_use inline_uses[PLAN_USES_INLINE];
-    uint16_t use_count, use_cap;
+    struct ledger ledger; /* recipient and pair limits; inline until there are more */
     uint32_t policy_word; /* the policy's */
 };
 
@@ -80,6 +75,7 @@ struct plan_route {
     uint16_t account, stream; /* indices into the configuration */
 };
 
+/* 0 for an empty name, and when out of memory. */
 uint32_t planner_intern_provider(struct planner *p, struct text name);
 uint32_t planner_intern(struct planner *p, struct text name); /* domains, sender addresses */
 
@@ -103,7 +99,8 @@ enum plan_kind { PLAN_NOW, PLAN_DIGEST, PLAN_HOLD };
 enum plan_why {
     PLAN_WHY_ROOM,    /* NOW: enough is free */
     PLAN_WHY_URGENT,  /* NOW: may use the reserve */
-    PLAN_WHY_SPACED,  /* DIGEST: room runs short, spaced over the rest of the window */
+    PLAN_WHY_SPACED,  /* DIGEST: room runs short, spaced over the rest of the window; NOW: the turn
+                       * of a spaced digest has come */
     PLAN_WHY_LIMIT,   /* HOLD: the limit is used up */
     PLAN_WHY_RESERVE, /* HOLD: what is left is kept for urgent streams */
     PLAN_WHY_SPREAD,  /* HOLD: the window has just opened, releases are spread */
@@ -113,7 +110,8 @@ struct plan_answer {
     enum plan_kind kind;
     enum plan_why why;
     tide_wall_ms at;           /* earliest release; now for PLAN_NOW */
-    const struct limit *limit; /* the binding one; NULL: none. Until the next planner_configure() */
+    const struct limit *limit; /* the binding one, for NOW the recipient's tightest; NULL: none.
+                                * Until the next planner_configure() */
     int64_t used;              /* of it, in its window */
     tide_wall_ms reset_at;     /* when that window starts anew; 0: it has no such instant */
     uint32_t subject;          /* of a wider binding limit: where to queue (plan/queue.h); 0: own */

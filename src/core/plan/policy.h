@@ -1,0 +1,41 @@
+/* policy.h - when a digest should leave while there is still room: the part of planning that is
+ * taste, behind one interface so that another can take its place and both can be simulated.
+ *
+ * The planner keeps every limit and the reserve by itself; a policy is asked only about mail that
+ * could leave now and may be put into a digest, and can only make it wait.
+ *
+ * Owns      nothing. Threads: loop thread only. Reads no clock.
+ */
+#ifndef CORE_PLAN_POLICY_H
+#define CORE_PLAN_POLICY_H
+
+#include "core/gate/notification.h"
+#include "core/plan/window.h"
+
+struct policy_view {
+    tide_wall_ms now;
+    const struct group_pending *pending; /* may be NULL */
+    tide_wall_ms last_at;                /* newest arrival in the group */
+    tide_wall_ms hold_until_max;         /* may not be held longer; 0: no bound */
+    uint32_t word;                       /* what this policy remembers of the recipient */
+    /* the recipient's tightest limit */
+    int64_t count, used, reserve;
+    struct window_span window; /* calendar, clock: of now; else both 0 */
+    int64_t span_ms;           /* length of the window */
+    double direct_share;
+};
+
+struct policy {
+    const char *name;
+    void *arg;
+    /* When the digest should leave: `now` or before is at once. */
+    tide_wall_ms (*wish)(void *arg, const struct policy_view *v);
+    /* The recipient's new word after a release at `now`. */
+    uint32_t (*charged)(void *arg, tide_wall_ms now, bool urgent, uint32_t word);
+};
+
+/* At once while more than direct_share of the tightest limit is free; then what is left of the
+ * limit without the reserve is spread evenly over what is left of the window. */
+const struct policy *policy_even(void);
+
+#endif
