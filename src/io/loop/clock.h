@@ -21,7 +21,9 @@ void clock_init_real(struct clock *c);
 /* "ORIGIN@RATE" (anchored now) or "ORIGIN@RATE@ANCHOR": RFC 3339 times, e.g.
  * "2026-03-02T08:00:00+08:00@3600". For --clock and MAILTIDE_CLOCK. */
 TIDE_MUST_CHECK enum tide_err clock_parse(struct text t, struct clock *ret, struct tide_error *err);
-/* The three-part form, for handing on to another process. `out` holds 2 * TIME_TEXT_BYTES + 32. */
+#define CLOCK_TEXT_BYTES (2 * TIME_TEXT_BYTES + 32)
+
+/* The three-part form, for handing on to another process. `out` holds CLOCK_TEXT_BYTES. */
 const char *clock_text(const struct clock *c, char *out);
 
 tide_wall_ms clock_wall(const struct clock *c);
