@@ -121,6 +121,21 @@ enum tide_err message_open(struct text whole, struct message *ret, struct tide_e
     return TIDE_OK;
 }
 
+void message_open_part(struct text whole, struct message *ret)
+{
+    size_t pos = 0, fields = 0, end;
+    struct text field;
+    while (field = text_cut(whole, pos, MESSAGE_HEAD_BYTES_MAX),
+           fields++ < MESSAGE_HEADERS_MAX && name_length(field) > 0 && (end = field_end(field, 0)))
+        pos += end;
+    size_t blank = text_starts(text_cut(whole, pos, 2), TEXT("\r\n")) ? 2 : 0;
+    *ret = (struct message){
+        .whole = whole,
+        .head = text_cut(whole, 0, pos),
+        .body = text_cut(whole, pos + blank, whole.n),
+    };
+}
+
 bool message_next(const struct message *m, size_t *pos, struct header *ret)
 {
     if (*pos >= m->head.n)

@@ -61,6 +61,10 @@ TIDE_MUST_CHECK enum tide_err message_open(struct text whole,
                                            struct message *ret,
                                            struct tide_error *err);
 
+/* Splits a part of a multipart, or any other bytes: the head is what stands in front in header
+ * fields, be it nothing. */
+void message_open_part(struct text whole, struct message *ret);
+
 /* Walks all fields: start with *pos 0; false at the end. */
 bool message_next(const struct message *m, size_t *pos, struct header *ret);
 
