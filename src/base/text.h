@@ -31,7 +31,7 @@ static inline struct text text_cut(struct text t, size_t from, size_t n)
 {
     if (from > t.n)
         from = t.n;
-    return (struct text){t.p + from, n < t.n - from ? n : t.n - from};
+    return (struct text){from ? t.p + from : t.p, n < t.n - from ? n : t.n - from};
 }
 
 bool text_eq(struct text a, struct text b);

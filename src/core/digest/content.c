@@ -6,8 +6,9 @@
 #include <gmime/gmime.h>
 
 #define BOUNDARY_BYTES_MAX 200 /* RFC 2046 5.1.1 allows 70 */
-#define TYPE_BYTES_MAX     2000 /* of a Content-Type; GMime's time grows with its parameters' square \
-                                 */
+#define TYPE_BYTES_MAX                                                        \
+    2000 /* of a Content-Type; GMime's time grows with its parameters' square \
+          */
 
 struct text_part {
     bool found;
@@ -38,7 +39,7 @@ static struct media media_of(const struct message *m, bool in_digest, struct are
     struct text value = message_raw_value(m, TEXT("Content-Type"), a);
     if (value.n == 0 && in_digest)
         return (struct media){TEXT("message"), TEXT("rfc822"), TEXT(""), TEXT("")};
-    if (value.n == 0)
+    if (text_find(value, '/') >= text_find(value, ';'))
         return media;
     value = text_cut(value, 0, TYPE_BYTES_MAX);
     char *z = arena_strndup(a, value.p, value.n);

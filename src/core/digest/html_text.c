@@ -83,12 +83,14 @@ static uint32_t numbered_char(struct text digits)
         base = 16;
         digits = text_cut(digits, 1, digits.n);
     }
+    if (digits.n == 0)
+        return 0;
     for (size_t i = 0; i < digits.n; i++) {
         char d = ascii_lower(digits.p[i]);
         uint32_t value = ascii_is_digit(d) ? (uint32_t)(d - '0') : (uint32_t)(d - 'a') + 10;
-        if ((!ascii_is_digit(d) && !ascii_is_alpha(d)) || value >= base || c > 0x10ffff)
+        if ((!ascii_is_digit(d) && !ascii_is_alpha(d)) || value >= base)
             return 0;
-        c = c * base + value;
+        c = TIDE_MIN(c * base + value, 0x110000);
     }
     bool is_char =
         c <= 0x10ffff && (c < 0xd800 || c > 0xdfff) && (c >= 0xa0 || (c >= 32 && c < 127));
