@@ -5,6 +5,13 @@
 
 #include <dirent.h>
 
+/* RFC 8259 4 leaves it open what a name given twice means, so it may not decide what is mailed. */
+static bool is_refused_on_purpose(const char *name)
+{
+    return strcmp(name, "y_object_duplicated_key.json") == 0 ||
+           strcmp(name, "y_object_duplicated_key_and_value.json") == 0;
+}
+
 static void test_corpus(void **state)
 {
     (void)state;
@@ -32,7 +39,9 @@ static void test_corpus(void **state)
         accepted += e->d_name[0] == 'y';
         refused += e->d_name[0] == 'n';
         free_choice += e->d_name[0] == 'i';
-        if ((e->d_name[0] == 'y' && rc != TIDE_OK) || (e->d_name[0] == 'n' && rc == TIDE_OK)) {
+        bool must_accept = e->d_name[0] == 'y' && !is_refused_on_purpose(e->d_name);
+        bool must_refuse = e->d_name[0] == 'n' || is_refused_on_purpose(e->d_name);
+        if ((must_accept && rc != TIDE_OK) || (must_refuse && rc == TIDE_OK)) {
             print_error("%s: %s %s\n", e->d_name, tide_err_name(rc), err.text);
             wrong++;
         }

@@ -3,6 +3,7 @@
 #include "base/macros.h"
 
 #include <jansson.h>
+#include <stdlib.h>
 
 /* The library's value under our name: the only place that knows which library it is. */
 static const json_t *inner(const struct json *v)
@@ -30,12 +31,48 @@ static unsigned deepest(struct text t)
         } else if (c == '"') {
             in_string = true;
         } else if (c == '[' || c == '{') {
-            most = TIDE_MAX(most, ++depth);
+            depth++;
+            most = TIDE_MAX(most, depth);
         } else if ((c == ']' || c == '}') && depth > 0) {
             depth--;
         }
     }
     return most;
+}
+
+/* Where the string that starts at t.p[at] (its quote) ends: behind its closing quote. */
+static size_t string_end(struct text t, size_t at)
+{
+    for (at++; at < t.n && t.p[at] != '"'; at++)
+        at += t.p[at] == '\\';
+    return at < t.n ? at + 1 : t.n;
+}
+
+/* jansson has no NUL in a member's name. JSON has, but no name of ours holds one: \u0000 in a name
+ * becomes \uffff, of the same length so that columns stay right. Returns a copy, NULL: no memory.
+ */
+static char *without_nul_in_names(struct text t)
+{
+    char *copy = malloc(t.n);
+    if (!copy)
+        return NULL;
+    memcpy(copy, t.p, t.n);
+    for (size_t i = 0; i < t.n;) {
+        if (t.p[i] != '"') {
+            i++;
+            continue;
+        }
+        size_t end = string_end(t, i), next = end;
+        while (next < t.n && strchr(" \t\r\n", t.p[next]))
+            next++;
+        for (; next < t.n && t.p[next] == ':' && i + 6 < end; i++) {
+            if (t.p[i] == '\\' && memcmp(t.p + i, "\\u0000", 6) == 0)
+                memset(copy + i + 2, 'f', 4);
+            i += t.p[i] == '\\';
+        }
+        i = end;
+    }
+    return copy;
 }
 
 enum tide_err json_parse(struct text t, size_t bytes_max, struct json **ret, struct tide_error *err)
@@ -52,9 +89,16 @@ enum tide_err json_parse(struct text t, size_t bytes_max, struct json **ret, str
     if (deepest(t) > JSON_DEPTH_MAX)
         return tide_fail(err, TIDE_ELIMIT, "JSON is nested deeper than %d levels", JSON_DEPTH_MAX);
 
+    const size_t flags = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL;
     json_error_t why;
-    json_t *v =
-        json_loadb(t.p, t.n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &why);
+    json_t *v = json_loadb(t.p, t.n, flags, &why);
+    if (!v && json_error_code(&why) == json_error_null_byte_in_key) {
+        char *copy = without_nul_in_names(t);
+        if (!copy)
+            return tide_fail(err, TIDE_ENOMEM, "%s", tide_err_text(TIDE_ENOMEM));
+        v = json_loadb(copy, t.n, flags, &why);
+        free(copy);
+    }
     if (!v && json_error_code(&why) == json_error_out_of_memory)
         return tide_fail(err, TIDE_ENOMEM, "%s", tide_err_text(TIDE_ENOMEM));
     if (!v)

@@ -46,7 +46,7 @@ const struct json *json_element(const struct json *v, size_t i);
 const struct json *json_member(const struct json *v, const char *name);
 
 /* Walks an object's members in the order they were written: start with *pos NULL; false at the
- * end. */
+ * end. U+0000 in a name is given as U+FFFF. */
 bool json_next(const struct json *v, void **pos, struct text *ret_name, const struct json **ret);
 
 #endif
