@@ -1,0 +1,94 @@
+/* http.h - an HTTP/1.1 server on the loop: whole requests come out, answers go in now or later.
+ *
+ * libmicrohttpd inside, driven by its epoll descriptor. A request reaches the handler when its body
+ * is there as a whole; the connection then rests until http_reply(), which may come at once or
+ * after any number of loop turns. One struct http is one listening socket.
+ *
+ *   RECEIVING --body complete--> ASKED --http_reply()--> ANSWERED --written or gone--> (freed)
+ *       `------ refused (413, 400, 503) ------------------^
+ *
+ * Owns      its socket and connections. A request is valid from the handler's call until its
+ *           http_reply(), also when the client has gone away meanwhile.
+ * Lifetime  http_open() to the closed callback of http_close(), which first stops accepting and
+ *           then waits for the answers that are due: every request must be answered once, whatever
+ *           happens. Clients then have HTTP_DRAIN_MS to take their answers.
+ * Threads   loop thread only.
+ * Errors    TIDE_EINVAL a listen specification; TIDE_ECONN the socket; TIDE_ETLS the certificate.
+ * Limits    struct http_limits; a body that is larger is read to its end (up to twice the limit)
+ *           and answered with 413, so that the client gets to read why.
+ * Standards RFC 9110, RFC 9112. A request with two Content-Length fields, or one beside
+ *           Transfer-Encoding, is refused (RFC 9112 6.3).
+ */
+#ifndef IO_LOOP_HTTP_H
+#define IO_LOOP_HTTP_H
+
+#include "base/buf.h"
+#include "core/config/config.h"
+
+#include <sys/types.h>
+#include <uv.h>
+
+#define HTTP_DRAIN_MS 2000
+
+struct http;
+
+struct http_limits {
+    size_t body_bytes_max;
+    size_t bodies_bytes_max;    /* of all requests being received together; 0: 8 x body_bytes_max */
+    int connections_max;        /* 0: 1000 */
+    int connections_per_ip_max; /* 0: no bound */
+    int64_t idle_timeout_ms;    /* nothing came or went for so long; 0: 60 s */
+    int64_t receive_max_ms;     /* one request's body as a whole; 0: 10 x idle_timeout_ms */
+};
+
+struct http_request {
+    struct text method, path; /* path without query, %-decoded */
+    struct text body;
+    const char *peer;  /* "127.0.0.1:40312", "unix uid 1000" */
+    bool peer_is_unix; /* then peer_uid is who connected */
+    uid_t peer_uid;
+    void *user; /* the handler's */
+};
+
+struct http_header {
+    const char *name, *value;
+};
+
+struct http_options {
+    const char *listen;    /* "127.0.0.1:8025", "[::1]:0", "unix:PATH" */
+    int mode;              /* of a Unix socket; 0: 0660 */
+    const char *group;     /* of a Unix socket; NULL: the daemon's own */
+    struct config_tls tls; /* files NULL: plain */
+    struct http_limits limits;
+    void (*on_request)(void *arg, struct http_request *req);
+    void *arg;
+};
+
+TIDE_MUST_CHECK enum tide_err http_open(uv_loop_t *loop,
+                                        const struct http_options *options,
+                                        struct http **ret,
+                                        struct tide_error *err);
+void http_close(struct http *h, void (*closed)(void *arg), void *arg);
+
+int http_port(const struct http *h);             /* 0 for a Unix socket */
+size_t http_requests_open(const struct http *h); /* asked and not answered yet */
+
+/* Both {NULL, 0} when there is none; the text holds as long as the request. */
+struct text http_query(const struct http_request *req, const char *name);
+struct text http_header(const struct http_request *req, const char *name);
+
+/* Exactly once for each request. Everything is copied. The request is gone afterwards. */
+void http_reply(struct http_request *req,
+                unsigned status,
+                const char *content_type, /* NULL: no body */
+                struct text body,
+                const struct http_header *headers,
+                size_t header_count);
+
+/* {"error":{"code":CODE,"message":TEXT}} */
+void http_reply_error(struct http_request *req,
+                      unsigned status,
+                      const char *code,
+                      const char *message);
+
+#endif
