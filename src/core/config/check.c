@@ -1,0 +1,241 @@
+#include "core/config/load.h"
+
+#include "base/macros.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+
+#define SOCKET_PATH_BYTES_MAX 107 /* sun_path, terminated */
+
+/* -- Addresses ----------------------------------------------------------------------------------
+ */
+
+/* "127.0.0.1:25", "[::1]:25" in its parts; `port` is empty when there is none. */
+static bool split_address(struct text t, struct text *ret_host, struct text *ret_port)
+{
+    if (t.n > 0 && t.p[0] == '[') {
+        size_t end = text_find(t, ']');
+        struct text rest = text_cut(t, end + 1, t.n);
+        *ret_host = text_cut(t, 1, end - 1);
+        *ret_port = text_cut(rest, 1, rest.n);
+        return end < t.n && (rest.n == 0 || (rest.p[0] == ':' && rest.n > 1));
+    }
+    size_t colon = text_find(t, ':');
+    *ret_host = text_cut(t, 0, colon);
+    *ret_port = text_cut(t, colon + 1, t.n);
+    return colon == t.n || colon + 1 < t.n;
+}
+
+static bool is_ip(struct text host, unsigned char ret[16], bool *ret_v6)
+{
+    char copy[INET6_ADDRSTRLEN];
+    if (host.n >= sizeof copy)
+        return false;
+    snprintf(copy, sizeof copy, TEXT_FMT, TEXT_ARG(host));
+    *ret_v6 = text_find(host, ':') < host.n;
+    return inet_pton(*ret_v6 ? AF_INET6 : AF_INET, copy, ret) == 1;
+}
+
+static bool address_ok(struct text t, bool want_port)
+{
+    struct text host, port;
+    unsigned char ip[16];
+    bool v6;
+    int64_t number;
+    struct tide_error ignored;
+    if (!want_port && is_ip(t, ip, &v6))
+        return true;
+    return split_address(t, &host, &port) && is_ip(host, ip, &v6) &&
+           (port.n > 0 ? text_int(port, 0, 65535, &number, &ignored) == TIDE_OK : !want_port);
+}
+
+/* Only this machine can reach it. */
+static bool is_local(struct text t)
+{
+    static const unsigned char loopback6[16] = {[15] = 1};
+    struct text host, port;
+    unsigned char ip[16];
+    bool v6;
+    if (text_starts(t, TEXT("unix:")))
+        return true;
+    return split_address(t, &host, &port) && is_ip(host, ip, &v6) &&
+           (v6 ? memcmp(ip, loopback6, sizeof loopback6) == 0 : ip[0] == 127);
+}
+
+/* A failure of a plain key, at the file that set it. */
+static enum tide_err fail_plain(const struct load *l,
+                                const char *path,
+                                struct tide_error *err,
+                                const char *what,
+                                const char *got)
+{
+    const struct doc *doc;
+    const config_setting_t *s;
+    if (load_where(l, path, &doc, &s))
+        return doc_fail(doc, s, err, TIDE_EINVAL, "%s, got \"%.80s\"", what, got);
+    return tide_fail(err, TIDE_EINVAL, "%s: %s, got \"%.80s\"", path, what, got);
+}
+
+static enum tide_err check_listen(
+    const struct load *l, const char *path, char **list, size_t count, struct tide_error *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct text t = text_of(list[i]);
+        bool is_unix = text_starts(t, TEXT("unix:"));
+        if (is_unix ? t.n <= 5 || t.n - 5 > SOCKET_PATH_BYTES_MAX : !address_ok(t, true))
+            return fail_plain(l, path, err,
+                              is_unix ? "want unix: and a path of 1..107 bytes"
+                                      : "want ADDRESS:PORT with an IP address, [IPV6]:PORT or "
+                                        "unix:PATH",
+                              list[i]);
+    }
+    return TIDE_OK;
+}
+
+static enum tide_err check_tls(const struct load *l,
+                               const char *certificate,
+                               const char *key,
+                               const struct config_tls *tls,
+                               struct tide_error *err)
+{
+    if (tls->certificate_file && !tls->key_file)
+        return fail_plain(l, certificate, err, "want tls.key beside it", tls->certificate_file);
+    if (tls->key_file && !tls->certificate_file)
+        return fail_plain(l, key, err, "want tls.certificate beside it", tls->key_file);
+    return TIDE_OK;
+}
+
+static enum tide_err check_plain(const struct load *l, struct tide_error *err)
+{
+    const struct config *c = l->config;
+    enum tide_err rc = check_listen(l, "smtp.listen", c->smtp.listen, c->smtp.listen_count, err);
+    if (rc == TIDE_OK)
+        rc = check_listen(l, "http.listen", c->http.listen, c->http.listen_count, err);
+    if (rc == TIDE_OK)
+        rc = check_tls(l, "smtp.tls.certificate", "smtp.tls.key", &c->smtp.tls, err);
+    if (rc == TIDE_OK)
+        rc = check_tls(l, "http.tls.certificate", "http.tls.key", &c->http.tls, err);
+    if (rc == TIDE_OK && strlen(c->status.socket) > SOCKET_PATH_BYTES_MAX)
+        rc = fail_plain(l, "status.socket", err, "want a path of at most 107 bytes",
+                        c->status.socket);
+    for (size_t i = 0; i < c->dns.server_count && rc == TIDE_OK; i++) {
+        struct text t = text_of(c->dns.servers[i]);
+        if (!text_eq(t, TEXT("system")) && !address_ok(t, false))
+            rc = fail_plain(l, "dns.servers", err, "want \"system\", an IP address or ADDRESS:PORT",
+                            c->dns.servers[i]);
+    }
+    return rc;
+}
+
+/* -- Named groups -------------------------------------------------------------------------------
+ */
+
+static enum tide_err fail_item(const struct load_item *item,
+                               struct tide_error *err,
+                               const char *what)
+{
+    return doc_fail(item->doc, item->at, err, TIDE_EINVAL, "%s", what);
+}
+
+static enum tide_err check_account(const struct load_item *item,
+                                   const struct config_account *a,
+                                   struct tide_error *err)
+{
+    if (a->type == ACCOUNT_SMTP && (!a->host || !a->host[0]))
+        return fail_item(item, err, "want a host, got none");
+    if (a->type == ACCOUNT_OUTBOX && !a->path[0])
+        return fail_item(item, err, "want a path, got an empty one");
+    if (a->user && !a->password.value)
+        return fail_item(item, err, "want a password beside the user, got none");
+    if (a->password.value && !a->user)
+        return fail_item(item, err, "want a user beside the password, got none");
+    if (a->backoff_min_ms > a->backoff_max_ms)
+        return fail_item(item, err, "want a backoff_min up to backoff_max, got more");
+    return TIDE_OK;
+}
+
+static enum tide_err check_senders(const struct load *l,
+                                   const struct load_item *item,
+                                   const struct config_application *a,
+                                   struct tide_error *err)
+{
+    const struct config_smtp *smtp = &l->config->smtp;
+    const config_setting_t *s = config_setting_get_member(item->at, "senders");
+    s = s ? s : item->at;
+    if (a->sender_domain_count == 0)
+        return doc_fail(item->doc, s, err, TIDE_EINVAL,
+                        "want senders: the domains that it may send as, got none");
+    for (size_t i = 0; i < a->sender_domain_count; i++) {
+        struct text t = text_of(a->sender_domains[i]);
+        if (!text_eq(t, TEXT("*"))) {
+            if (text_find(t, '*') < t.n || text_find(t, '@') < t.n || text_find(t, ' ') < t.n)
+                return doc_fail(item->doc, s, err, TIDE_EINVAL,
+                                "want \"example.com\", \".example.com\" for all below, or \"*\", "
+                                "got \"%.60s\"",
+                                t.p);
+            continue;
+        }
+        for (size_t k = 0; k < smtp->listen_count; k++)
+            if (!is_local(text_of(smtp->listen[k])))
+                return doc_fail(item->doc, s, err, TIDE_EPERM,
+                                "\"*\" while SMTP listens on %.60s would be an open relay; want "
+                                "sender domains, or listeners on loopback and Unix sockets only",
+                                smtp->listen[k]);
+    }
+    return TIDE_OK;
+}
+
+static bool same(const char *a, const char *b)
+{
+    return a && b && strcmp(a, b) == 0;
+}
+
+/* Against those before it. */
+static enum tide_err check_twins(const struct load *l, size_t at, struct tide_error *err)
+{
+    const struct config_application *all = l->config->applications, *a = &all[at];
+    const struct load_item *item = &l->applications.items[at];
+    for (size_t i = 0; i < at; i++) {
+        const struct config_application *b = &all[i];
+        const char *what = a->anonymous && b->anonymous       ? "is anonymous"
+                           : same(a->smtp_user, b->smtp_user) ? "has the same smtp_user"
+                           : same(a->key.value, b->key.value) ? "has the same key"
+                                                              : NULL;
+        if (what)
+            return doc_fail(item->doc, item->at, err, TIDE_EEXIST,
+                            "application %.60s %s too; only one may", b->name, what);
+    }
+    return TIDE_OK;
+}
+
+static enum tide_err check_application(const struct load *l, size_t at, struct tide_error *err)
+{
+    const struct config_application *a = &l->config->applications[at];
+    const struct load_item *item = &l->applications.items[at];
+    if (!a->anonymous && !a->key.value && !a->smtp_user)
+        return fail_item(item, err,
+                         "want a key, an smtp_user or anonymous = true, or nobody could use it");
+    if (!a->smtp_user != !a->smtp_password.value)
+        return fail_item(item, err, "want smtp_user and smtp_password together");
+    enum tide_err rc = check_senders(l, item, a, err);
+    return rc == TIDE_OK ? check_twins(l, at, err) : rc;
+}
+
+enum tide_err load_check(struct load *l, struct tide_error *err)
+{
+    const struct config *c = l->config;
+    enum tide_err rc = check_plain(l, err);
+    if (rc != TIDE_OK)
+        return rc;
+    if (c->stream_count == 0 || c->account_count == 0 || c->application_count == 0)
+        return fail_plain(l,
+                          c->stream_count == 0    ? "streams"
+                          : c->account_count == 0 ? "accounts"
+                                                  : "applications",
+                          err, "want at least one member", "{ }");
+    for (size_t i = 0; i < c->account_count && rc == TIDE_OK; i++)
+        rc = check_account(&l->accounts.items[i], &c->accounts[i], err);
+    for (size_t i = 0; i < c->application_count && rc == TIDE_OK; i++)
+        rc = check_application(l, i, err);
+    return rc;
+}
