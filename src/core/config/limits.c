@@ -1,12 +1,12 @@
 #include "core/config/limits.h"
 
 #include "base/macros.h"
+#include "core/plan/zone.h"
 
 #include <stdio.h>
 
-#define ZONE_BYTES_MAX 64
-#define SPAN_MS_MIN    TIME_SECOND_MS
-#define SPAN_MS_MAX    (366 * TIME_DAY_MS)
+#define SPAN_MS_MIN TIME_SECOND_MS
+#define SPAN_MS_MAX (366 * TIME_DAY_MS)
 
 static const char *const unit_words[] = {
     [WINDOW_MINUTE] = "minute",
@@ -26,23 +26,6 @@ static const char *const kind_words[] = {
     [WINDOW_CALENDAR] = "", [WINDOW_CLOCK] = "clock",       [WINDOW_ROLLING] = "rolling",
     [WINDOW_RATE] = "rate", [WINDOW_COOLDOWN] = "cooldown",
 };
-
-bool zone_name_ok(struct text name)
-{
-    char before = '/';
-    if (name.n == 0 || name.n > ZONE_BYTES_MAX)
-        return false;
-    for (size_t i = 0; i < name.n; i++) {
-        char c = name.p[i];
-        /* each part begins with a letter or a digit: no "..", no "//", no "/" in front */
-        bool ok = before == '/' ? ascii_is_alnum(c)
-                                : ascii_is_alnum(c) || c == '_' || c == '-' || c == '+' || c == '/';
-        if (!ok)
-            return false;
-        before = c;
-    }
-    return before != '/';
-}
 
 enum tide_err limits_window(struct text words, struct window *ret, struct tide_error *err)
 {
@@ -114,7 +97,7 @@ static enum tide_err check_window(const struct limits_context *c,
     if (given->zone && !calendar && w->kind != WINDOW_CLOCK)
         return doc_fail(c->doc, s, err, TIDE_EINVAL,
                         "zone: only calendar and clock windows have one");
-    if (w->zone && !zone_name_ok(text_of(w->zone)))
+    if (w->zone && !zone_name_is_sane(text_of(w->zone)))
         return doc_fail(c->doc, s, err, TIDE_EINVAL,
                         "zone: want an IANA time zone such as \"Asia/Shanghai\", got \"%.40s\"",
                         w->zone);

@@ -36,7 +36,4 @@ TIDE_MUST_CHECK enum tide_err limits_window(struct text words,
 /* The words for it. Returns out, which holds 64 bytes. */
 const char *limits_window_text(const struct window *w, char *out);
 
-/* "Asia/Shanghai": could be the name of an IANA zone, and names no other file. */
-bool zone_name_ok(struct text name);
-
 #endif

@@ -1,7 +1,6 @@
 #include "io/loop/files.h"
 
 #include "base/file.h"
-#include "core/config/limits.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -9,8 +8,6 @@
 #include <stdlib.h>
 
 #define CONFIG_FILE_BYTES_MAX (4 << 20)
-#define ZONE_FILE_BYTES_MAX   (256 << 10) /* the largest in tzdata 2025b has 4 KB */
-#define ZONE_DIR              "/usr/share/zoneinfo"
 #define PATH_BYTES            4096
 
 static enum tide_err read_file(void *arg, const char *path, struct buf *ret, struct tide_error *err)
@@ -77,29 +74,3 @@ static const char *read_env(void *arg, const char *name)
 }
 
 const struct config_source files_source = {.read = read_file, .list = list_dir, .env = read_env};
-
-enum tide_err files_zone(const char *name, struct buf *ret, struct tide_error *err)
-{
-    char path[sizeof ZONE_DIR + 80];
-    if (!zone_name_ok(text_of(name)))
-        return tide_fail(err, TIDE_EINVAL,
-                         "zone \"%.60s\": want an IANA name such as \"Asia/Shanghai\"", name);
-    snprintf(path, sizeof path, "%s/%s", ZONE_DIR, name);
-    enum tide_err rc = file_read(path, ZONE_FILE_BYTES_MAX, ret, err);
-    if (rc == TIDE_ENOENT)
-        return tide_fail(err, rc,
-                         "zone \"%s\": there is no %s; the package tzdata brings zones, "
-                         "tzdata-legacy those of old names",
-                         name, path);
-    if (rc == TIDE_OK && !text_starts(buf_text(ret), TEXT("TZif")))
-        return tide_fail(err, TIDE_ECORRUPT, "zone \"%s\": %s is not a time zone file", name, path);
-    return rc == TIDE_OK ? rc : tide_wrap(err, rc, "zone \"%s\"", name);
-}
-
-static enum tide_err read_zone(void *arg, const char *name, struct buf *ret, struct tide_error *err)
-{
-    (void)arg;
-    return files_zone(name, ret, err);
-}
-
-const struct plan_zones files_zones = {.read = read_zone};
