@@ -1,0 +1,294 @@
+#include "core/proto/compose.h"
+
+#include <gmime/gmime.h>
+#include <inttypes.h>
+#include <pthread.h>
+
+#define LINE_BYTES_MAX 900 /* sent as it is up to here; lines end at 998 (RFC 5322 2.1.1) */
+
+struct composer {
+    const struct api_draft *draft;
+    const struct compose_given *given;
+    unsigned boundaries;
+};
+
+static void initialise(void)
+{
+    g_mime_init();
+}
+
+/* -- Checks -------------------------------------------------------------------------------------
+ */
+
+static bool is_clean(struct text t)
+{
+    for (size_t i = 0; i < t.n; i++)
+        if ((unsigned char)t.p[i] < 0x20 || t.p[i] == 0x7f)
+            return false;
+    return true;
+}
+
+static bool are_clean(const struct api_addresses *a)
+{
+    for (size_t i = 0; i < a->count; i++)
+        if (!is_clean(a->list[i].name) || !is_clean(a->list[i].address))
+            return false;
+    return true;
+}
+
+/* Nothing that ends a line may reach a header: it would begin a field that nobody gave. */
+static const char *unclean(const struct api_draft *d, const struct compose_given *given)
+{
+    if (!is_clean(given->message_id))
+        return "Message-ID";
+    if (!is_clean(d->from.name) || !is_clean(d->from.address))
+        return "From";
+    if (!are_clean(&d->to) || !are_clean(&d->cc) || !are_clean(&d->reply_to))
+        return "To, Cc or Reply-To";
+    if (!is_clean(d->subject))
+        return "Subject";
+    for (size_t i = 0; i < d->header_count; i++)
+        if (!is_clean(d->headers[i].name) || !is_clean(d->headers[i].value))
+            return "a header";
+    for (size_t i = 0; i < d->attachment_count; i++) {
+        const struct api_attachment *a = &d->attachments[i];
+        if (!is_clean(a->filename) || !is_clean(a->content_type) || !is_clean(a->content_id))
+            return "an attachment's name, type or Content-ID";
+    }
+    return NULL;
+}
+
+/* -- Parts --------------------------------------------------------------------------------------
+ */
+
+static char *terminated(struct text t)
+{
+    return g_strndup(t.p ? t.p : "", t.n);
+}
+
+static GMimePart *part_of(const char *content_type,
+                          const char *bytes,
+                          size_t n,
+                          GMimeContentEncoding encoding)
+{
+    GMimeContentType *type = g_mime_content_type_parse(NULL, content_type);
+    GMimePart *part = g_mime_part_new();
+    GMimeStream *stream = g_mime_stream_mem_new_with_buffer(bytes, n);
+    GMimeDataWrapper *content =
+        g_mime_data_wrapper_new_with_stream(stream, GMIME_CONTENT_ENCODING_DEFAULT);
+    g_mime_object_set_content_type(GMIME_OBJECT(part), type);
+    g_mime_part_set_content(part, content);
+    g_mime_part_set_content_encoding(part, encoding);
+    g_object_unref(content);
+    g_object_unref(stream);
+    g_object_unref(type);
+    return part;
+}
+
+/* Boundaries hold "=_", which quoted-printable and base64 never do: text that has it is not sent as
+ * it is, so that no content can end its own part. */
+static GMimeContentEncoding encoding_for(struct text t)
+{
+    size_t line = 0, longest = 0, high = 0;
+    bool plain = text_ifind(t, TEXT("=_")) == t.n;
+    for (size_t i = 0; i < t.n; i++) {
+        unsigned char c = (unsigned char)t.p[i];
+        line = c == '\n' ? 0 : line + 1;
+        longest = line > longest ? line : longest;
+        high += c >= 0x80;
+        plain = plain && (c >= ' ' || c == '\n' || c == '\r' || c == '\t') && c != 0x7f;
+    }
+    if (high > t.n / 3)
+        return GMIME_CONTENT_ENCODING_BASE64; /* Chinese: a third longer, not three times */
+    return plain && high == 0 && longest <= LINE_BYTES_MAX ? GMIME_CONTENT_ENCODING_7BIT
+                                                           : GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE;
+}
+
+/* Each of CRLF, CR and LF is a line end; GMime wants LF, base64 of text holds CRLF. */
+static GMimeObject *text_part(const char *content_type, struct text t)
+{
+    GMimeContentEncoding encoding = encoding_for(t);
+    const char *end = encoding == GMIME_CONTENT_ENCODING_BASE64 ? "\r\n" : "\n";
+    GString *lines = g_string_sized_new(t.n + 2);
+    size_t from = 0;
+    for (size_t i = 0; i < t.n; i++) {
+        if (t.p[i] != '\r' && t.p[i] != '\n')
+            continue;
+        g_string_append_len(lines, t.p + from, (gssize)(i - from));
+        g_string_append(lines, end);
+        i += t.p[i] == '\r' && i + 1 < t.n && t.p[i + 1] == '\n';
+        from = i + 1;
+    }
+    if (from < t.n) {
+        g_string_append_len(lines, t.p + from, (gssize)(t.n - from));
+        g_string_append(lines, end);
+    }
+    GMimePart *part = part_of(content_type, lines->str, lines->len, encoding);
+    g_string_free(lines, TRUE);
+    return GMIME_OBJECT(part);
+}
+
+static GMimeObject *attachment_part(const struct api_attachment *a)
+{
+    char *type = terminated(a->content_type.n ? a->content_type : TEXT("application/octet-stream"));
+    bool is_message = text_istarts(text_of(type), TEXT("message/"));
+    GMimePart *part = part_of(is_message ? "application/octet-stream" : type, a->content.p,
+                              a->content.n, GMIME_CONTENT_ENCODING_BASE64);
+    g_mime_object_set_disposition(GMIME_OBJECT(part), a->is_inline ? "inline" : "attachment");
+    if (a->filename.n) {
+        char *name = terminated(a->filename);
+        g_mime_part_set_filename(part, name);
+        g_free(name);
+    }
+    if (a->content_id.n) {
+        char *id = terminated(a->content_id);
+        g_mime_part_set_content_id(part, id);
+        g_free(id);
+    }
+    g_free(type);
+    return GMIME_OBJECT(part);
+}
+
+static GMimeMultipart *level(struct composer *c, const char *subtype)
+{
+    uint64_t hash = 0xcbf29ce484222325u; /* FNV-1a: the same message has the same boundaries */
+    struct text id = c->given->message_id;
+    for (size_t i = 0; i < id.n; i++)
+        hash = (hash ^ (unsigned char)id.p[i]) * 0x100000001b3u;
+    char boundary[48];
+    snprintf(boundary, sizeof boundary, "=_%u_%016" PRIx64, ++c->boundaries, hash);
+    GMimeMultipart *m = g_mime_multipart_new_with_subtype(subtype);
+    g_mime_multipart_set_boundary(m, boundary);
+    return m;
+}
+
+static void add(GMimeMultipart *m, GMimeObject *take_part)
+{
+    g_mime_multipart_add(m, take_part);
+    g_object_unref(take_part);
+}
+
+/* Wraps `first` and the attachments that are (not) inline; `first` alone when there are none. */
+static GMimeObject *with_files(struct composer *c,
+                               const char *subtype,
+                               GMimeObject *take_first,
+                               bool is_inline)
+{
+    const struct api_draft *d = c->draft;
+    bool html = d->html.p != NULL;
+    GMimeMultipart *m = NULL;
+    for (size_t i = 0; i < d->attachment_count; i++) {
+        if ((d->attachments[i].is_inline && html) != is_inline)
+            continue;
+        if (!m) {
+            m = level(c, subtype);
+            add(m, take_first);
+        }
+        add(m, attachment_part(&d->attachments[i]));
+    }
+    return m ? GMIME_OBJECT(m) : take_first;
+}
+
+static GMimeObject *body_of(struct composer *c)
+{
+    const struct api_draft *d = c->draft;
+    GMimeObject *body;
+    if (d->text.p && d->html.p) {
+        GMimeMultipart *m = level(c, "alternative");
+        add(m, text_part("text/plain; charset=utf-8", d->text));
+        add(m, text_part("text/html; charset=utf-8", d->html));
+        body = GMIME_OBJECT(m);
+    } else if (d->html.p) {
+        body = text_part("text/html; charset=utf-8", d->html);
+    } else {
+        body = text_part("text/plain; charset=utf-8", d->text);
+    }
+    body = with_files(c, "related", body, true);
+    return with_files(c, "mixed", body, false);
+}
+
+/* -- Header -------------------------------------------------------------------------------------
+ */
+
+static void add_addresses(GMimeMessage *m,
+                          GMimeAddressType type,
+                          const struct api_address *list,
+                          size_t count)
+{
+    InternetAddressList *to = g_mime_message_get_addresses(m, type);
+    for (size_t i = 0; i < count; i++) {
+        char *name = list[i].name.n ? terminated(list[i].name) : NULL;
+        char *address = terminated(list[i].address);
+        InternetAddress *mailbox = internet_address_mailbox_new(name, address);
+        internet_address_set_charset(mailbox, "utf-8");
+        internet_address_list_add(to, mailbox);
+        g_object_unref(mailbox);
+        g_free(address);
+        g_free(name);
+    }
+}
+
+static void add_header(GMimeMessage *m, struct text name, struct text value)
+{
+    char *n = terminated(name), *v = terminated(value);
+    g_mime_object_append_header(GMIME_OBJECT(m), n, v, "utf-8");
+    g_free(v);
+    g_free(n);
+}
+
+static void put_header(struct composer *c, GMimeMessage *m)
+{
+    const struct api_draft *d = c->draft;
+    add_addresses(m, GMIME_ADDRESS_TYPE_FROM, &d->from, 1);
+    add_addresses(m, GMIME_ADDRESS_TYPE_REPLY_TO, d->reply_to.list, d->reply_to.count);
+    add_addresses(m, GMIME_ADDRESS_TYPE_TO, d->to.list, d->to.count);
+    add_addresses(m, GMIME_ADDRESS_TYPE_CC, d->cc.list, d->cc.count);
+    char *subject = terminated(d->subject);
+    g_mime_message_set_subject(m, subject, "utf-8");
+    g_free(subject);
+    GDateTime *date = g_date_time_new_from_unix_utc(c->given->date / TIME_SECOND_MS);
+    g_mime_message_set_date(m, date);
+    g_date_time_unref(date);
+    bool own_id = false;
+    for (size_t i = 0; i < d->header_count; i++)
+        own_id = own_id || text_ieq(d->headers[i].name, TEXT("Message-ID"));
+    if (!own_id) {
+        char *id = terminated(c->given->message_id);
+        g_mime_message_set_message_id(m, id);
+        g_free(id);
+    }
+    for (size_t i = 0; i < d->header_count; i++)
+        add_header(m, d->headers[i].name, d->headers[i].value);
+}
+
+enum tide_err compose(const struct api_draft *d,
+                      const struct compose_given *given,
+                      struct buf *ret,
+                      struct tide_error *err)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    struct composer c = {.draft = d, .given = given};
+    const char *bad = unclean(d, given);
+    if (bad)
+        return tide_fail(err, TIDE_EINVAL, "a control character in %s", bad);
+    pthread_once(&once, initialise);
+    GMimeMessage *m = g_mime_message_new(TRUE);
+    GMimeObject *body = body_of(&c);
+    put_header(&c, m);
+    g_mime_message_set_mime_part(m, body);
+    g_object_unref(body);
+
+    GMimeFormatOptions *options = g_mime_format_options_new();
+    g_mime_format_options_set_newline_format(options, GMIME_NEWLINE_FORMAT_DOS);
+    GMimeStream *stream = g_mime_stream_mem_new();
+    ssize_t n = g_mime_object_write_to_stream(GMIME_OBJECT(m), options, stream);
+    const GByteArray *bytes = g_mime_stream_mem_get_byte_array(GMIME_STREAM_MEM(stream));
+    if (n > 0)
+        buf_add(ret, bytes->data, bytes->len);
+    g_object_unref(stream);
+    g_mime_format_options_free(options);
+    g_object_unref(m);
+    if (n <= 0)
+        return tide_fail(err, TIDE_ENOMEM, "the message could not be written");
+    return buf_check(ret, err);
+}
