@@ -65,6 +65,8 @@ struct submission {
     struct text message_id;          /* with its angle brackets */
     struct text message;             /* the whole, CRLF, not dot-stuffed */
     struct text key;                 /* idempotency: same application and key is the same thing */
+    struct text fingerprint;         /* what must come again with the same key to be the same
+                                      * thing; "": sender and message */
     struct text thread;              /* for collapsing in digests */
     struct text source;              /* "smtp 127.0.0.1", "http 127.0.0.1": for the journal */
     struct text ret, envid;          /* RFC 3461, kept */

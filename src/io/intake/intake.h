@@ -42,6 +42,8 @@ struct intake_request {
     struct text message; /* RFC 5322 with CRLF or bare LF, not dot-stuffed */
     /* empty: taken from X-Mailtide-* headers, else from the application's defaults */
     struct text stream, key, thread;
+    struct text fingerprint; /* under the same key this must be the same; "": the message. For doors
+                              * that write the message themselves (its date differs each time) */
     struct digest_item item;
     tide_wall_ms not_before, deadline_at; /* 0: none */
     struct text ret, envid;
