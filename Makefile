@@ -4,21 +4,24 @@
 #   SAN=address,undefined     with sanitizers (a build folder of its own)
 #   WERROR=1                  warnings are errors (CI)
 #   CORPORA=DIR               third-party test data; tests that need it say so when it is absent
+#   FUZZ_SECONDS=60           how long `make fuzz` runs each target
+#   PREFIX=/usr/local DESTDIR=   where `make install` puts things
 
-CC      ?= gcc
 ifeq ($(origin CC),default)
 CC      := gcc
 endif
 SAN     ?=
 WERROR  ?=
 CORPORA ?= $(abspath ../shared/corpora)
+FUZZ_SECONDS ?= 60
+PREFIX  ?= /usr/local
 VERSION := 0.1.0
 
-BUILD   := build/$(notdir $(CC))$(if $(SAN),-$(subst $(comma),-,$(SAN)))
 comma   := ,
-BUILD   := build/$(notdir $(CC))$(if $(SAN),-$(subst $(comma),-,$(SAN)))
+BUILD   := build/$(notdir $(CC))$(if $(SAN),-$(subst $(comma),-,$(SAN)))$(if $(FUZZER),-fuzzer)
 
-PKGS    := libuv sqlite3 libssl libcrypto libcurl libmicrohttpd gmime-3.0 libidn2 libpsl jansson libpcre2-8 libconfig ldns
+PKGS    := libuv sqlite3 libssl libcrypto libcurl libmicrohttpd gmime-3.0 libidn2 libpsl jansson \
+           libpcre2-8 libconfig ldns
 PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS) 2>/dev/null | sed 's/-I/-isystem /g')
 PKG_LIBS   = $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 
@@ -26,43 +29,125 @@ WARN    := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-pro
            -Wundef -Wvla -Wwrite-strings -Wpointer-arith -Wimplicit-fallthrough
 SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 HARDEN  := -fstack-protector-strong $(if $(SAN),,-D_FORTIFY_SOURCE=2)
-ALL_CFLAGS = -std=gnu17 -O2 -g -D_GNU_SOURCE -DMAILTIDE_VERSION='"$(VERSION)"' -Iinclude -Isrc -Itests \
-           $(WARN) $(if $(WERROR),-Werror) $(HARDEN) $(SANFLAGS) $(PKG_CFLAGS) $(CFLAGS) -MMD -MP
+FUZZFLAGS := $(if $(FUZZER),-fsanitize=fuzzer-no-link)
+ALL_CFLAGS = -std=gnu17 -O2 -g -D_GNU_SOURCE -DMAILTIDE_VERSION='"$(VERSION)"' \
+           -DMAILTIDE_SCHEDULES_DIR='"$(PREFIX)/share/mailtide/schedules"' -Iinclude -Isrc -Itests \
+           $(WARN) $(if $(WERROR),-Werror) $(HARDEN) $(SANFLAGS) $(FUZZFLAGS) $(PKG_CFLAGS) $(CFLAGS) -MMD -MP
 ALL_LDFLAGS = $(SANFLAGS) $(LDFLAGS)
 LIBS    = $(PKG_LIBS) -lpthread -lm
 
-BASE_SRC := $(sort $(shell find src/base -name '*.c'))
-CORE_SRC := $(sort $(shell find src/core -name '*.c'))
-IO_SRC   := $(sort $(shell find src/io -name '*.c'))
-LIB_OBJ  := $(patsubst %.c,$(BUILD)/%.o,$(BASE_SRC) $(CORE_SRC) $(IO_SRC))
+LIB_SRC  := $(sort $(shell find src/base src/core src/io -name '*.c'))
+LIB_OBJ  := $(patsubst %.c,$(BUILD)/%.o,$(LIB_SRC))
 LIB      := $(BUILD)/libmailtide-all.a
+CMD_SRC  := $(sort $(shell find src/cmd -name '*.c'))
 
-UNIT_SRC := $(sort $(wildcard tests/unit/test_*.c))
-UNIT_BIN := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(UNIT_SRC))
+# A program is a folder in src/cmd; what they share lies in src/cmd itself.
+PROGRAMS := $(notdir $(patsubst %/,%,$(wildcard src/cmd/*/)))
+PROGRAM_BIN := $(addprefix $(BUILD)/,$(PROGRAMS))
+CMD_SHARED_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard src/cmd/*.c)))
+
+TEST_SRC := $(sort $(wildcard tests/unit/test_*.c tests/conformance/test_*.c tests/sim/test_*.c tests/e2e/test_*.c))
+TEST_BIN := $(patsubst %.c,$(BUILD)/%,$(TEST_SRC))
 TESTLIB_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard tests/lib/*.c)))
+FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+REPLAY_BIN := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/replay_%,$(FUZZ_SRC))
+FUZZ_BIN := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(FUZZ_SRC))
+E2E      := $(sort $(wildcard tests/e2e/*.sh tests/e2e/*.py))
+BENCH_SRC := $(sort $(wildcard bench/bench_*.c))
+BENCH_BIN := $(patsubst %.c,$(BUILD)/%,$(BENCH_SRC))
 
-.PHONY: all
-all: $(LIB)
+.PHONY: all help run demo test unit conformance bench lint check-layers fuzz install uninstall deps \
+        deps-test deps-dev clean format
+
+all: $(PROGRAM_BIN) ## the programs, released as they are
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
 
 $(LIB): $(LIB_OBJ)
 	@rm -f $@
 	@$(AR) rcs $@ $^
 
-$(BUILD)/%.o: %.c
+$(BUILD)/%.o: %.c | deps
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  CC  $<";) $(CC) $(ALL_CFLAGS) -c $< -o $@
 
-$(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(TESTLIB_OBJ) $(LIB)
-	@$(CC) $(ALL_LDFLAGS) $< $(TESTLIB_OBJ) $(LIB) -lcmocka $(LIBS) -o $@
+define program_rule
+$(BUILD)/$(1): $(patsubst %.c,$(BUILD)/%.o,$(sort $(shell find src/cmd/$(1) -name '*.c'))) $(CMD_SHARED_OBJ) $(LIB)
+	@echo "  LD  $$@"; $$(CC) $$(ALL_LDFLAGS) $$^ $$(LIBS) -o $$@
+endef
+$(foreach p,$(PROGRAMS),$(eval $(call program_rule,$(p))))
+
+$(BUILD)/tests/fuzz/replay_%: $(BUILD)/tests/fuzz/%.o $(BUILD)/tests/fuzz/replay.o $(LIB)
+	@$(CC) $(ALL_LDFLAGS) $^ $(LIBS) -o $@
+
+$(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(LIB)
+	@$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer $^ $(LIBS) -o $@
+
+$(BUILD)/tests/%: $(BUILD)/tests/%.o $(TESTLIB_OBJ) $(LIB)
+	@$(CC) $(ALL_LDFLAGS) $^ -lcmocka $(LIBS) -o $@
+
+$(BUILD)/bench/%: $(BUILD)/bench/%.o $(LIB)
+	@$(CC) $(ALL_LDFLAGS) $^ $(LIBS) -o $@
 
 .SECONDARY:
 
-.PHONY: unit
-unit: $(UNIT_BIN)
-	@CORPORA=$(CORPORA) BUILD=$(BUILD) tests/run unit $(UNIT_BIN)
+run: all ## builds, then mailtide on embedded defaults: SMTP on 2525, HTTP on 8025
+	@$(BUILD)/mailtided
 
-.PHONY: clean
-clean:
+demo: all ## the story, with and without mailtide, side by side
+	@BUILD=$(BUILD) tests/e2e/lib/demo
+
+TEST_ENV = CORPORA="$(CORPORA)" BUILD="$(BUILD)" CC="$(CC)"
+
+test: deps-test all $(TEST_BIN) $(REPLAY_BIN) ## every test; ends in "N passed, N failed"
+	@$(TEST_ENV) tests/run $(TEST_BIN) $(REPLAY_BIN) $(E2E)
+
+unit: $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/unit/test_*.c))) ## the unit tests alone
+	@$(TEST_ENV) tests/run $^
+
+conformance: $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/conformance/test_*.c))) ## against third-party data, with counts
+	@$(TEST_ENV) VERBOSE=1 tests/run $^
+
+fuzz: ## each fuzz target for FUZZ_SECONDS, with clang
+	@$(MAKE) --no-print-directory CC=clang SAN=address,undefined FUZZER=1 run-fuzz
+
+.PHONY: run-fuzz
+run-fuzz: $(FUZZ_BIN)
+	@for f in $(FUZZ_BIN); do n=$${f##*/fuzz_}; echo "  FUZZ $$n"; mkdir -p $(BUILD)/found/$$n; \
+	  $$f -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 -artifact_prefix=$(BUILD)/found/ \
+	  $(BUILD)/found/$$n tests/fuzz/corpus/$$n >$(BUILD)/found/$$n.log 2>&1 || { tail -n 40 $(BUILD)/found/$$n.log; exit 1; }; done
+
+bench: deps-bench all $(BENCH_BIN) ## the rows of the README's speed table, written to bench/RESULTS.md
+	@BUILD=$(BUILD) bench/run
+
+lint: ## forbidden calls, formatting, unfinished words
+	@tests/lint
+
+check-layers: ## who may include whom
+	@tests/check-layers
+
+format: ## clang-format over all of the C
+	@clang-format -i $$(git ls-files '*.c' '*.h')
+
+deps: ## installs what building and running need
+	@tests/deps build
+
+.PHONY: deps-bench
+deps-test:
+	@tests/deps build test
+deps-bench:
+	@tests/deps build test bench
+deps-dev:
+	@tests/deps build test dev
+
+install: all ## to DESTDIR/PREFIX
+	@BUILD=$(BUILD) PREFIX="$(PREFIX)" DESTDIR="$(DESTDIR)" src/cmd/install.sh install
+
+uninstall: ## what install put there
+	@BUILD=$(BUILD) PREFIX="$(PREFIX)" DESTDIR="$(DESTDIR)" src/cmd/install.sh uninstall
+
+clean: ## removes build/
 	rm -rf build
 
--include $(LIB_OBJ:.o=.d) $(UNIT_BIN:=.d)
+-include $(LIB_OBJ:.o=.d) $(patsubst %.c,$(BUILD)/%.d,$(CMD_SRC) $(TEST_SRC) $(FUZZ_SRC) $(BENCH_SRC) $(wildcard tests/lib/*.c))
