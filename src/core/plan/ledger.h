@@ -18,8 +18,7 @@
  * Owns      the uses. The struct may be moved by plain assignment.
  * Lifetime  ledger_init() to ledger_fini(). Zeroed memory is an initialised ledger.
  * Threads   loop thread only. Reads no clock.
- * Errors    ledger_reserve(): false when out of memory, the ledger is then unchanged. After it
- *           succeeded, settling and charging once for each of `tallies` cannot fail.
+ * Errors    tally_ready(): false when out of memory. After it said true a charge cannot fail.
  * Limits    LEDGER_SLOTS_MAX uses of one rolling limit: exact up to that count, else a slot of
  *           span / LEDGER_SLOTS_MAX may leave that much late, never early.
  */
@@ -31,8 +30,10 @@
 
 #define LEDGER_INLINE      3
 #define LEDGER_SLOTS_MAX   128
+#define LEDGER_USES_MAX    4096
 #define LEDGER_RATE_UNIT   1024
 #define LEDGER_STEP_MAX_MS TIME_HOUR_MS
+#define LEDGER_AT_MAX_MS   (200000 * TIME_DAY_MS) /* year 2517: a damaged row, not a time */
 
 struct plan_use {
     uint32_t limit;  /* hash of the limit's name, and of the sender for pair limits */
@@ -76,12 +77,13 @@ static inline void ledger_init(struct ledger *l)
 
 void ledger_fini(struct ledger *l);
 
-/* Drops what matters no more; room for one charge of each of so many tallies. */
-bool ledger_reserve(struct ledger *l, tide_wall_ms now, unsigned tallies);
+/* Drops what matters no more. */
+void ledger_prune(struct ledger *l, tide_wall_ms now);
 
-/* Takes over what counted under an edited window, or under a clock that has gone back. To be
- * called after ledger_reserve() and before the three below. */
-void tally_settle(const struct tally *t, tide_wall_ms now);
+/* Takes over what counted under an edited window, or under a clock that has gone back, and makes
+ * room for one charge at `now`. To be called before the four below. False: out of memory, or over
+ * LEDGER_USES_MAX; nothing was lost. */
+TIDE_MUST_CHECK bool tally_ready(const struct tally *t, tide_wall_ms now);
 
 /* What counts at `at`: of several windows the fullest. */
 int64_t tally_used(const struct tally *t, tide_wall_ms at);
@@ -93,7 +95,7 @@ void tally_charge(const struct tally *t, tide_wall_ms now);
 
 /* Takes back one charge made at `started_at`. Never more than was charged: a rate, and the second
  * window of a charge near a reset, are not given back. */
-void tally_refund(const struct tally *t, tide_wall_ms started_at);
+void tally_refund(const struct tally *t, tide_wall_ms now, tide_wall_ms started_at);
 
 /* A version byte, then the uses. */
 void ledger_encode(const struct ledger *l, struct buf *ret);

@@ -7,7 +7,7 @@
  * rate and cooldown windows have no place in the calendar: they only have a length.
  *
  * Owns      nothing; limit and zone are borrowed.
- * Threads   one at a time per struct window_rule (it remembers the last window).
+ * Threads   one at a time per struct window_rule (it remembers windows).
  * Known gap a clock window is never longer than its day, whatever span_ms says.
  */
 #ifndef CORE_PLAN_WINDOW_H
@@ -22,8 +22,8 @@ struct window_span {
 
 struct window_rule {
     const struct window *def;
-    const struct zone *zone; /* NULL: UTC */
-    struct window_span last; /* the window that was asked for last */
+    const struct zone *zone;    /* NULL: UTC */
+    struct window_span last[2]; /* the windows that were asked for last, newest first */
 };
 
 /* Calendar and clock: starts anew at some instant. */
@@ -37,7 +37,7 @@ struct window_span window_at(struct window_rule *r, tide_wall_ms t);
 /* How long one window usually is: a month is 30 days. */
 int64_t window_length_ms(const struct window *w);
 
-/* Of its definition, the same on every machine and in every run. */
+/* Of its definition, the same in every run: it is stored. */
 uint32_t window_hash(const struct window *w);
 
 /* FNV-1a, started with `seed`: a hash that may be stored, unlike hash_bytes(). */

@@ -1,0 +1,589 @@
+#include "core/plan/planner.h"
+
+#include "base/macros.h"
+#include "core/plan/rules.h"
+#include "core/plan/subject.h"
+
+#include <stdlib.h>
+
+#define RECIPIENT_VERSION 1
+#define NO_MEMORY_WAIT_MS TIME_SECOND_MS
+/* Each round waits for one limit; they settle in two or three. Should they not, the answer is
+ * merely early: asked again then, it is HOLD again. */
+#define ROUNDS_MAX 16
+
+struct planner {
+    const struct config *config;
+    struct plan_zones zones;
+    struct rules *rules;
+    const struct policy *policy;
+    struct subjects subjects;
+    uint32_t *account_names, *pool_names, *stream_names; /* of the configuration's indices */
+};
+
+/* A limit that applies to a query. */
+struct applied {
+    struct tally tally;
+    struct subject *subject; /* NULL: the recipient's own */
+    int64_t allowed;         /* less than so many may count already */
+};
+
+struct applied_set {
+    struct applied all[PLAN_LIMITS_MAX];
+    unsigned count;
+};
+
+/* -- Configuration ----------------------------------------------------------------------------- */
+
+struct planner_names {
+    uint32_t *accounts, *pools, *streams;
+};
+
+static void names_free(struct planner_names *n)
+{
+    free(n->accounts);
+    free(n->pools);
+    free(n->streams);
+}
+
+static bool names_make(struct planner *p, const struct config *c, struct planner_names *ret)
+{
+    *ret = (struct planner_names){
+        .accounts = calloc(c->account_count + 1, sizeof(uint32_t)),
+        .pools = calloc(c->account_count + 1, sizeof(uint32_t)),
+        .streams = calloc(c->stream_count + 1, sizeof(uint32_t)),
+    };
+    bool ok = ret->accounts && ret->pools && ret->streams;
+    for (size_t i = 0; i < c->account_count && ok; i++) {
+        const struct config_account *a = &c->accounts[i];
+        ret->accounts[i] = subjects_intern(&p->subjects, text_of(a->name));
+        ret->pools[i] = subjects_intern(&p->subjects, text_of(a->ip_pool ? a->ip_pool : a->name));
+        ok = ret->accounts[i] && ret->pools[i];
+    }
+    for (size_t i = 0; i < c->stream_count && ok; i++) {
+        ret->streams[i] = subjects_intern(&p->subjects, text_of(c->streams[i].name));
+        ok = ret->streams[i] != 0;
+    }
+    if (!ok)
+        names_free(ret);
+    return ok;
+}
+
+/* Every interned name from `first` on that is a provider's gets that provider's limits. */
+static void link_rules(struct planner *p, uint32_t first)
+{
+    for (uint32_t id = first; id <= p->subjects.name_count; id++) {
+        struct subject_name *n = subjects_name(&p->subjects, id);
+        n->data = strmap_get(&p->rules->providers, text_of(n->text));
+    }
+}
+
+enum tide_err planner_configure(struct planner *p,
+                                const struct config *config,
+                                struct tide_error *err)
+{
+    struct rules *rules;
+    struct planner_names names;
+    enum tide_err rc = rules_new(config, &p->zones, &rules, err);
+    if (rc != TIDE_OK)
+        return tide_wrap(err, rc, "planner");
+    if (!names_make(p, config, &names)) {
+        rules_free(rules);
+        return tide_fail(err, TIDE_ENOMEM, "planner: names of accounts and streams");
+    }
+    rules_free(p->rules);
+    free(p->account_names);
+    free(p->pool_names);
+    free(p->stream_names);
+    p->config = config;
+    p->rules = rules;
+    p->account_names = names.accounts;
+    p->pool_names = names.pools;
+    p->stream_names = names.streams;
+    link_rules(p, 1);
+    return TIDE_OK;
+}
+
+enum tide_err planner_new(const struct config *config,
+                          const struct plan_zones *zones,
+                          struct planner **ret,
+                          struct tide_error *err)
+{
+    struct planner *p = calloc(1, sizeof *p);
+    if (!p)
+        return tide_fail(err, TIDE_ENOMEM, "planner");
+    if (zones)
+        p->zones = *zones;
+    p->policy = policy_even();
+    subjects_init(&p->subjects);
+    enum tide_err rc = planner_configure(p, config, err);
+    if (rc == TIDE_OK)
+        *ret = p;
+    else
+        planner_free(p);
+    return rc;
+}
+
+void planner_free(struct planner *p)
+{
+    if (!p)
+        return;
+    rules_free(p->rules);
+    subjects_fini(&p->subjects);
+    free(p->account_names);
+    free(p->pool_names);
+    free(p->stream_names);
+    free(p);
+}
+
+void planner_set_policy(struct planner *p, const struct policy *policy)
+{
+    p->policy = policy;
+}
+
+uint32_t planner_intern(struct planner *p, struct text name)
+{
+    uint32_t known = p->subjects.name_count, id = subjects_intern(&p->subjects, name);
+    link_rules(p, known + 1);
+    return id;
+}
+
+uint32_t planner_intern_provider(struct planner *p, struct text name)
+{
+    return planner_intern(p, name);
+}
+
+/* -- Recipients -------------------------------------------------------------------------------- */
+
+void plan_recipient_init(struct plan_recipient *r)
+{
+    *r = (struct plan_recipient){0};
+}
+
+void plan_recipient_fini(struct plan_recipient *r)
+{
+    ledger_fini(&r->ledger);
+}
+
+void plan_recipient_encode(const struct plan_recipient *r, struct buf *ret)
+{
+    const uint32_t w = r->policy_word;
+    const char head[] = {RECIPIENT_VERSION, (char)w, (char)(w >> 8), (char)(w >> 16),
+                         (char)(w >> 24)};
+    buf_add(ret, head, sizeof head);
+    ledger_encode(&r->ledger, ret);
+}
+
+enum tide_err plan_recipient_decode(struct text blob,
+                                    struct plan_recipient *ret,
+                                    struct tide_error *err)
+{
+    struct plan_recipient r = {0};
+    if (blob.n < 5 || blob.p[0] != RECIPIENT_VERSION)
+        return tide_fail(err, TIDE_ECORRUPT, "recipient's ledger: %zu bytes of no known version",
+                         blob.n);
+    for (unsigned i = 0; i < 4; i++)
+        r.policy_word |= (uint32_t)(unsigned char)blob.p[1 + i] << 8 * i;
+    enum tide_err rc = ledger_decode(text_cut(blob, 5, blob.n), &r.ledger, err);
+    if (rc != TIDE_OK)
+        return tide_wrap(err, rc, "recipient's ledger");
+    *ret = r;
+    return TIDE_OK;
+}
+
+/* -- Which limits apply ------------------------------------------------------------------------ */
+
+static bool is_own_scope(enum limit_scope s)
+{
+    return s == LIMIT_RECIPIENT || s == LIMIT_PAIR;
+}
+
+static struct subject *subject_of(struct planner *p,
+                                  const struct plan_route *r,
+                                  enum limit_scope scope,
+                                  uint32_t provider)
+{
+    struct subjects *s = &p->subjects;
+    uint32_t account = r->account < p->config->account_count ? p->account_names[r->account] : 0;
+    uint32_t pool = r->account < p->config->account_count ? p->pool_names[r->account] : 0;
+    switch (scope) {
+    case LIMIT_DOMAIN:
+        return subjects_get(s, scope, r->domain, 0);
+    case LIMIT_PROVIDER:
+        return subjects_get(s, scope, provider, 0);
+    case LIMIT_SENDER_DOMAIN_PROVIDER:
+        return subjects_get(s, scope, r->sender_domain, provider);
+    case LIMIT_IP_PROVIDER:
+        return subjects_get(s, scope, pool, provider);
+    case LIMIT_IP_DOMAIN:
+        return subjects_get(s, scope, pool, r->domain);
+    case LIMIT_ACCOUNT:
+        return subjects_get(s, scope, account, 0);
+    case LIMIT_ACCOUNT_STREAM: {
+        bool known = r->stream < p->config->stream_count;
+        return subjects_get(s, scope, account, known ? p->stream_names[r->stream] : 0);
+    }
+    case LIMIT_RECIPIENT:
+    case LIMIT_PAIR:
+    case LIMIT_SCOPES:
+        break;
+    }
+    return NULL;
+}
+
+static bool apply(struct planner *p,
+                  const struct plan_query *q,
+                  struct meter *m,
+                  uint32_t provider,
+                  struct applied_set *ret)
+{
+    const struct limit *l = m->limit;
+    struct applied *a = &ret->all[ret->count];
+    if (q->is_reply && l->replies_free)
+        return true;
+    *a = (struct applied){.tally = {.meter = m, .id = m->id}};
+    if (is_own_scope(l->scope)) {
+        const struct subject_name *sender = subjects_name(&p->subjects, q->route.sender);
+        if (l->scope == LIMIT_PAIR)
+            a->tally.id = plan_hash(m->id, &(uint32_t){sender ? sender->hash : 0}, 4);
+        a->tally.ledger = &q->recipient->ledger;
+    } else {
+        a->subject = subject_of(p, &q->route, l->scope, provider);
+        a->tally.ledger = a->subject ? subject_ledger(a->subject, m->id) : NULL;
+        if (!a->tally.ledger)
+            return false;
+    }
+    ret->count++;
+    return true;
+}
+
+static bool apply_set(struct planner *p,
+                      const struct plan_query *q,
+                      const struct rule_set *set,
+                      uint32_t provider,
+                      struct applied_set *ret)
+{
+    bool ok = true;
+    for (size_t i = 0; set && i < set->count && ok; i++)
+        ok = apply(p, q, &set->meters[i], provider, ret);
+    return ok;
+}
+
+/* False: out of memory. */
+static bool apply_all(struct planner *p, const struct plan_query *q, struct applied_set *ret)
+{
+    const struct plan_route *r = &q->route;
+    const struct subject_name *provider = subjects_name(&p->subjects, r->provider);
+    const struct subject_name *gateway = subjects_name(&p->subjects, r->gateway);
+    ret->count = 0;
+    if (provider && !apply_set(p, q, provider->data, r->provider, ret))
+        return false;
+    if (gateway && gateway != provider && !apply_set(p, q, gateway->data, r->gateway, ret))
+        return false;
+    if (r->account >= p->rules->account_count)
+        return true;
+    /* An account's limit by provider means whoever answers at the MX. */
+    uint32_t front = gateway ? r->gateway : r->provider;
+    return apply_set(p, q, &p->rules->accounts[r->account], front, ret);
+}
+
+/* -- Deciding ---------------------------------------------------------------------------------- */
+
+/* The reserve is kept of limits that a recipient can use up for himself over a while; of a limit
+ * so small that little would be left, at most half. */
+static int64_t reserve_of(const struct planner *p, const struct limit *l)
+{
+    if (!is_own_scope(l->scope) || l->window.kind == WINDOW_RATE ||
+        l->window.kind == WINDOW_COOLDOWN)
+        return 0;
+    return TIDE_MIN(TIDE_MAX(p->config->planner.reserve, 0), l->count / 2);
+}
+
+static int64_t full_of(const struct meter *m)
+{
+    if (m->limit->count < 1)
+        return 0;
+    if (m->limit->window.kind == WINDOW_RATE)
+        return m->burst;
+    return m->limit->window.kind == WINDOW_COOLDOWN ? 1 : m->limit->count;
+}
+
+static bool make_ready(struct planner *p, const struct plan_query *q, struct applied_set *set)
+{
+    ledger_prune(&q->recipient->ledger, q->now);
+    if (!apply_all(p, q, set))
+        return false;
+    for (unsigned i = 0; i < set->count; i++) {
+        struct applied *a = &set->all[i];
+        if (a->subject)
+            ledger_prune(a->tally.ledger, q->now);
+        if (!tally_ready(&a->tally, q->now))
+            return false;
+        a->allowed = full_of(a->tally.meter);
+        if (!q->urgent && !q->by_hand)
+            a->allowed -= reserve_of(p, a->tally.meter->limit);
+    }
+    return true;
+}
+
+/* When all limits have room at once, and which of them it was that had it last. */
+static tide_wall_ms earliest_of_all(const struct applied_set *set,
+                                    tide_wall_ms now,
+                                    const struct applied **ret_binding)
+{
+    tide_wall_ms at = now;
+    for (int round = 0; round < ROUNDS_MAX; round++) {
+        tide_wall_ms before = at;
+        for (unsigned i = 0; i < set->count; i++) {
+            const struct applied *a = &set->all[i];
+            tide_wall_ms t = tally_earliest(&a->tally, a->allowed, at);
+            if (t > at) {
+                at = t;
+                *ret_binding = a;
+            }
+            if (at == TIDE_NEVER)
+                return at;
+        }
+        if (at == before)
+            break;
+    }
+    return at;
+}
+
+/* The recipient's own limit of which the least share is left; NULL: he has none that counts. */
+static const struct applied *tightest(const struct applied_set *set, tide_wall_ms now)
+{
+    const struct applied *least = NULL;
+    double least_share = 0;
+    for (unsigned i = 0; i < set->count; i++) {
+        const struct applied *a = &set->all[i];
+        const struct limit *l = a->tally.meter->limit;
+        if (a->subject || l->count < 1 || l->window.kind == WINDOW_RATE ||
+            l->window.kind == WINDOW_COOLDOWN)
+            continue;
+        double share = (double)(l->count - tally_used(&a->tally, now)) / (double)l->count;
+        if (!least || share < least_share) {
+            least = a;
+            least_share = share;
+        }
+    }
+    return least;
+}
+
+/* What waited for a window to open does not leave in the instant that it does. A recipient's own
+ * window: everyone has a place of his own in the spread. A wider one: what it allows is let out
+ * evenly over the spread, in the order of whoever stands in line. What came after the window opened
+ * finds no crowd and leaves at once. */
+static tide_wall_ms spread_one(const struct planner *p,
+                               const struct plan_query *q,
+                               const struct applied *a,
+                               tide_wall_ms at)
+{
+    struct meter *m = a->tally.meter;
+    if (!window_is_fixed(&m->limit->window))
+        return at;
+    struct window_span w = window_at(&m->rule, at);
+    tide_wall_ms open = w.start + m->margin_ms;
+    int64_t spread = TIDE_MIN(p->config->planner.spread_ms, (w.end - w.start) / 4);
+    if (spread < 1 || q->pending->oldest_at >= open || at >= open + spread)
+        return at;
+    int64_t place;
+    if (!a->subject) {
+        uint64_t seed = (uint64_t)q->recipient_id + 0x9e3779b97f4a7c15u; /* 0 hashes to 0 */
+        place = (int64_t)(hash_u64(seed) % (uint64_t)spread);
+    } else {
+        int64_t used = tally_used(&a->tally, at), count = TIDE_MAX(m->limit->count, 1);
+        place = (int64_t)((double)spread * (double)used / (double)count);
+    }
+    return TIDE_MAX(at, open + place);
+}
+
+static tide_wall_ms spread_all(const struct planner *p,
+                               const struct plan_query *q,
+                               const struct applied_set *set,
+                               tide_wall_ms at,
+                               const struct applied **ret_by)
+{
+    tide_wall_ms latest = at;
+    if (q->urgent || q->by_hand || !q->pending || !q->pending->oldest_at || at == TIDE_NEVER)
+        return at;
+    for (unsigned i = 0; i < set->count; i++) {
+        tide_wall_ms t = spread_one(p, q, &set->all[i], at);
+        if (t > latest) {
+            latest = t;
+            *ret_by = &set->all[i];
+        }
+    }
+    if (q->hold_until_max)
+        latest = TIDE_MAX(at, TIDE_MIN(latest, q->hold_until_max));
+    return latest;
+}
+
+static tide_wall_ms policy_wish(const struct planner *p,
+                                const struct plan_query *q,
+                                const struct applied *a)
+{
+    struct meter *m = a->tally.meter;
+    struct policy_view v = {
+        .now = q->now,
+        .pending = q->pending,
+        .last_at = q->last_at,
+        .hold_until_max = q->hold_until_max,
+        .word = q->recipient->policy_word,
+        .count = m->limit->count,
+        .used = tally_used(&a->tally, q->now),
+        .reserve = reserve_of(p, m->limit),
+        .span_ms = window_length_ms(&m->limit->window),
+        .direct_share = p->config->planner.direct_share,
+    };
+    if (window_is_fixed(&m->limit->window))
+        v.window = window_at(&m->rule, q->now);
+    tide_wall_ms at = p->policy->wish(p->policy->arg, &v);
+    return q->hold_until_max ? TIDE_MIN(at, q->hold_until_max) : at;
+}
+
+static void explain(struct plan_answer *ret, const struct applied *a, tide_wall_ms now)
+{
+    if (!a)
+        return;
+    struct meter *m = a->tally.meter;
+    ret->limit = m->limit;
+    ret->used = tally_used(&a->tally, now);
+    if (window_is_fixed(&m->limit->window))
+        ret->reset_at = window_at(&m->rule, now).end;
+}
+
+static void hold(struct plan_answer *ret,
+                 enum plan_why why,
+                 tide_wall_ms at,
+                 const struct applied *binding,
+                 const struct applied *last,
+                 tide_wall_ms now)
+{
+    *ret = (struct plan_answer){.kind = PLAN_HOLD, .why = why, .at = at};
+    explain(ret, binding, now);
+    /* Whoever waits for a place of his own must not stop a line with it. */
+    if (last && last->subject)
+        ret->subject = last->subject->id;
+}
+
+void planner_decide(struct planner *p, const struct plan_query *q, struct plan_answer *ret)
+{
+    struct applied_set set;
+    const struct applied *binding = NULL, *by = NULL;
+    if (!make_ready(p, q, &set)) {
+        hold(ret, PLAN_WHY_LIMIT, q->now + NO_MEMORY_WAIT_MS, NULL, NULL, q->now);
+        return;
+    }
+    tide_wall_ms room_at = earliest_of_all(&set, q->now, &binding);
+    tide_wall_ms at = spread_all(p, q, &set, room_at, &by);
+    const struct applied *own = tightest(&set, q->now);
+    bool may_wait = q->digest && !q->urgent && !q->by_hand && own;
+    tide_wall_ms wish = may_wait ? policy_wish(p, q, own) : q->now;
+    if (wish > at) {
+        *ret = (struct plan_answer){.kind = PLAN_DIGEST, .why = PLAN_WHY_SPACED, .at = wish};
+        explain(ret, own, q->now);
+    } else if (room_at > q->now) {
+        int64_t full = full_of(binding->tally.meter);
+        bool kept = tally_earliest(&binding->tally, full, q->now) == q->now;
+        hold(ret, kept ? PLAN_WHY_RESERVE : PLAN_WHY_LIMIT, at, binding, by ? by : binding, q->now);
+    } else if (at > q->now) {
+        hold(ret, PLAN_WHY_SPREAD, at, by, by, q->now);
+    } else {
+        *ret = (struct plan_answer){.kind = PLAN_NOW, .at = q->now};
+        explain(ret, own, q->now);
+        double share = own ? (double)(ret->limit->count - ret->used) : 1;
+        bool short_of = own && share <= p->config->planner.direct_share * (double)ret->limit->count;
+        ret->why = q->urgent || q->by_hand ? PLAN_WHY_URGENT
+                   : may_wait && short_of  ? PLAN_WHY_SPACED
+                                           : PLAN_WHY_ROOM;
+    }
+}
+
+/* -- Charging ---------------------------------------------------------------------------------- */
+
+void planner_charge(struct planner *p, const struct plan_query *q)
+{
+    struct applied_set set;
+    if (!apply_all(p, q, &set))
+        return; /* cannot be: planner_decide() has just found them all */
+    for (unsigned i = 0; i < set.count; i++) {
+        if (tally_ready(&set.all[i].tally, q->now)) /* it is since planner_decide() */
+            tally_charge(&set.all[i].tally, q->now);
+        if (set.all[i].subject)
+            subjects_mark(&p->subjects, set.all[i].subject);
+    }
+    uint32_t *word = &q->recipient->policy_word;
+    *word = p->policy->charged(p->policy->arg, q->now, q->urgent, *word);
+}
+
+void planner_refund(struct planner *p,
+                    const struct plan_query *q,
+                    tide_wall_ms started_at,
+                    enum plan_refund what)
+{
+    struct applied_set set;
+    if (!apply_all(p, q, &set))
+        return; /* what is not given back is at worst sent later */
+    for (unsigned i = 0; i < set.count; i++) {
+        const struct applied *a = &set.all[i];
+        if (what == REFUND_NOT_ACCEPTED && a->tally.meter->limit->counts != COUNT_ACCEPTED)
+            continue;
+        tally_refund(&a->tally, q->now, started_at);
+        if (a->subject)
+            subjects_mark(&p->subjects, a->subject);
+    }
+}
+
+bool planner_next_dirty(struct planner *p, struct text *ret_subject, struct buf *ret_blob)
+{
+    return subjects_next_dirty(&p->subjects, ret_subject, ret_blob);
+}
+
+enum tide_err planner_restore(struct planner *p,
+                              struct text subject,
+                              struct text blob,
+                              struct tide_error *err)
+{
+    uint32_t known = p->subjects.name_count;
+    enum tide_err rc = subjects_restore(&p->subjects, subject, blob, err);
+    link_rules(p, known + 1);
+    return rc;
+}
+
+/* -- For people -------------------------------------------------------------------------------- */
+
+typedef void usage_cb(void *arg, const struct plan_usage *u);
+
+static void tell(
+    const struct tally *t, const struct subject *s, tide_wall_ms now, usage_cb *each, void *arg)
+{
+    struct meter *m = t->meter;
+    struct plan_usage u = {
+        .limit = m->limit, .subject = s ? text_of(s->label) : TEXT(""), .used = tally_used(t, now)};
+    if (window_is_fixed(&m->limit->window))
+        u.reset_at = window_at(&m->rule, now).end;
+    each(arg, &u);
+}
+
+void planner_usage(
+    struct planner *p, tide_wall_ms now, const struct plan_query *only, usage_cb *each, void *arg)
+{
+    struct applied_set set;
+    if (only) {
+        if (apply_all(p, only, &set))
+            for (unsigned i = 0; i < set.count; i++)
+                tell(&set.all[i].tally, set.all[i].subject, now, each, arg);
+        return;
+    }
+    for (unsigned scope = 0; scope < LIMIT_SCOPES; scope++) {
+        uint32_t pos = 0;
+        for (struct subject *s; (s = idmap_next(&p->subjects.by_pair[scope], &pos));)
+            for (struct counter *c = s->counters; c; c = c->next) {
+                struct meter *m = idmap_get(&p->rules->by_id, c->limit);
+                struct tally t = {.meter = m, .ledger = &c->ledger, .id = c->limit};
+                if (m && c->ledger.count)
+                    tell(&t, s, now, each, arg);
+            }
+    }
+}
