@@ -68,7 +68,8 @@ struct config_dns {
     int tries;          /* over all servers */
     int cache_entries_max;
     int64_t ttl_max_ms, negative_ttl_max_ms;
-    int64_t stale_max_ms; /* RFC 8767: answers that are that old may serve when DNS fails */
+    bool private_addresses; /* mail hosts off the Internet count as hosts: intranets, the lab */
+    int64_t stale_max_ms;   /* RFC 8767: answers that are that old may serve when DNS fails */
 };
 
 struct config_store {
