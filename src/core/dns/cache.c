@@ -137,6 +137,7 @@ enum dns_freshness dns_cache_get(struct dns_cache *c,
     list_append(&c->used, &e->node);
     if (now >= e->expires_at) {
         ret->ttl_s = 0;
+        ret->stale = true;
         return DNS_STALE;
     }
     int64_t left = (e->expires_at - now + TIME_SECOND_MS - 1) / TIME_SECOND_MS;

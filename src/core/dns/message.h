@@ -71,6 +71,7 @@ struct dns_answer {
     enum dns_type type;
     struct text canonical; /* where the chain of CNAMEs ended; the name asked where there is none */
     uint8_t cname_count;
+    bool stale;     /* from the cache, past its time, because nobody answered (RFC 8767) */
     uint32_t ttl_s; /* how long all of it holds; negative answers: RFC 2308 5, 0 without a SOA */
     const struct dns_rr *rrs; /* of the type asked, in the order received */
     size_t rr_count;

@@ -1,0 +1,38 @@
+/* provider.h - who runs a domain's mailboxes, told by its MX hosts or by its own name.
+ *
+ * Owns      struct provider_index its tables; the profiles stay the caller's and must outlive it.
+ * Lifetime  provider_index_init() to provider_index_fini(); once per load of the profiles.
+ * Threads   any, read only once made. Pure.
+ * Errors    TIDE_ENOMEM, the index is then empty.
+ * Limits    one look-up per label of a host's name, whatever the number of profiles.
+ */
+#ifndef CORE_VERIFY_PROVIDER_H
+#define CORE_VERIFY_PROVIDER_H
+
+#include "base/map.h"
+#include "core/config/profile.h"
+
+struct provider_index {
+    struct strmap hosts;   /* "mx1.qq.com", ".l.google.com" */
+    struct strmap domains; /* "gmail.com" */
+};
+
+TIDE_MUST_CHECK enum tide_err provider_index_init(struct provider_index *ix,
+                                                  const struct profiles *profiles,
+                                                  struct tide_error *err);
+void provider_index_fini(struct provider_index *ix);
+
+struct provider_match {
+    const struct profile *provider; /* NULL: none, or the hosts disagree */
+    const struct profile *gateway;  /* a filter in front of the mailboxes; NULL: none */
+    bool by_domain;                 /* it was the domain's own name that told */
+};
+
+/* All hosts that are no gateway must be the same provider's; a host that no profile claims agrees
+ * with none. Where the hosts do not tell, the domain's own name may. Names in lower case. */
+struct provider_match provider_match(const struct provider_index *ix,
+                                     struct text domain,
+                                     const struct text *hosts,
+                                     size_t host_count);
+
+#endif
