@@ -90,6 +90,9 @@ $(BUILD)/tests/%: $(BUILD)/tests/%.o $(TESTLIB_OBJ) $(LIB)
 $(BUILD)/bench/%: $(BUILD)/bench/%.o $(LIB)
 	@$(CC) $(ALL_LDFLAGS) $^ $(LIBS) -o $@
 
+# Templates are linked in with .incbin, which leaves no trace in .d files.
+$(BUILD)/src/core/digest/builtin.o: $(wildcard src/core/digest/templates/*)
+
 .SECONDARY:
 
 run: all ## builds, then mailtide on embedded defaults: SMTP on 2525, HTTP on 8025
