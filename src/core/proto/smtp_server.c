@@ -146,6 +146,13 @@ static void vsay(struct smtp_server *s,
                  int code,
                  const char *enhanced,
                  const char *fmt,
+                 va_list args) TIDE_PRINTF(5, 0);
+
+static void vsay(struct smtp_server *s,
+                 struct buf *out,
+                 int code,
+                 const char *enhanced,
+                 const char *fmt,
                  va_list args)
 {
     char text[512];
