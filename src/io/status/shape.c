@@ -1,0 +1,319 @@
+#include "io/status/shape.h"
+
+#include "base/macros.h"
+
+#include <inttypes.h>
+
+/* "" becomes null: the record has none. */
+static void put(struct json_writer *w, const char *name, struct text t)
+{
+    if (t.n > 0)
+        jw_text(w, name, t);
+    else
+        jw_null(w, name);
+}
+
+void shape_notification(struct json_writer *w, const char *name, const struct notification *n)
+{
+    jw_object(w, name);
+    jw_id(w, "id", n->id);
+    jw_str(w, "state", notification_state_name(n->state));
+    jw_text(w, "recipient", n->recipient);
+    put(w, "domain", n->domain);
+    put(w, "application", n->application);
+    put(w, "stream", n->stream);
+    jw_text(w, "sender", n->sender);
+    jw_text(w, "subject", n->subject);
+    put(w, "message_id", n->message_id);
+    put(w, "thread", n->thread);
+    put(w, "key", n->key);
+    jw_time(w, "accepted_at", n->accepted_at);
+    jw_time(w, "not_before", n->not_before);
+    jw_time(w, "deadline", n->deadline_at);
+    jw_time(w, "changed_at", n->changed_at);
+    jw_time(w, "estimated_release_at", notification_is_pending(n->state) ? n->due_at : 0);
+    put(w, "reason", n->reason);
+    put(w, "limit", n->limit);
+    jw_int(w, "attempts", n->attempts);
+    jw_id(w, "attempt", n->attempt_id);
+    jw_end(w);
+}
+
+void shape_attempt(struct json_writer *w, const char *name, const struct attempt *a)
+{
+    jw_object(w, name);
+    jw_id(w, "id", a->id);
+    jw_text(w, "account", a->account);
+    put(w, "provider", a->provider);
+    put(w, "stream", a->stream);
+    jw_str(w, "state", attempt_state_name(a->state));
+    jw_bool(w, "digest", a->digest);
+    jw_int(w, "notifications", a->notification_count);
+    jw_bool(w, "may_be_double", a->retry_of_unknown);
+    put(w, "message_id", a->message_id);
+    jw_time(w, "started_at", a->started_at);
+    jw_time(w, "ended_at", a->ended_at);
+    put(w, "reply", a->reply);
+    jw_end(w);
+}
+
+void shape_journal(struct json_writer *w, const char *name, const struct journal_entry *e)
+{
+    jw_object(w, name);
+    jw_time(w, "at", e->at);
+    jw_text(w, "event", e->event);
+    jw_text(w, "sentence", e->sentence);
+    jw_id(w, "notification", e->notification_id);
+    jw_id(w, "attempt", e->attempt_id);
+    jw_end(w);
+}
+
+void shape_limit(struct json_writer *w, const char *name, const struct operate_limit *l)
+{
+    jw_object(w, name);
+    jw_text(w, "name", l->name);
+    jw_text(w, "scope", l->scope);
+    put(w, "subject", l->subject);
+    jw_text(w, "text", l->text);
+    jw_int(w, "count", l->count);
+    jw_int(w, "used", l->used);
+    jw_int(w, "free", l->used < l->count ? l->count - l->used : 0);
+    jw_time(w, "reset_at", l->reset_at);
+    put(w, "source", l->source);
+    put(w, "confidence", l->confidence);
+    put(w, "reference", l->reference);
+    put(w, "date", l->date);
+    jw_end(w);
+}
+
+void shape_verdict(struct json_writer *w, const char *name, const struct verdict *v)
+{
+    jw_object(w, name);
+    jw_str(w, "verdict", verdict_name(v->kind));
+    put(w, "provider", v->provider);
+    put(w, "gateway", v->gateway);
+    put(w, "reason", v->reason);
+    put(w, "evidence", v->evidence);
+    jw_time(w, "found_at", v->found_at);
+    jw_time(w, "valid_until", v->valid_until);
+    jw_end(w);
+}
+
+static void shape_accounts(struct json_writer *w, const struct operate_status *s)
+{
+    jw_array(w, "accounts");
+    for (size_t i = 0; i < s->account_count; i++) {
+        const struct operate_account *a = &s->accounts[i];
+        jw_object(w, NULL);
+        jw_text(w, "name", a->name);
+        jw_text(w, "type", a->type);
+        jw_text(w, "state", a->state);
+        put(w, "reason", a->reason);
+        jw_time(w, "backoff_until", a->backoff_until);
+        jw_int(w, "room", a->room);
+        jw_int(w, "in_flight", a->in_flight);
+        jw_int(w, "accepted", a->accepted);
+        jw_int(w, "deferred", a->deferred);
+        jw_int(w, "refused", a->refused);
+        jw_int(w, "unknown", a->unknown);
+        jw_end(w);
+    }
+    jw_end(w);
+}
+
+static void shape_dns(struct json_writer *w, const struct operate_status *s)
+{
+    jw_object(w, "dns");
+    jw_int(w, "cache_entries", s->dns_cache_entries);
+    jw_int(w, "in_flight", s->dns_in_flight);
+    jw_array(w, "servers");
+    for (size_t i = 0; i < s->dns_count; i++) {
+        const struct operate_dns_server *d = &s->dns[i];
+        jw_object(w, NULL);
+        jw_text(w, "address", d->address);
+        jw_bool(w, "ok", d->ok);
+        jw_int(w, "queries", d->queries);
+        jw_int(w, "timeouts", d->timeouts);
+        if (d->rtt_ms >= 0)
+            jw_int(w, "rtt_ms", d->rtt_ms);
+        else
+            jw_null(w, "rtt_ms");
+        jw_end(w);
+    }
+    jw_end(w);
+    jw_end(w);
+}
+
+static void shape_counts(struct json_writer *w, const struct store_counts *c)
+{
+    jw_object(w, "notifications");
+    for (size_t i = 0; i < TIDE_COUNT(c->notifications); i++)
+        jw_int(w, notification_state_name((enum notification_state)i), c->notifications[i]);
+    jw_end(w);
+    jw_object(w, "attempts");
+    for (size_t i = 0; i < TIDE_COUNT(c->attempts); i++)
+        jw_int(w, attempt_state_name((enum attempt_state)i), c->attempts[i]);
+    jw_end(w);
+    jw_time(w, "oldest_pending_at", c->oldest_pending_at);
+}
+
+void shape_status(struct json_writer *w,
+                  const char *name,
+                  const struct operate_status *s,
+                  const struct store_counts *counts)
+{
+    jw_object(w, name);
+    jw_text(w, "version", s->version);
+    jw_time(w, "started_at", s->started_at);
+    jw_time(w, "now", s->now);
+    put(w, "clock", s->clock);
+    jw_bool(w, "accepting", s->accepting);
+    put(w, "not_accepting", s->not_accepting);
+    shape_counts(w, counts);
+    jw_object(w, "since_start");
+    jw_int(w, "accepted", s->accepted);
+    jw_int(w, "duplicates", s->duplicates);
+    jw_int(w, "refused_at_intake", s->intake_refused);
+    jw_int(w, "released", s->released);
+    jw_int(w, "digests", s->digests);
+    jw_end(w);
+    jw_object(w, "per_second");
+    jw_number(w, "accepted", s->accepted_per_s);
+    jw_number(w, "released", s->released_per_s);
+    jw_end(w);
+    jw_object(w, "queues");
+    jw_int(w, "recipients_held", s->recipients_held);
+    jw_int(w, "verifying", s->verifying);
+    jw_int(w, "due", s->due);
+    jw_int(w, "waiting", s->waiting);
+    jw_int(w, "flying", s->flying);
+    jw_end(w);
+    shape_accounts(w, s);
+    jw_object(w, "store");
+    jw_bool(w, "ok", s->store_ok);
+    put(w, "text", s->store_text);
+    jw_int(w, "queue", s->store_queue);
+    jw_int(w, "free_bytes", s->store_free_bytes);
+    jw_int(w, "database_bytes", counts->database_bytes);
+    jw_int(w, "recipients", counts->recipients);
+    jw_int(w, "bodies", counts->bodies);
+    jw_int(w, "journal_entries", counts->journal_entries);
+    jw_end(w);
+    shape_dns(w, s);
+    jw_end(w);
+}
+
+/* -- Prometheus ---------------------------------------------------------------------------------
+ */
+
+static void metric(struct buf *out, const char *name, const char *type, const char *help)
+{
+    buf_addf(out, "# HELP mailtide_%s %s\n# TYPE mailtide_%s %s\n", name, help, name, type);
+}
+
+static void metric_one(
+    struct buf *out, const char *name, const char *type, const char *help, int64_t value)
+{
+    metric(out, name, type, help);
+    buf_addf(out, "mailtide_%s %" PRId64 "\n", name, value);
+}
+
+/* A label's value: backslash, quote and line feed are escaped. */
+static void sample(struct buf *out,
+                   const char *name,
+                   const char *label,
+                   struct text value,
+                   const char *more,
+                   int64_t n)
+{
+    buf_addf(out, "mailtide_%s{%s=\"", name, label);
+    for (size_t i = 0; i < value.n; i++) {
+        if (value.p[i] == '\n') {
+            buf_adds(out, "\\n");
+            continue;
+        }
+        if (value.p[i] == '"' || value.p[i] == '\\')
+            buf_addc(out, '\\');
+        buf_addc(out, value.p[i]);
+    }
+    buf_addf(out, "\"%s} %" PRId64 "\n", more, n);
+}
+
+static void metrics_accounts(struct buf *out, const struct operate_status *s)
+{
+    metric(out, "account_attempts_total", "counter", "Attempts since start by account and end.");
+    for (size_t i = 0; i < s->account_count; i++) {
+        const struct operate_account *a = &s->accounts[i];
+        sample(out, "account_attempts_total", "account", a->name, ",end=\"accepted\"", a->accepted);
+        sample(out, "account_attempts_total", "account", a->name, ",end=\"deferred\"", a->deferred);
+        sample(out, "account_attempts_total", "account", a->name, ",end=\"refused\"", a->refused);
+        sample(out, "account_attempts_total", "account", a->name, ",end=\"unknown\"", a->unknown);
+    }
+    metric(out, "account_ready", "gauge", "1 when the account takes mail now.");
+    for (size_t i = 0; i < s->account_count; i++)
+        sample(out, "account_ready", "account", s->accounts[i].name, "",
+               text_eq(s->accounts[i].state, TEXT("ready")));
+    metric(out, "account_in_flight", "gauge", "Mails handed to the account, not answered yet.");
+    for (size_t i = 0; i < s->account_count; i++)
+        sample(out, "account_in_flight", "account", s->accounts[i].name, "",
+               s->accounts[i].in_flight);
+}
+
+void shape_metrics(struct buf *out,
+                   const struct operate_status *s,
+                   const struct store_counts *counts)
+{
+    metric(out, "notifications", "gauge", "Notifications kept, by state.");
+    for (size_t i = 0; i < TIDE_COUNT(counts->notifications); i++)
+        sample(out, "notifications", "state",
+               text_of(notification_state_name((enum notification_state)i)), "",
+               counts->notifications[i]);
+    metric(out, "attempts", "gauge", "Attempts kept, by state.");
+    for (size_t i = 0; i < TIDE_COUNT(counts->attempts); i++)
+        sample(out, "attempts", "state", text_of(attempt_state_name((enum attempt_state)i)), "",
+               counts->attempts[i]);
+    metric_one(out, "accepted_total", "counter", "Notifications accepted since start.",
+               s->accepted);
+    metric_one(out, "duplicates_total", "counter", "Repeated submissions since start.",
+               s->duplicates);
+    metric_one(out, "intake_refused_total", "counter", "Submissions refused since start.",
+               s->intake_refused);
+    metric_one(out, "released_total", "counter", "Mails released since start.", s->released);
+    metric_one(out, "digests_total", "counter", "Of these digests.", s->digests);
+    metric_one(out, "accepting", "gauge", "1 when the intake takes mail.", s->accepting);
+    metric_one(out, "store_ok", "gauge", "1 when the store takes writes.", s->store_ok);
+    metric_one(out, "store_queue", "gauge", "Requests that wait for the store's writer.",
+               s->store_queue);
+    metric_one(out, "store_free_bytes", "gauge", "Free on the store's disk.", s->store_free_bytes);
+    metric_one(out, "database_bytes", "gauge", "Size of the store.", counts->database_bytes);
+    metric_one(out, "oldest_pending_seconds", "gauge", "Age of the oldest pending notification.",
+               counts->oldest_pending_at ? (s->now - counts->oldest_pending_at) / TIME_SECOND_MS
+                                         : 0);
+    metric_one(out, "dns_cache_entries", "gauge", "Answers in the DNS cache.",
+               s->dns_cache_entries);
+    metrics_accounts(out, s);
+}
+
+void shape_overview(struct buf *out,
+                    const struct operate_status *s,
+                    const struct store_counts *counts)
+{
+    char when[TIME_TEXT_BYTES], span[32];
+    buf_addf(out, "mailtide " TEXT_FMT ", running for %s, now %s\n", TEXT_ARG(s->version),
+             text_of_duration(s->now - s->started_at, span, sizeof span),
+             time_rfc3339(s->now, 0, when));
+    if (!s->accepting)
+        buf_addf(out, "NOT ACCEPTING: " TEXT_FMT "\n", TEXT_ARG(s->not_accepting));
+    if (!s->store_ok)
+        buf_addf(out, "STORE: " TEXT_FMT "\n", TEXT_ARG(s->store_text));
+    buf_adds(out, "\nnotifications\n");
+    for (size_t i = 0; i < TIDE_COUNT(counts->notifications); i++)
+        if (counts->notifications[i])
+            buf_addf(out, "  %-12s %10" PRId64 "\n",
+                     notification_state_name((enum notification_state)i), counts->notifications[i]);
+    buf_adds(out, "\naccounts\n");
+    for (size_t i = 0; i < s->account_count; i++)
+        buf_addf(out, "  %-16.*s " TEXT_FMT " " TEXT_FMT "\n", TEXT_ARG(s->accounts[i].name),
+                 TEXT_ARG(s->accounts[i].state), TEXT_ARG(s->accounts[i].reason));
+    buf_adds(out, "\nMore: /v1/status /v1/queue /v1/why?recipient= /v1/limits /metrics\n");
+}

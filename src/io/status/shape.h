@@ -1,0 +1,50 @@
+/* shape.h - the JSON of notifications, attempts, the journal, limits and the state of the gate.
+ *
+ * The one place that says how a record looks to programs, for the HTTP API, the status socket and
+ * the CLI. Times are RFC 3339 in UTC, ids are strings, what is not known is null.
+ *
+ *   notification  id, state, recipient, domain, application, stream, sender, subject, message_id,
+ *                 thread, key, accepted_at, not_before, deadline, changed_at,
+ *                 estimated_release_at, reason, limit, attempts, attempt
+ *   attempt       id, account, provider, stream, state, digest, notifications, may_be_double,
+ *                 message_id, started_at, ended_at, reply
+ *   journal       at, event, sentence, notification, attempt
+ *   limit         name, scope, subject, text, count, used, free, reset_at, source, confidence,
+ *                 reference, date
+ *   status        see shape_status()
+ *
+ * Owns nothing. Threads any.
+ */
+#ifndef IO_STATUS_SHAPE_H
+#define IO_STATUS_SHAPE_H
+
+#include "core/gate/notification.h"
+#include "core/proto/json_write.h"
+#include "io/status/operate.h"
+#include "io/store/store.h"
+
+void shape_notification(struct json_writer *w, const char *name, const struct notification *n);
+void shape_attempt(struct json_writer *w, const char *name, const struct attempt *a);
+void shape_journal(struct json_writer *w, const char *name, const struct journal_entry *e);
+void shape_limit(struct json_writer *w, const char *name, const struct operate_limit *l);
+void shape_verdict(struct json_writer *w, const char *name, const struct verdict *v);
+
+/* {version, started_at, now, clock, accepting, not_accepting, notifications {STATE: n},
+ *  attempts {STATE: n}, oldest_pending_at, since_start {...}, per_second {...}, queues {...},
+ *  accounts [...], store {...}, dns {...}} */
+void shape_status(struct json_writer *w,
+                  const char *name,
+                  const struct operate_status *s,
+                  const struct store_counts *counts);
+
+/* The same as Prometheus' text format 0.0.4. */
+void shape_metrics(struct buf *out,
+                   const struct operate_status *s,
+                   const struct store_counts *counts);
+
+/* The same for people: a few aligned lines. */
+void shape_overview(struct buf *out,
+                    const struct operate_status *s,
+                    const struct store_counts *counts);
+
+#endif

@@ -1,0 +1,455 @@
+#include "io/status/views.h"
+
+#include "base/macros.h"
+#include "core/address/addr.h"
+#include "io/status/shape.h"
+
+#include <stdlib.h>
+
+/* One request on its way through the store or the gate. */
+struct job {
+    struct views views;
+    struct http_request *req;
+    struct arena arena; /* what the question points to */
+    enum view_form form;
+    enum view_operation operation;
+    struct text application, recipient;
+    struct store_ask ask;
+    struct operate_request operate;
+    struct operate_limits limits;
+};
+
+static struct job *job_new(const struct views *v, struct http_request *req)
+{
+    struct job *j = calloc(1, sizeof *j);
+    if (!j) {
+        http_reply_error(req, 503, "no_memory", "Out of memory, try again later.");
+        return NULL;
+    }
+    j->views = *v;
+    j->req = req;
+    return j;
+}
+
+static void job_free(struct job *j)
+{
+    arena_fini(&j->arena);
+    arena_fini(&j->ask.arena);
+    arena_fini(&j->operate.arena);
+    arena_fini(&j->limits.arena);
+    free(j);
+}
+
+unsigned view_status_of(enum tide_err rc, const char **ret_code)
+{
+    static const struct {
+        enum tide_err rc;
+        unsigned status;
+        const char *code;
+    } table[] = {
+        {TIDE_ENOENT, 404, "not_found"},   {TIDE_ESTATE, 409, "not_possible"},
+        {TIDE_EEXIST, 409, "key_used"},    {TIDE_EADDR, 400, "bad_address"},
+        {TIDE_EINVAL, 400, "bad_value"},   {TIDE_ESYNTAX, 400, "bad_value"},
+        {TIDE_ERANGE, 400, "bad_value"},   {TIDE_EPERM, 403, "not_permitted"},
+        {TIDE_ELIMIT, 429, "too_many"},    {TIDE_EFULL, 503, "store_full"},
+        {TIDE_EIO, 503, "store_failed"},   {TIDE_ENOMEM, 503, "no_memory"},
+        {TIDE_ECANCELED, 503, "stopping"},
+    };
+    for (size_t i = 0; i < TIDE_COUNT(table); i++) {
+        if (table[i].rc == rc) {
+            *ret_code = table[i].code;
+            return table[i].status;
+        }
+    }
+    *ret_code = "failed";
+    return 500;
+}
+
+static void job_fail(struct job *j, enum tide_err rc, const struct tide_error *err)
+{
+    const char *code;
+    unsigned status = view_status_of(rc, &code);
+    http_reply_error(j->req, status, code, err && err->text[0] ? err->text : tide_err_text(rc));
+    job_free(j);
+}
+
+/* Answers with what was written, or 503 when memory ran out while writing. */
+static void job_end(struct job *j, struct buf *b, const char *content_type)
+{
+    static const struct http_header fresh[] = {{"Cache-Control", "no-store"}};
+    if (b->failed != TIDE_OK)
+        http_reply_error(j->req, 503, "no_memory", "Out of memory, try again later.");
+    else
+        http_reply(j->req, 200, content_type, buf_text(b), fresh, TIDE_COUNT(fresh));
+    buf_fini(b);
+    job_free(j);
+}
+
+/* The query parameter as a normalised address; "" when not given; false: answered with 400. */
+static bool take_recipient(struct job *j, struct text *ret)
+{
+    struct text given = http_query(j->req, "recipient");
+    struct addr addr;
+    struct tide_error err = {0};
+    *ret = (struct text){"", 0};
+    if (given.n == 0)
+        return true;
+    enum tide_err rc = addr_parse(given, 0, &addr, &err);
+    if (rc == TIDE_OK) {
+        *ret = arena_text(&j->arena, addr_text(&addr));
+        rc = ret->p ? TIDE_OK : tide_fail(&err, TIDE_ENOMEM, "%s", tide_err_text(TIDE_ENOMEM));
+    } else {
+        tide_wrap(&err, rc, "recipient");
+    }
+    if (rc != TIDE_OK)
+        job_fail(j, rc, &err);
+    return rc == TIDE_OK;
+}
+
+static bool take_id(struct job *j, tide_id *ret)
+{
+    struct text given = http_query(j->req, "id");
+    struct tide_error err = {0};
+    *ret = 0;
+    if (given.n == 0)
+        return true;
+    enum tide_err rc = id_parse(given, ret, &err);
+    if (rc != TIDE_OK) {
+        tide_wrap(&err, rc, "id");
+        job_fail(j, rc, &err);
+    }
+    return rc == TIDE_OK;
+}
+
+static void job_ask(struct job *j,
+                    enum store_view view,
+                    void (*done)(struct store_ask *, enum tide_err, const struct tide_error *))
+{
+    j->ask.view = view;
+    j->ask.done = done;
+    j->ask.arg = j;
+    store_ask(j->views.store, &j->ask);
+}
+
+/* -- One notification ----------------------------------------------------------------------------
+ */
+
+static void write_attempts(struct json_writer *w, const struct store_ask *ask)
+{
+    jw_array(w, "attempts");
+    for (size_t i = 0; i < ask->attempt_count; i++)
+        shape_attempt(w, NULL, &ask->attempts[i]);
+    jw_end(w);
+}
+
+static void write_journal(struct json_writer *w, const struct store_ask *ask)
+{
+    jw_array(w, "journal");
+    for (size_t i = 0; i < ask->journal_count; i++)
+        shape_journal(w, NULL, &ask->journal[i]);
+    jw_end(w);
+}
+
+static void write_next(struct json_writer *w, const struct store_ask *ask)
+{
+    if (ask->next.n > 0)
+        jw_text(w, "next", ask->next);
+    else
+        jw_null(w, "next");
+}
+
+static void write_notifications(struct json_writer *w, const struct store_ask *ask)
+{
+    jw_array(w, "notifications");
+    for (size_t i = 0; i < ask->notification_count; i++)
+        shape_notification(w, NULL, &ask->notifications[i]);
+    jw_end(w);
+}
+
+static void on_notification(struct store_ask *ask, enum tide_err rc, const struct tide_error *err)
+{
+    struct job *j = ask->arg;
+    struct buf b = {0};
+    struct json_writer w;
+    /* another application's is as good as none */
+    if (rc == TIDE_OK &&
+        (ask->notification_count == 0 ||
+         (j->application.n > 0 && !text_eq(j->application, ask->notifications[0].application)))) {
+        struct tide_error none = {0};
+        job_fail(j, tide_fail(&none, TIDE_ENOENT, "There is no such notification."), &none);
+        return;
+    }
+    if (rc != TIDE_OK) {
+        job_fail(j, rc, err);
+        return;
+    }
+    jw_init(&w, &b);
+    shape_notification(&w, NULL, &ask->notifications[0]);
+    buf_addc(&b, '\n');
+    job_end(j, &b, "application/json");
+}
+
+void view_notification(const struct views *v,
+                       struct http_request *req,
+                       tide_id id,
+                       struct text application)
+{
+    struct job *j = job_new(v, req);
+    if (!j)
+        return;
+    j->application = arena_text(&j->arena, application);
+    if (application.n > 0 && !j->application.p) {
+        job_fail(j, TIDE_ENOMEM, NULL);
+        return;
+    }
+    j->ask.id = id;
+    j->ask.most = 1;
+    job_ask(j, STORE_VIEW_NOTIFICATION, on_notification);
+}
+
+/* -- Why -----------------------------------------------------------------------------------------
+ */
+
+static void on_why(struct store_ask *ask, enum tide_err rc, const struct tide_error *err)
+{
+    struct job *j = ask->arg;
+    struct buf b = {0};
+    struct json_writer w;
+    if (rc != TIDE_OK) {
+        job_fail(j, rc, err);
+        return;
+    }
+    if (!ask->recipient_row && ask->notification_count == 0 && ask->journal_count == 0) {
+        struct tide_error none = {0};
+        tide_fail(&none, TIDE_ENOENT,
+                  ask->id ? "There is no such notification."
+                          : "Nothing was ever handed in for this recipient.");
+        job_fail(j, TIDE_ENOENT, &none);
+        return;
+    }
+    jw_init(&w, &b);
+    jw_object(&w, NULL);
+    if (ask->recipient_row) {
+        const struct recipient_state *r = ask->recipient_row;
+        jw_object(&w, "recipient");
+        jw_text(&w, "address", r->address);
+        jw_text(&w, "domain", r->domain);
+        if (r->suppressed.n > 0)
+            jw_text(&w, "suppressed", r->suppressed);
+        else
+            jw_null(&w, "suppressed");
+        shape_verdict(&w, "verdict", &r->verdict);
+        jw_end(&w);
+    } else {
+        jw_null(&w, "recipient");
+    }
+    write_notifications(&w, ask);
+    write_attempts(&w, ask);
+    write_journal(&w, ask);
+    write_next(&w, ask);
+    jw_end(&w);
+    buf_addc(&b, '\n');
+    job_end(j, &b, "application/json");
+}
+
+static size_t rows_wanted(const struct http_request *req, int64_t most)
+{
+    struct text given = http_query(req, "most");
+    if (given.n > 0 && text_int(given, 1, VIEWS_ROWS_MAX, &most, NULL) != TIDE_OK)
+        most = VIEWS_ROWS_MAX;
+    return (size_t)most;
+}
+
+void view_why(const struct views *v, struct http_request *req)
+{
+    struct job *j = job_new(v, req);
+    if (!j || !take_recipient(j, &j->ask.recipient) || !take_id(j, &j->ask.id))
+        return;
+    if (j->ask.recipient.n == 0 && j->ask.id == 0) {
+        struct tide_error err = {0};
+        job_fail(j, tide_fail(&err, TIDE_EINVAL, "Want ?recipient= or ?id=."), &err);
+        return;
+    }
+    j->ask.after = http_query(req, "after");
+    j->ask.newest = j->ask.after.p == NULL;
+    j->ask.most = rows_wanted(req, VIEWS_ROWS_MAX);
+    job_ask(j, STORE_VIEW_WHY, on_why);
+}
+
+/* -- Queue ---------------------------------------------------------------------------------------
+ */
+
+static void on_queue(struct store_ask *ask, enum tide_err rc, const struct tide_error *err)
+{
+    struct job *j = ask->arg;
+    struct buf b = {0};
+    struct json_writer w;
+    if (rc != TIDE_OK) {
+        job_fail(j, rc, err);
+        return;
+    }
+    jw_init(&w, &b);
+    jw_object(&w, NULL);
+    write_notifications(&w, ask);
+    write_next(&w, ask);
+    jw_end(&w);
+    buf_addc(&b, '\n');
+    job_end(j, &b, "application/json");
+}
+
+void view_queue(const struct views *v, struct http_request *req)
+{
+    struct job *j = job_new(v, req);
+    if (!j || !take_recipient(j, &j->ask.recipient))
+        return;
+    /* the request's own texts hold until it is answered */
+    j->ask.domain = http_query(req, "domain");
+    j->ask.stream = http_query(req, "stream");
+    j->ask.after = http_query(req, "after");
+    j->ask.most = rows_wanted(req, VIEWS_ROWS_DEFAULT);
+    job_ask(j, STORE_VIEW_QUEUE, on_queue);
+}
+
+/* -- Limits --------------------------------------------------------------------------------------
+ */
+
+static void on_limits(struct operate_limits *o, enum tide_err rc, const struct tide_error *err)
+{
+    struct job *j = o->arg;
+    struct buf b = {0};
+    struct json_writer w;
+    if (rc != TIDE_OK) {
+        job_fail(j, rc, err);
+        return;
+    }
+    jw_init(&w, &b);
+    jw_object(&w, NULL);
+    if (o->recipient.n > 0) {
+        jw_text(&w, "recipient", o->recipient);
+        jw_text(&w, "provider", o->provider);
+    }
+    jw_array(&w, "limits");
+    for (size_t i = 0; i < o->count; i++)
+        shape_limit(&w, NULL, &o->rows[i]);
+    jw_end(&w);
+    jw_end(&w);
+    buf_addc(&b, '\n');
+    job_end(j, &b, "application/json");
+}
+
+void view_limits(const struct views *v, struct http_request *req)
+{
+    struct job *j = job_new(v, req);
+    if (!j || !take_recipient(j, &j->limits.recipient))
+        return;
+    j->limits.done = on_limits;
+    j->limits.arg = j;
+    v->operate->limits(v->operate->arg, &j->limits);
+}
+
+/* -- Status --------------------------------------------------------------------------------------
+ */
+
+static void on_counts(struct store_ask *ask, enum tide_err rc, const struct tide_error *err)
+{
+    struct job *j = ask->arg;
+    struct operate_status s = {0};
+    struct buf b = {0};
+    struct json_writer w;
+    if (rc != TIDE_OK) {
+        job_fail(j, rc, err);
+        return;
+    }
+    j->views.operate->status(j->views.operate->arg, &j->arena, &s);
+    switch (j->form) {
+    case VIEW_JSON:
+        jw_init(&w, &b);
+        shape_status(&w, NULL, &s, &ask->counts);
+        buf_addc(&b, '\n');
+        job_end(j, &b, "application/json");
+        break;
+    case VIEW_METRICS:
+        shape_metrics(&b, &s, &ask->counts);
+        job_end(j, &b, "text/plain; version=0.0.4; charset=utf-8");
+        break;
+    case VIEW_OVERVIEW:
+        shape_overview(&b, &s, &ask->counts);
+        job_end(j, &b, "text/plain; charset=utf-8");
+        break;
+    }
+}
+
+void view_status(const struct views *v, struct http_request *req, enum view_form form)
+{
+    struct job *j = job_new(v, req);
+    if (!j)
+        return;
+    j->form = form;
+    job_ask(j, STORE_VIEW_COUNTS, on_counts);
+}
+
+void view_health(const struct views *v, struct http_request *req)
+{
+    struct operate_status s = {0};
+    struct arena arena = {0};
+    struct buf b = {0};
+    v->operate->status(v->operate->arg, &arena, &s);
+    if (s.accepting && s.store_ok) {
+        http_reply(req, 200, "text/plain; charset=utf-8", TEXT("ok\n"), NULL, 0);
+    } else {
+        buf_add_text(&b, s.accepting ? s.store_text : s.not_accepting);
+        buf_addc(&b, '\n');
+        http_reply(req, 503, "text/plain; charset=utf-8", buf_text(&b), NULL, 0);
+    }
+    buf_fini(&b);
+    arena_fini(&arena);
+}
+
+/* -- Cancel and release by hand ------------------------------------------------------------------
+ */
+
+static void on_operated(struct operate_request *o, enum tide_err rc, const struct tide_error *err)
+{
+    struct job *j = o->arg;
+    struct buf b = {0};
+    struct json_writer w;
+    if (rc != TIDE_OK) {
+        job_fail(j, rc, err);
+        return;
+    }
+    jw_init(&w, &b);
+    jw_object(&w, NULL);
+    jw_int(&w, j->operation == VIEW_CANCEL ? "cancelled" : "released", (int64_t)o->count);
+    jw_end(&w);
+    buf_addc(&b, '\n');
+    job_end(j, &b, "application/json");
+}
+
+void view_operate(const struct views *v,
+                  struct http_request *req,
+                  enum view_operation what,
+                  tide_id id,
+                  struct text application,
+                  struct text by)
+{
+    struct job *j = job_new(v, req);
+    if (!j || (id == 0 && !take_recipient(j, &j->operate.recipient)))
+        return;
+    struct operate_request *o = &j->operate;
+    j->operation = what;
+    o->id = id;
+    o->application = arena_text(&j->arena, application);
+    o->by = arena_text(&j->arena, by);
+    o->done = on_operated;
+    o->arg = j;
+    if ((application.n > 0 && !o->application.p) || (by.n > 0 && !o->by.p)) {
+        job_fail(j, TIDE_ENOMEM, NULL);
+    } else if (id == 0 && o->recipient.n == 0) {
+        struct tide_error err = {0};
+        job_fail(j, tide_fail(&err, TIDE_EINVAL, "Want ?recipient=."), &err);
+    } else if (what == VIEW_CANCEL) {
+        v->operate->cancel(v->operate->arg, o);
+    } else {
+        v->operate->release(v->operate->arg, o);
+    }
+}
