@@ -16,10 +16,12 @@ static const struct json *outer(const json_t *v)
     return (const struct json *)(const void *)v;
 }
 
-/* Nesting outside strings; unbalanced input is left to the parser. */
-static unsigned deepest(struct text t)
+/* Nesting and values as far as brackets and commas outside strings tell; what is unbalanced is left
+ * to the parser. */
+static void measure(struct text t, unsigned *ret_depth, size_t *ret_values)
 {
     unsigned depth = 0, most = 0;
+    size_t values = 1;
     bool in_string = false;
     for (size_t i = 0; i < t.n; i++) {
         char c = t.p[i];
@@ -32,12 +34,16 @@ static unsigned deepest(struct text t)
             in_string = true;
         } else if (c == '[' || c == '{') {
             depth++;
+            values++;
             most = TIDE_MAX(most, depth);
         } else if ((c == ']' || c == '}') && depth > 0) {
             depth--;
+        } else if (c == ',') {
+            values++;
         }
     }
-    return most;
+    *ret_depth = most;
+    *ret_values = values;
 }
 
 /* Where the string that starts at t.p[at] (its quote) ends: behind its closing quote. */
@@ -86,7 +92,12 @@ enum tide_err json_parse(struct text t, size_t bytes_max, struct json **ret, str
     if (nul)
         return tide_fail(err, TIDE_ESYNTAX, "a NUL byte at byte %zu, JSON has none",
                          (size_t)(nul - t.p));
-    if (deepest(t) > JSON_DEPTH_MAX)
+    unsigned depth;
+    size_t values;
+    measure(t, &depth, &values);
+    if (values > JSON_VALUES_MAX)
+        return tide_fail(err, TIDE_ELIMIT, "JSON of more than %d values", JSON_VALUES_MAX);
+    if (depth > JSON_DEPTH_MAX)
         return tide_fail(err, TIDE_ELIMIT, "JSON is nested deeper than %d levels", JSON_DEPTH_MAX);
 
     const size_t flags = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL;

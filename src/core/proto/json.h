@@ -15,7 +15,8 @@
 
 #include "base/text.h"
 
-#define JSON_DEPTH_MAX 64
+#define JSON_DEPTH_MAX  64
+#define JSON_VALUES_MAX 500000 /* some 50 MB: "[]," is three bytes, but a hundred in memory */
 
 struct json; /* a value; the document is its outermost one */
 

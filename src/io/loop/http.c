@@ -83,13 +83,14 @@ static void describe_peer(struct request *r)
     if (r->h->listen.is_unix) {
         struct ucred who;
         socklen_t n = sizeof who;
-        r->pub.peer_is_unix = true;
+        r->pub.peer_is_local = r->pub.peer_is_unix = true;
         r->pub.peer_uid = (uid_t)-1;
         if (fd && getsockopt(fd->connect_fd, SOL_SOCKET, SO_PEERCRED, &who, &n) == 0)
             r->pub.peer_uid = who.uid;
         snprintf(r->peer, sizeof r->peer, "unix uid %ld",
                  r->pub.peer_uid == (uid_t)-1 ? -1L : (long)r->pub.peer_uid);
     } else if (addr && addr->client_addr) {
+        r->pub.peer_is_local = listen_is_local(addr->client_addr);
         listen_address_text(addr->client_addr, sizeof(struct sockaddr_in6), r->peer,
                             sizeof r->peer);
     }

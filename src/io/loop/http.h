@@ -44,8 +44,9 @@ struct http_limits {
 struct http_request {
     struct text method, path; /* path without query, %-decoded */
     struct text body;
-    const char *peer;  /* "127.0.0.1:40312", "unix uid 1000" */
-    bool peer_is_unix; /* then peer_uid is who connected */
+    const char *peer;   /* "127.0.0.1:40312", "unix uid 1000" */
+    bool peer_is_local; /* a Unix socket or a loopback address */
+    bool peer_is_unix;  /* then peer_uid is who connected */
     uid_t peer_uid;
     void *user; /* the handler's */
 };

@@ -1,0 +1,60 @@
+/* http_api.h - the HTTP door of applications.
+ *
+ *   POST   /v1/notifications                one or many (http_submit.h)
+ *   GET    /v1/notifications/{id}           the application's own
+ *   DELETE /v1/notifications/{id}           the same as
+ *   POST   /v1/notifications/{id}/cancel
+ *   POST   /v1/notifications/{id}/release   by hand; it counts against the limits
+ *   GET    /healthz                         200, or 503 and why
+ *   GET    /metrics                         Prometheus; local clients, or with a key
+ *
+ * An application shows its key as "Authorization: Bearer KEY"; without one it is the anonymous
+ * application, if one is configured and the client is local. A wrong key is never anonymous.
+ *
+ * Owns      its listeners (config_http.listen, with its limits and certificate).
+ * Lifetime  http_api_open() to the closed callback, which waits for the answers that are due: so
+ *           close it before intake and store.
+ * Threads   loop thread only. Keys are compared in constant time.
+ */
+#ifndef IO_INTAKE_HTTP_API_H
+#define IO_INTAKE_HTTP_API_H
+
+#include "io/intake/http_submit.h"
+#include "io/status/views.h"
+
+struct http_api;
+
+struct http_api_options {
+    uv_loop_t *loop;
+    struct intake *intake;
+    struct store *store;
+    const struct operate *operate;
+    const struct clock *clock;
+};
+
+/* Opens every address of the configuration in force; all or none. No address is fine: then only
+ * http_api_notifications() is of use. */
+TIDE_MUST_CHECK enum tide_err http_api_open(const struct http_api_options *options,
+                                            struct http_api **ret,
+                                            struct tide_error *err);
+void http_api_close(struct http_api *api, void (*closed)(void *arg), void *arg);
+
+size_t http_api_listeners(const struct http_api *api);
+int http_api_port(const struct http_api *api, size_t listener); /* 0: a Unix socket */
+
+/* Who asks. */
+struct http_caller {
+    const struct config_application *application; /* NULL: an operator, who sees all; what he hands
+                                                   * in belongs to ?application=, else to the
+                                                   * anonymous one, else to the only one */
+    bool may_operate;                             /* hand in, cancel, release */
+    const char *by;                               /* for the journal */
+};
+
+/* Answers /v1/notifications and what is below it; false: another path, the request is still the
+ * caller's. The status socket passes its own callers through here. */
+bool http_api_notifications(struct http_api *api,
+                            struct http_request *req,
+                            const struct http_caller *caller);
+
+#endif
