@@ -24,6 +24,13 @@ tide_id id_next(struct id_source *s, tide_wall_ms now)
     return fresh;
 }
 
+tide_id id_floor(tide_wall_ms t)
+{
+    /* Both ends are far: 2020 and 2159. */
+    int64_t ms = TIDE_MIN(TIDE_MAX(t - EPOCH_MS, 0), INT64_MAX >> (SEQ_BITS + NODE_BITS));
+    return ms << (SEQ_BITS + NODE_BITS);
+}
+
 const char *id_text(tide_id id, char *out)
 {
     uint64_t v = (uint64_t)id;

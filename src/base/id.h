@@ -24,6 +24,9 @@ struct id_source {
  * After a restart set `last` to the greatest id in the store. */
 tide_id id_next(struct id_source *s, tide_wall_ms now);
 
+/* The least id of an instant: all that were given before it are smaller. */
+tide_id id_floor(tide_wall_ms t);
+
 const char *id_text(tide_id id, char *out); /* out holds ID_TEXT_BYTES; returns out */
 TIDE_MUST_CHECK enum tide_err id_parse(struct text t, tide_id *ret, struct tide_error *err);
 tide_wall_ms id_time(tide_id id);

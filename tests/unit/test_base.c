@@ -250,6 +250,7 @@ static void test_ids(void **state)
         T_TRUE(id > last, "rising at %d", i);
         T_EQ(id >> 16 & 31, 3, "node kept at %d", i);
         last = id;
+        T_TRUE(id_floor(id_time(id)) <= id && id_floor(id_time(id) + 1) > id, "floor at %d", i);
     }
     tide_id back;
     T_OK(id_parse(text_of(id_text(last, text)), &back, &err), &err, "parse");
@@ -257,6 +258,8 @@ static void test_ids(void **state)
     T_TRUE(id_time(last) - now < 10, "time within");
     T_EQ(id_parse(TEXT("zzzzzzzzzzzzz"), &back, &err), TIDE_ESYNTAX, "too large");
     T_EQ(id_parse(TEXT("short"), &back, &err), TIDE_ESYNTAX, "short");
+    T_EQ(id_floor(0), 0, "before the epoch");
+    T_TRUE(id_floor(TIDE_NEVER - 1) > last, "far");
 }
 
 static void test_log_quote(void **state)
