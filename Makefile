@@ -93,6 +93,9 @@ $(BUILD)/bench/%: $(BUILD)/bench/%.o $(LIB)
 # Templates are linked in with .incbin, which leaves no trace in .d files.
 $(BUILD)/src/core/digest/builtin.o: $(wildcard src/core/digest/templates/*)
 
+# Compiled in by .incbin, which the compiler's dependency files do not see.
+$(BUILD)/src/io/store/schema.o: src/io/store/schema.sql
+
 .SECONDARY:
 
 run: all ## builds, then mailtide on embedded defaults: SMTP on 2525, HTTP on 8025

@@ -36,10 +36,10 @@ struct store_job {
 
 struct store_options {
     const char *path;
-    int64_t keep_ms;                /* finished notifications are pruned after this */
+    int64_t keep_ms;                /* finished ones are pruned after this; 0: never */
     int64_t size_bytes_max;         /* 0: no bound */
     int64_t free_bytes_min;         /* accepting stops below */
-    tide_wall_ms (*now)(void *arg); /* called on the writer's thread too */
+    tide_wall_ms (*now)(void *arg); /* called on other threads too */
     void *now_arg;
 };
 

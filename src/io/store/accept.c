@@ -1,0 +1,281 @@
+/* accept.c - a submission becomes rows: body, submission, notifications, groups, journal. */
+#include "io/store/writes.h"
+
+#include "base/macros.h"
+
+#include <openssl/evp.h>
+
+#define HASH_BYTES      32
+#define KEY_HASH_BYTES  8
+#define KEY_ENTRY_BYTES (KEY_HASH_BYTES + 8)
+
+struct hash {
+    unsigned char bytes[HASH_BYTES];
+};
+
+static struct hash hash_of(struct db *db, struct text a, struct text b)
+{
+    struct hash h = {{0}};
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    if (!ctx || EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) != 1 ||
+        EVP_DigestUpdate(ctx, a.p, a.n) != 1 || EVP_DigestUpdate(ctx, "", 1) != 1 ||
+        EVP_DigestUpdate(ctx, b.p, b.n) != 1 || EVP_DigestFinal_ex(ctx, h.bytes, NULL) != 1)
+        db_fail(db, TIDE_ENOMEM, "out of memory for a SHA-256");
+    EVP_MD_CTX_free(ctx);
+    return h;
+}
+
+static struct hash hash_text(struct db *db, struct text t)
+{
+    struct hash h = {{0}};
+    if (EVP_Digest(t.n ? t.p : "", t.n, h.bytes, NULL, EVP_sha256(), NULL) != 1)
+        db_fail(db, TIDE_ENOMEM, "out of memory for a SHA-256");
+    return h;
+}
+
+static struct text hash_bytes_of(const struct hash *h)
+{
+    return (struct text){(const char *)h->bytes, HASH_BYTES};
+}
+
+/* -- Keys ---------------------------------------------------------------------------------------
+ */
+
+static void put_u64(char *p, uint64_t v)
+{
+    for (int i = 7; i >= 0; i--, v >>= 8)
+        p[i] = (char)(v & 0xff);
+}
+
+static uint64_t get_u64(const char *p)
+{
+    uint64_t v = 0;
+    for (int i = 0; i < 8; i++)
+        v = v << 8 | (unsigned char)p[i];
+    return v;
+}
+
+static void key_hash(struct db *db, struct text normal, char *out)
+{
+    struct hash h = hash_text(db, normal);
+    memcpy(out, h.bytes, KEY_HASH_BYTES);
+}
+
+static void key_add(struct writing *w,
+                    const struct store_accept *req,
+                    const struct hash *digest,
+                    struct arena *arena)
+{
+    const struct submission *s = req->submission;
+    char *ids = db_array(w->db, arena, s->recipient_count, KEY_ENTRY_BYTES);
+    for (size_t i = 0; ids && i < s->recipient_count; i++) {
+        key_hash(w->db, s->recipients[i].normal, ids + i * KEY_ENTRY_BYTES);
+        put_u64(ids + i * KEY_ENTRY_BYTES + KEY_HASH_BYTES, (uint64_t)req->items[i].id);
+    }
+    db_run(w->db, Q_KEY_ADD,
+           DB_VALUES(db_text(s->application), db_text(s->key), db_blob(hash_bytes_of(digest)),
+                     db_blob((struct text){ids, s->recipient_count * KEY_ENTRY_BYTES})));
+}
+
+/* The first id that this recipient was given; the same place first, so that one who is named twice
+ * gets both ids. 0: not among them. */
+static tide_id key_id(struct db *db, struct text ids, size_t at, struct text normal)
+{
+    char hash[KEY_HASH_BYTES];
+    key_hash(db, normal, hash);
+    size_t count = ids.n / KEY_ENTRY_BYTES;
+    for (size_t i = 0; i <= count; i++) {
+        size_t place = i == 0 ? at : i - 1;
+        const char *entry = ids.p + place * KEY_ENTRY_BYTES;
+        if (place < count && memcmp(entry, hash, sizeof hash) == 0)
+            return (tide_id)get_u64(entry + KEY_HASH_BYTES);
+    }
+    return 0;
+}
+
+/* What an earlier request with this key stored is the answer; nothing is written. */
+static void answer_again(struct writing *w,
+                         struct store_accept *req,
+                         struct store_accepted *out,
+                         struct text ids)
+{
+    const struct submission *s = req->submission;
+    for (size_t i = 0; i < s->recipient_count; i++) {
+        struct store_accepted *item = &out[i];
+        const struct submission_recipient *to = &s->recipients[i];
+        *item = (struct store_accepted){.id = key_id(w->db, ids, i, to->normal), .duplicate = true};
+        if (!recipient_find(w->db, to->normal, w->now, &req->arena, &item->recipient))
+            continue;
+        sqlite3_stmt *row = db_row(
+            w->db, Q_GROUP_FIND,
+            DB_VALUES(db_int(item->recipient.id), db_text(s->application), db_text(s->identity)));
+        struct group g = {0};
+        if (row)
+            rows_group(row, 0, &g);
+        item->pending = g.pending;
+    }
+}
+
+/* True: the key was used before, and the answer (or the failure) is made. */
+static bool key_used(struct writing *w,
+                     struct store_accept *req,
+                     struct store_accepted *out,
+                     const struct hash *digest)
+{
+    const struct submission *s = req->submission;
+    sqlite3_stmt *row =
+        db_row(w->db, Q_KEY_FIND, DB_VALUES(db_text(s->application), db_text(s->key)));
+    if (!row)
+        return w->db->rc != TIDE_OK;
+    bool same = text_eq(col_borrow(row, 0), hash_bytes_of(digest));
+    struct text ids = col_text(w->db, row, 1, &req->arena);
+    same = same && ids.n == s->recipient_count * KEY_ENTRY_BYTES;
+    for (size_t i = 0; same && i < s->recipient_count; i++)
+        same = key_id(w->db, ids, i, s->recipients[i].normal) != 0;
+    if (same)
+        answer_again(w, req, out, ids);
+    else
+        db_fail(w->db, TIDE_EEXIST, "key \"%.*s\" was used for another message",
+                (int)TIDE_MIN(s->key.n, (size_t)100), s->key.p);
+    return true;
+}
+
+/* -- Rows ---------------------------------------------------------------------------------------
+ */
+
+static int64_t body_id(struct writing *w, struct text message)
+{
+    struct hash hash = hash_text(w->db, message);
+    struct text bytes = hash_bytes_of(&hash);
+    int64_t id = db_number(w->db, Q_BODY_FIND, DB_VALUES(db_blob(bytes)), 0);
+    if (id == 0) {
+        db_run(w->db, Q_BODY_ADD,
+               DB_VALUES(db_blob(bytes), db_int((int64_t)message.n), db_blob(message)));
+        id = db_last_rowid(w->db);
+        w->tally[TALLY_BODY]++;
+    }
+    return id;
+}
+
+static int64_t submission_add(struct writing *w, const struct submission *s)
+{
+    int64_t body = body_id(w, s->message);
+    db_run(w->db, Q_SUBMISSION_ADD,
+           DB_VALUES(db_int(body), db_int((int64_t)s->recipient_count), db_text(s->stream),
+                     db_text(s->sender), db_text(s->subject), db_text(s->message_id),
+                     db_text(s->thread), db_text(s->key), db_text(s->ret), db_text(s->envid),
+                     db_text(s->item.title), db_text(s->item.url), db_text(s->item.text),
+                     db_text(s->item.icon), db_int(s->drop_late)));
+    return db_last_rowid(w->db);
+}
+
+static void recipient_need(struct writing *w,
+                           const struct submission_recipient *to,
+                           struct arena *arena,
+                           struct recipient_state *ret)
+{
+    if (recipient_find(w->db, to->normal, w->now, arena, ret))
+        return;
+    int64_t domain = db_number(w->db, Q_DOMAIN_FIND, DB_VALUES(db_text(to->domain)), 0);
+    if (domain == 0) {
+        db_run(w->db, Q_DOMAIN_ADD, DB_VALUES(db_text(to->domain)));
+        domain = db_last_rowid(w->db);
+    }
+    db_run(w->db, Q_RECIPIENT_ADD, DB_VALUES(db_text(to->normal), db_int(domain)));
+    w->tally[TALLY_RECIPIENT]++;
+    recipient_find(w->db, to->normal, w->now, arena, ret);
+}
+
+static void group_need(struct writing *w,
+                       const struct submission *s,
+                       int64_t recipient_id,
+                       struct group *ret)
+{
+    struct values which =
+        DB_VALUES(db_int(recipient_id), db_text(s->application), db_text(s->identity));
+    sqlite3_stmt *row = db_row(w->db, Q_GROUP_FIND, which);
+    if (row) {
+        rows_group(row, 0, ret);
+        return;
+    }
+    db_run(w->db, Q_GROUP_ADD, which);
+    *ret =
+        (struct group){.pending = {.group_id = db_last_rowid(w->db), .recipient_id = recipient_id}};
+}
+
+static void accept_one(struct writing *w,
+                       struct store_accept *req,
+                       size_t i,
+                       int64_t submission_id,
+                       struct text sentence,
+                       struct store_accepted *out)
+{
+    const struct submission *s = req->submission;
+    const struct submission_recipient *to = &s->recipients[i];
+    struct group g = {0};
+    *out = (struct store_accepted){.id = req->items[i].id};
+    recipient_need(w, to, &req->arena, &out->recipient);
+    group_need(w, s, out->recipient.id, &g);
+    struct member m = {
+        .id = out->id,
+        .group_id = g.pending.group_id,
+        .hold = g.hold,
+        .state = NOTIFICATION_ACCEPTED,
+        .class = s->urgent       ? CLASS_URGENT
+                 : s->digestible ? CLASS_DIGESTIBLE
+                                 : CLASS_SINGLE,
+        .accepted_at = TIDE_MAX(s->accepted_at, 1), /* 0 would read "nothing is pending" */
+        .deadline_at = s->deadline_at,
+        .not_before = s->not_before,
+    };
+    db_run(w->db, Q_NOTIFICATION_ADD,
+           DB_VALUES(db_int(m.id), db_int(submission_id), db_int(m.group_id), db_int(m.class),
+                     db_int(s->priority), db_int(m.hold), db_int(m.accepted_at),
+                     db_int(m.deadline_at), db_int(m.not_before), db_text(to->address),
+                     db_text(to->notify), db_text(to->orcpt)));
+    group_add(w, &g, &m);
+    g.due_at = 0;
+    group_put(w, &g);
+    out->pending = g.pending;
+    journal_add(w, &(struct journal_entry){.at = m.accepted_at,
+                                           .recipient_id = out->recipient.id,
+                                           .notification_id = m.id,
+                                           .event = TEXT("accepted"),
+                                           .sentence = sentence});
+}
+
+void accept_write(struct writing *w, struct store_accept *req)
+{
+    const struct submission *s = req->submission;
+    struct hash digest = {{0}};
+    req->job.result = NULL;
+    if (s->recipient_count == 0) {
+        db_fail(w->db, TIDE_EINVAL, "a message without recipients");
+        return;
+    }
+    struct store_accepted *out = db_array(w->db, &req->arena, s->recipient_count, sizeof *out);
+    if (s->key.n > 0) {
+        digest = hash_of(w->db, s->sender, s->message);
+        if (key_used(w, req, out, &digest)) {
+            req->job.result = out;
+            return;
+        }
+    }
+    char *sentence = arena_printf(
+        &req->arena, "accepted%s" TEXT_FMT " from application " TEXT_FMT " in stream " TEXT_FMT,
+        s->source.n ? " by " : "", TEXT_ARG(s->source), TEXT_ARG(s->application),
+        TEXT_ARG(s->stream));
+    if (!sentence)
+        db_fail(w->db, TIDE_ENOMEM, "out of memory");
+    int64_t submission_id = submission_add(w, s);
+    for (size_t i = 0; out && i < s->recipient_count; i++)
+        accept_one(w, req, i, submission_id, text_of(sentence), &out[i]);
+    if (s->key.n > 0)
+        key_add(w, req, &digest, &req->arena);
+    req->job.result = out;
+}
+
+void accept_publish(struct store_accept *req)
+{
+    memcpy(req->items, req->job.result, req->submission->recipient_count * sizeof req->items[0]);
+}

@@ -1,0 +1,260 @@
+/* apply.c - decisions of the gate become rows, and pending notifications are dropped. */
+#include "io/store/writes.h"
+
+#include "base/log.h"
+
+#include <inttypes.h>
+
+void touched_add(struct touched *t, const struct group *g)
+{
+    for (size_t i = t->count; i-- > 0;)
+        if (t->groups[i].group_id == g->pending.group_id) {
+            t->groups[i] = g->pending;
+            return;
+        }
+    if (t->count < t->cap)
+        t->groups[t->count++] = g->pending;
+}
+
+/* Ends a change of a group: the books, and who wants to know of it. */
+static void settle(struct writing *w, struct group *g, struct touched *touched)
+{
+    group_put(w, g);
+    if (touched)
+        touched_add(touched, g);
+}
+
+static void change_notification(struct writing *w,
+                                const struct change *c,
+                                tide_wall_ms at,
+                                struct touched *touched)
+{
+    struct group g = {0};
+    struct member m;
+    struct move move = {.next = c->notification.state,
+                        .reason = c->notification.reason,
+                        .limit = c->notification.limit,
+                        .due_at = c->notification.due_at,
+                        .at = at};
+    if (member_get(w->db, c->notification.id, &m, &g) && member_move(w, &g, &m, &move))
+        settle(w, &g, touched);
+}
+
+static size_t ids_releasing(struct writing *w, tide_id attempt_id, tide_id *ids, size_t cap)
+{
+    size_t n = 0;
+    for (sqlite3_stmt *row = db_row(w->db, Q_ATTEMPT_RELEASING, DB_VALUES(db_int(attempt_id))); row;
+         row = db_next(w->db, Q_ATTEMPT_RELEASING))
+        if (n < cap)
+            ids[n++] = col_int(row, 0);
+    return n;
+}
+
+static void change_attempt(struct writing *w,
+                           const struct change *c,
+                           tide_wall_ms at,
+                           struct touched *touched)
+{
+    sqlite3_stmt *row = db_row(w->db, Q_ATTEMPT_GET, DB_VALUES(db_int(c->attempt.id)));
+    if (!row)
+        return;
+    int64_t state = col_int(row, 8), count = col_int(row, 11);
+    bool stays = c->attempt.then == NOTIFICATION_RELEASING;
+    w->tally[TALLY_ATTEMPT + state]--;
+    w->tally[TALLY_ATTEMPT + c->attempt.state]++;
+    struct arena arena = {0};
+    tide_id *ids = db_array(w->db, &arena, (size_t)count + 1, sizeof *ids);
+    size_t n = ids ? ids_releasing(w, c->attempt.id, ids, (size_t)count) : 0;
+    db_run(w->db, Q_ATTEMPT_END,
+           DB_VALUES(db_int(c->attempt.id), db_int(c->attempt.state), db_text(c->attempt.reply),
+                     db_int(c->attempt.ended_at), db_int(stays && n > 0)));
+    struct move move = {.next = c->attempt.then,
+                        .reason = c->attempt.reason,
+                        .limit = c->attempt.limit,
+                        .due_at = c->attempt.due_at,
+                        .at = at};
+    struct group g = {0};
+    bool moved = false;
+    for (size_t i = 0; i < n && !stays; i++) {
+        struct member m;
+        if (member_get(w->db, ids[i], &m, &g))
+            moved |= member_move(w, &g, &m, &move);
+    }
+    if (moved)
+        settle(w, &g, touched);
+    arena_fini(&arena);
+}
+
+static void change_verdict(struct writing *w, const struct change *c)
+{
+    const struct verdict *v = &c->verdict.verdict;
+    db_run(w->db, Q_VERDICT_PUT,
+           DB_VALUES(db_text(c->verdict.domain), db_int(v->kind), db_text(v->provider),
+                     db_text(v->gateway), db_text(v->reason), db_text(v->evidence),
+                     db_int(v->found_at), db_int(v->valid_until)));
+}
+
+void change_write(struct writing *w,
+                  const struct change *c,
+                  tide_wall_ms at,
+                  struct touched *touched)
+{
+    switch (c->type) {
+    case CHANGE_NOTIFICATION:
+        change_notification(w, c, at, touched);
+        break;
+    case CHANGE_GROUP_HELD:
+        group_hold(w, c->notification.group_id, c->notification.reason, c->notification.limit,
+                   c->notification.due_at, at);
+        break;
+    case CHANGE_RECIPIENT:
+        db_run(w->db, Q_RECIPIENT_PLAN,
+               DB_VALUES(db_int(c->recipient.id), db_blob(c->recipient.plan)));
+        break;
+    case CHANGE_LEDGER:
+        db_run(w->db, Q_LEDGER_PUT, DB_VALUES(db_text(c->ledger.subject), db_blob(c->ledger.blob)));
+        break;
+    case CHANGE_ATTEMPT:
+        change_attempt(w, c, at, touched);
+        break;
+    case CHANGE_JOURNAL:
+        journal_add(w, &c->journal);
+        break;
+    case CHANGE_VERDICT:
+        change_verdict(w, c);
+        break;
+    case CHANGE_SUPPRESS:
+        db_run(w->db, Q_SUPPRESS,
+               DB_VALUES(db_text(c->suppress.address), db_text(c->suppress.cause),
+                         db_text(c->suppress.evidence), db_int(c->suppress.at),
+                         db_int(c->suppress.expires_at)));
+        break;
+    case CHANGE_UNSUPPRESS:
+        db_run(w->db, Q_UNSUPPRESS, DB_VALUES(db_text(c->suppress.address)));
+        break;
+    }
+}
+
+void apply_write(struct writing *w, struct store_apply *req)
+{
+    struct touched touched = {0};
+    for (size_t i = 0; i < req->count; i++)
+        touched.cap +=
+            req->changes[i].type == CHANGE_NOTIFICATION || req->changes[i].type == CHANGE_ATTEMPT;
+    if (touched.cap > 0)
+        touched.groups = db_array(w->db, &req->arena, touched.cap, sizeof *touched.groups);
+    for (size_t i = 0; i < req->count && w->db->rc == TIDE_OK; i++)
+        change_write(w, &req->changes[i], req->at, &touched);
+    req->groups = touched.groups;
+    req->group_count = touched.count;
+}
+
+/* -- Drop ---------------------------------------------------------------------------------------
+ */
+
+/* What is being dropped, over one or many groups. */
+struct dropping {
+    struct store_drop *req;
+    struct touched touched;
+    size_t cap;
+};
+
+static void drop_one(struct writing *w, struct dropping *d, tide_id id, struct group *g)
+{
+    struct store_drop *req = d->req;
+    struct member m;
+    struct notification n;
+    struct move move = {.next = req->then, .reason = req->reason, .at = req->at};
+    if (!member_get(w->db, id, &m, g) || !member_move(w, g, &m, &move) ||
+        !notification_get(w->db, id, &req->arena, &n))
+        return;
+    if (req->dropped_count == d->cap) {
+        size_t cap = d->cap ? d->cap * 2 : 16;
+        struct notification *more = db_array(w->db, &req->arena, cap, sizeof *more);
+        if (!more)
+            return;
+        if (req->dropped_count > 0)
+            memcpy(more, req->dropped, req->dropped_count * sizeof *more);
+        req->dropped = more;
+        d->cap = cap;
+    }
+    req->dropped[req->dropped_count++] = n;
+    journal_add(w, &(struct journal_entry){.at = req->at,
+                                           .recipient_id = g->pending.recipient_id,
+                                           .notification_id = id,
+                                           .event = text_of(notification_state_name(req->then)),
+                                           .sentence = req->reason});
+}
+
+static void drop_group(struct writing *w,
+                       struct dropping *d,
+                       int64_t group_id,
+                       tide_wall_ms late_at)
+{
+    struct group g;
+    if (!group_get(w->db, group_id, &g) || group_is_empty(&g))
+        return;
+    enum query q = late_at > 0 ? Q_DROP_LATE : Q_DROP_ALL;
+    struct arena arena = {0};
+    size_t most = (size_t)g.pending.urgent + g.pending.single + g.pending.digestible, n = 0;
+    tide_id *ids = db_array(w->db, &arena, most, sizeof *ids);
+    for (sqlite3_stmt *row = late_at > 0
+                                 ? db_row(w->db, q, DB_VALUES(db_int(group_id), db_int(late_at)))
+                                 : db_row(w->db, q, DB_VALUES(db_int(group_id)));
+         row && ids; row = db_next(w->db, q))
+        if (n < most)
+            ids[n++] = col_int(row, 0);
+    for (size_t i = 0; i < n; i++)
+        drop_one(w, d, ids[i], &g);
+    if (n > 0)
+        settle(w, &g, &d->touched);
+    arena_fini(&arena);
+}
+
+static void drop_by_id(struct writing *w, struct dropping *d, tide_id id)
+{
+    struct group g = {0};
+    struct member m;
+    char text[ID_TEXT_BYTES];
+    if (!member_get(w->db, id, &m, &g)) {
+        db_fail(w->db, TIDE_ENOENT, "there is no notification %s", id_text(id, text));
+        return;
+    }
+    if (m.state > NOTIFICATION_HELD) {
+        db_fail(w->db, TIDE_ESTATE, "notification %s is %s: only what is held can be dropped",
+                id_text(id, text), notification_state_name(m.state));
+        return;
+    }
+    drop_one(w, d, id, &g);
+    settle(w, &g, &d->touched);
+}
+
+void drop_write(struct writing *w, struct store_drop *req)
+{
+    struct arena arena = {0};
+    struct dropping d = {.req = req};
+    int64_t *groups = NULL;
+    size_t n = 0, cap = 1;
+    req->dropped = NULL;
+    req->dropped_count = 0;
+    if (req->id == 0 && req->group_id == 0)
+        cap = (size_t)db_number(w->db, Q_GROUPS_OF_COUNT, DB_VALUES(db_int(req->recipient_id)), 0);
+    d.touched.groups = db_array(w->db, &req->arena, cap + 1, sizeof *d.touched.groups);
+    d.touched.cap = cap;
+    if (req->id != 0)
+        drop_by_id(w, &d, req->id);
+    else if (req->group_id != 0)
+        drop_group(w, &d, req->group_id, req->late_at);
+    else {
+        groups = db_array(w->db, &arena, cap + 1, sizeof *groups);
+        for (sqlite3_stmt *row = db_row(w->db, Q_GROUPS_OF, DB_VALUES(db_int(req->recipient_id)));
+             row && groups; row = db_next(w->db, Q_GROUPS_OF))
+            if (n < cap)
+                groups[n++] = col_int(row, 0);
+        for (size_t i = 0; i < n; i++)
+            drop_group(w, &d, groups[i], 0);
+    }
+    req->groups = d.touched.groups;
+    req->group_count = d.touched.count;
+    arena_fini(&arena);
+}

@@ -1,0 +1,130 @@
+/* prune.c - deletes what is finished and old, a few rows at a time.
+ *
+ * Notifications go in the order of their ids with a cursor that wraps, so no index is needed to
+ * find them; held ones that are older than the rest are stepped over once a round. The last
+ * notification of a submission takes it, its key and its body along. Recipients and groups stay:
+ * their ledger and forecast are what the gate knows of them. */
+#include "io/store/writes.h"
+
+#include "base/macros.h"
+
+#define STEP_ROWS 256
+
+struct victim {
+    tide_id id;
+    int64_t submission_id, body_id;
+    enum notification_state state;
+    struct text key, application;
+};
+
+static void prune_notification(struct writing *w, const struct victim *v)
+{
+    db_run(w->db, Q_LAST_ID_KEEP, DB_VALUES(db_int(v->id)));
+    db_run(w->db, Q_PRUNE_NOTIFICATION, DB_VALUES(db_int(v->id)));
+    w->tally[TALLY_NOTIFICATION + v->state]--;
+    db_run(w->db, Q_SUBMISSION_LESS, DB_VALUES(db_int(v->submission_id)));
+    if (db_number(w->db, Q_SUBMISSION_LEFT, DB_VALUES(db_int(v->submission_id)), 1) > 0)
+        return;
+    db_run(w->db, Q_SUBMISSION_DELETE, DB_VALUES(db_int(v->submission_id)));
+    if (v->key.n > 0)
+        db_run(w->db, Q_KEY_DELETE, DB_VALUES(db_text(v->application), db_text(v->key)));
+    db_run(w->db, Q_BODY_DELETE_UNUSED, DB_VALUES(db_int(v->body_id)));
+    w->tally[TALLY_BODY] -= sqlite3_changes(w->db->sql);
+}
+
+/* True: it came to the end of what is old enough. */
+static bool prune_notifications(
+    struct writing *w, struct prune *p, tide_wall_ms before, bool any_age, size_t *deleted)
+{
+    struct victim victims[STEP_ROWS];
+    struct arena arena = {0};
+    size_t seen = 0, n = 0;
+    for (sqlite3_stmt *row = db_row(w->db, Q_PRUNE_NEXT,
+                                    DB_VALUES(db_int(p->notification_after),
+                                              db_int(any_age ? INT64_MAX : id_floor(before + 1)),
+                                              db_int(STEP_ROWS)));
+         row; row = db_next(w->db, Q_PRUNE_NEXT)) {
+        seen++;
+        p->notification_after = col_int(row, 0);
+        enum notification_state state = (enum notification_state)col_int(row, 2);
+        if (notification_is_pending(state) || (!any_age && col_int(row, 3) > before))
+            continue;
+        victims[n++] = (struct victim){.id = col_int(row, 0),
+                                       .submission_id = col_int(row, 1),
+                                       .state = state,
+                                       .body_id = col_int(row, 4),
+                                       .key = col_text(w->db, row, 5, &arena),
+                                       .application = col_text(w->db, row, 6, &arena)};
+    }
+    for (size_t i = 0; i < n; i++)
+        prune_notification(w, &victims[i]);
+    arena_fini(&arena);
+    *deleted += n;
+    return seen < STEP_ROWS;
+}
+
+static bool prune_attempts(struct writing *w, struct prune *p, tide_wall_ms before, size_t *deleted)
+{
+    struct {
+        tide_id id;
+        int64_t state;
+    } victims[STEP_ROWS];
+    size_t seen = 0, n = 0;
+    for (sqlite3_stmt *row = db_row(
+             w->db, Q_PRUNE_ATTEMPT_NEXT,
+             DB_VALUES(db_int(p->attempt_after), db_int(id_floor(before + 1)), db_int(STEP_ROWS)));
+         row; row = db_next(w->db, Q_PRUNE_ATTEMPT_NEXT)) {
+        seen++;
+        p->attempt_after = col_int(row, 0);
+        if (col_int(row, 2) != 0 || col_int(row, 3) > before)
+            continue;
+        victims[n].id = col_int(row, 0);
+        victims[n++].state = col_int(row, 1);
+    }
+    for (size_t i = 0; i < n; i++) {
+        db_run(w->db, Q_LAST_ID_KEEP, DB_VALUES(db_int(victims[i].id)));
+        db_run(w->db, Q_PRUNE_ATTEMPT_ITEMS, DB_VALUES(db_int(victims[i].id)));
+        db_run(w->db, Q_PRUNE_ATTEMPT, DB_VALUES(db_int(victims[i].id)));
+        w->tally[TALLY_ATTEMPT + victims[i].state]--;
+    }
+    *deleted += n;
+    return seen < STEP_ROWS;
+}
+
+/* The newest entry always stays, so that numbers are never given twice. */
+static bool prune_journal(struct writing *w, tide_wall_ms before, size_t *deleted)
+{
+    int64_t seq[STEP_ROWS + 1];
+    tide_wall_ms at[STEP_ROWS + 1];
+    size_t seen = 0, n = 0;
+    for (sqlite3_stmt *row = db_row(w->db, Q_PRUNE_JOURNAL_NEXT, DB_VALUES(db_int(STEP_ROWS + 1)));
+         row; row = db_next(w->db, Q_PRUNE_JOURNAL_NEXT), seen++) {
+        seq[seen] = col_int(row, 0);
+        at[seen] = col_int(row, 1);
+    }
+    while (n + 1 < seen && at[n] <= before)
+        n++;
+    if (n > 0)
+        db_run(w->db, Q_PRUNE_JOURNAL, DB_VALUES(db_int(seq[n - 1])));
+    w->tally[TALLY_JOURNAL] -= (int64_t)n;
+    *deleted += n;
+    return n < STEP_ROWS;
+}
+
+bool prune_write(struct writing *w, struct prune *p, tide_wall_ms before, bool any_age)
+{
+    size_t deleted = 0;
+    bool end = prune_notifications(w, p, before, any_age, &deleted);
+    /* For room, what belongs to the notifications just deleted goes too, and nothing younger. */
+    if (any_age && p->notification_after > 0)
+        before = TIDE_MAX(before, id_time(p->notification_after));
+    end &= prune_attempts(w, p, before, &deleted);
+    end &= prune_journal(w, before, &deleted);
+    p->deleted += deleted;
+    if (!end)
+        return false;
+    p->found_nothing = p->deleted == 0;
+    p->notification_after = p->attempt_after = 0;
+    p->deleted = 0;
+    return true;
+}

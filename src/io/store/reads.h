@@ -1,0 +1,15 @@
+/* reads.h - what store_load() and store_ask() read: one snapshot each, on a reader's connection.
+ *
+ * Owns      nothing; results are in the request's arena.
+ * Threads   one per connection (the uv pool's).
+ * Errors    stick in struct db; TIDE_ENOENT what was asked for by id is not there (any more).
+ */
+#ifndef IO_STORE_READS_H
+#define IO_STORE_READS_H
+
+#include "io/store/rows.h"
+
+void load_read(struct db *db, struct store_load *req, tide_wall_ms now);
+void ask_read(struct db *db, struct store_ask *req, tide_wall_ms now);
+
+#endif

@@ -1,0 +1,204 @@
+-- schema.sql - the database of one shard. Migration N brings a file from version N - 1 to N
+-- (PRAGMA user_version); never edit one that was released, add the next. Times are milliseconds
+-- since 1970, 0 is "none"; ids are tide_id. Every index says what needs it; there are no others.
+
+-- migration 1
+
+-- One row. last_id: the greatest id among rows that were pruned; probe: written to learn whether
+-- the disk takes writes again.
+CREATE TABLE meta (
+    only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
+    last_id  INTEGER NOT NULL,
+    probe    INTEGER NOT NULL
+) STRICT;
+INSERT INTO meta VALUES (1, 0, 0);
+
+-- How many rows there are of each kind (enum tally in rows.h), kept by every write: counting a
+-- million rows for each look at the status would be too slow.
+CREATE TABLE tally (
+    what  INTEGER PRIMARY KEY,
+    count INTEGER NOT NULL
+) STRICT;
+
+-- A recipient domain with the verdict that verification found. The UNIQUE of `name` finds it.
+CREATE TABLE domain (
+    id          INTEGER PRIMARY KEY,
+    name        TEXT NOT NULL UNIQUE,
+    kind        INTEGER NOT NULL DEFAULT 0,
+    provider    TEXT NOT NULL DEFAULT '',
+    gateway     TEXT NOT NULL DEFAULT '',
+    reason      TEXT NOT NULL DEFAULT '',
+    evidence    TEXT NOT NULL DEFAULT '',
+    found_at    INTEGER NOT NULL DEFAULT 0,
+    valid_until INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+-- A mailbox, by the normal form of its address (the UNIQUE finds it). `plan` is the planner's blob.
+CREATE TABLE recipient (
+    id        INTEGER PRIMARY KEY,
+    address   TEXT NOT NULL UNIQUE,
+    domain_id INTEGER NOT NULL REFERENCES domain,
+    plan      BLOB NOT NULL DEFAULT x''
+) STRICT;
+
+-- Who is not to be mailed. By address, because one may be listed before any mail is for it.
+CREATE TABLE suppression (
+    address    TEXT PRIMARY KEY,
+    cause      TEXT NOT NULL,
+    evidence   TEXT NOT NULL,
+    at         INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- What of one recipient, application and sender identity may go into one digest. The counters are
+-- those of struct group_pending; `fresh` of the pending ones are "accepted", the others "held".
+-- A hold of the whole group stands here once: it is that of every pending notification whose `hold`
+-- differs from the group's. The UNIQUE finds a group, and all groups of a recipient.
+CREATE TABLE recipient_group (
+    id           INTEGER PRIMARY KEY,
+    recipient_id INTEGER NOT NULL REFERENCES recipient,
+    application  TEXT NOT NULL,
+    identity     TEXT NOT NULL,
+    urgent       INTEGER NOT NULL DEFAULT 0,
+    single       INTEGER NOT NULL DEFAULT 0,
+    digestible   INTEGER NOT NULL DEFAULT 0,
+    fresh        INTEGER NOT NULL DEFAULT 0,
+    releasing    INTEGER NOT NULL DEFAULT 0,
+    oldest_at    INTEGER NOT NULL DEFAULT 0,
+    deadline_at  INTEGER NOT NULL DEFAULT 0,
+    not_before   INTEGER NOT NULL DEFAULT 0,
+    due_at       INTEGER NOT NULL DEFAULT 0,
+    hold         INTEGER NOT NULL DEFAULT 0,
+    hold_at      INTEGER NOT NULL DEFAULT 0,
+    hold_due_at  INTEGER NOT NULL DEFAULT 0,
+    hold_reason  TEXT NOT NULL DEFAULT '',
+    hold_limit   TEXT NOT NULL DEFAULT '',
+    UNIQUE (recipient_id, application, identity)
+) STRICT;
+
+-- The queue as people look at it: by release time, page after page.
+CREATE INDEX group_queue ON recipient_group (due_at) WHERE oldest_at > 0;
+
+-- A message, once for all submissions of the same bytes: by SHA-256, which the UNIQUE finds. The
+-- message comes last, so that reading the size does not walk its pages.
+CREATE TABLE body (
+    id      INTEGER PRIMARY KEY,
+    hash    BLOB NOT NULL UNIQUE,
+    size    INTEGER NOT NULL,
+    message BLOB NOT NULL
+) STRICT;
+
+-- What was handed over at once. `notifications` of it are still stored; the last one takes it along.
+CREATE TABLE submission (
+    id            INTEGER PRIMARY KEY,
+    body_id       INTEGER NOT NULL REFERENCES body,
+    notifications INTEGER NOT NULL,
+    stream        TEXT NOT NULL,
+    sender        TEXT NOT NULL,
+    subject       TEXT NOT NULL,
+    message_id    TEXT NOT NULL,
+    thread        TEXT NOT NULL,
+    key           TEXT NOT NULL,
+    ret           TEXT NOT NULL,
+    envid         TEXT NOT NULL,
+    item_title    TEXT NOT NULL,
+    item_url      TEXT NOT NULL,
+    item_text     TEXT NOT NULL,
+    item_icon     TEXT NOT NULL,
+    drop_late     INTEGER NOT NULL
+) STRICT;
+
+-- Pruning asks whether a body is still used.
+CREATE INDEX submission_body ON submission (body_id);
+
+-- A message for one recipient. class: 0 urgent, 1 single, 2 digestible.
+CREATE TABLE notification (
+    id            INTEGER PRIMARY KEY,
+    submission_id INTEGER NOT NULL REFERENCES submission,
+    group_id      INTEGER NOT NULL REFERENCES recipient_group,
+    state         INTEGER NOT NULL,
+    class         INTEGER NOT NULL,
+    priority      INTEGER NOT NULL,
+    hold          INTEGER NOT NULL,
+    attempts      INTEGER NOT NULL DEFAULT 0,
+    accepted_at   INTEGER NOT NULL,
+    deadline_at   INTEGER NOT NULL,
+    not_before    INTEGER NOT NULL,
+    changed_at    INTEGER NOT NULL,
+    due_at        INTEGER NOT NULL DEFAULT 0,
+    attempt_id    INTEGER NOT NULL DEFAULT 0,
+    address       TEXT NOT NULL,
+    notify        TEXT NOT NULL,
+    orcpt         TEXT NOT NULL,
+    reason        TEXT NOT NULL DEFAULT '',
+    limit_name    TEXT NOT NULL DEFAULT ''
+) STRICT;
+
+-- What is pending in a group in the order of release (claims), and all that its counters are made
+-- of, so that recounting and late drops read this index alone.
+CREATE INDEX notification_pending
+    ON notification (group_id, class, priority, accepted_at, deadline_at, not_before)
+    WHERE state <= 1;
+
+-- One try at one mail. open: its notifications are "releasing".
+CREATE TABLE attempt (
+    id                 INTEGER PRIMARY KEY,
+    recipient_id       INTEGER NOT NULL REFERENCES recipient,
+    group_id           INTEGER NOT NULL REFERENCES recipient_group,
+    state              INTEGER NOT NULL,
+    open               INTEGER NOT NULL,
+    digest             INTEGER NOT NULL,
+    retry_of_unknown   INTEGER NOT NULL,
+    notification_count INTEGER NOT NULL,
+    started_at         INTEGER NOT NULL,
+    ended_at           INTEGER NOT NULL,
+    account            TEXT NOT NULL,
+    provider           TEXT NOT NULL,
+    stream             TEXT NOT NULL,
+    message_id         TEXT NOT NULL,
+    sender             TEXT NOT NULL,
+    reply              TEXT NOT NULL
+) STRICT;
+
+-- A start asks for what was in flight.
+CREATE INDEX attempt_open ON attempt (id) WHERE open = 1;
+-- "why" asks for a recipient's.
+CREATE INDEX attempt_recipient ON attempt (recipient_id);
+
+-- Which notifications an attempt carried.
+CREATE TABLE attempt_item (
+    attempt_id      INTEGER NOT NULL,
+    notification_id INTEGER NOT NULL,
+    PRIMARY KEY (attempt_id, notification_id)
+) STRICT, WITHOUT ROWID;
+
+-- What was used of a wider subject's limits: the planner's blob.
+CREATE TABLE ledger (
+    subject TEXT PRIMARY KEY,
+    used    BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Every decision with its reason. Rows are only added, and pruned from the front.
+CREATE TABLE journal (
+    seq             INTEGER PRIMARY KEY,
+    at              INTEGER NOT NULL,
+    recipient_id    INTEGER NOT NULL,
+    notification_id INTEGER NOT NULL,
+    attempt_id      INTEGER NOT NULL,
+    event           TEXT NOT NULL,
+    sentence        TEXT NOT NULL
+) STRICT;
+
+-- "why" asks for a recipient's, in order.
+CREATE INDEX journal_recipient ON journal (recipient_id);
+
+-- Keys that applications gave. digest: SHA-256 of sender and message; ids: per recipient 8 bytes of
+-- the SHA-256 of its normal address and the notification's id, both big-endian. A row goes with its
+-- submission.
+CREATE TABLE idempotency (
+    application TEXT NOT NULL,
+    key         TEXT NOT NULL,
+    digest      BLOB NOT NULL,
+    ids         BLOB NOT NULL,
+    PRIMARY KEY (application, key)
+) STRICT, WITHOUT ROWID;

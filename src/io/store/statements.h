@@ -1,0 +1,215 @@
+/* statements.h - every SQL statement of the store, by name: one table for writer and readers.
+ *
+ * State, reason, limit, due_at and changed_at of a pending notification are the group's where the
+ * notification's `hold` differs from the group's (schema.sql, recipient_group).
+ */
+#ifndef IO_STORE_STATEMENTS_H
+#define IO_STORE_STATEMENTS_H
+
+/* Read by rows_notification(); needs n, g, s, r, d as NOTIFICATION_FROM names them. */
+#define GROUP_HOLDS "(n.state <= 1 AND n.hold <> g.hold)"
+#define NOTIFICATION_COLUMNS                                                                   \
+    "n.id, g.recipient_id, n.group_id, CASE WHEN " GROUP_HOLDS " THEN 1 ELSE n.state END,"     \
+    " g.application, s.stream, n.address, r.address, d.name, s.sender, g.identity, s.subject," \
+    " s.message_id, s.thread, s.key, s.envid, s.ret, n.notify, n.orcpt, s.item_title,"         \
+    " s.item_url, s.item_text, s.item_icon, n.accepted_at, n.not_before, n.deadline_at,"       \
+    " n.priority, n.class, s.drop_late,"                                                       \
+    " CASE WHEN " GROUP_HOLDS " THEN g.hold_at ELSE n.changed_at END,"                         \
+    " CASE WHEN " GROUP_HOLDS " THEN g.hold_due_at ELSE n.due_at END,"                         \
+    " CASE WHEN " GROUP_HOLDS " THEN g.hold_reason ELSE n.reason END,"                         \
+    " CASE WHEN " GROUP_HOLDS " THEN g.hold_limit ELSE n.limit_name END, n.attempt_id, n.attempts"
+#define NOTIFICATION_COLUMN_COUNT 35
+#define NOTIFICATION_REST                          \
+    " JOIN submission s ON s.id = n.submission_id" \
+    " JOIN recipient r ON r.id = g.recipient_id"   \
+    " JOIN domain d ON d.id = r.domain_id "
+#define NOTIFICATION_FROM \
+    " FROM notification n JOIN recipient_group g ON g.id = n.group_id" NOTIFICATION_REST
+
+/* Read by rows_group(). */
+#define GROUP_COLUMNS                                                                     \
+    "g.id, g.recipient_id, g.urgent, g.single, g.digestible, g.oldest_at, g.deadline_at," \
+    " g.not_before, g.fresh, g.releasing, g.due_at, g.hold, g.hold_due_at"
+#define GROUP_COLUMN_COUNT 13
+
+/* Read by rows_recipient(). Its last two come from a suppression that is in force. */
+#define RECIPIENT_COLUMNS                                                                   \
+    "r.id, r.address, d.name, r.plan, d.kind, d.provider, d.gateway, d.reason, d.evidence," \
+    " d.found_at, d.valid_until, x.cause"
+#define RECIPIENT_COLUMN_COUNT 12
+/* ?1 is now. */
+#define RECIPIENT_JOIN                                                                           \
+    " JOIN domain d ON d.id = r.domain_id"                                                       \
+    " LEFT JOIN suppression x ON x.address = r.address AND (x.expires_at = 0 OR x.expires_at > " \
+    "?1) "
+
+/* Read by rows_attempt(). */
+#define ATTEMPT_COLUMNS                                                                          \
+    "a.id, a.recipient_id, a.group_id, a.account, a.provider, a.stream, a.message_id, a.sender," \
+    " a.state, a.digest, a.retry_of_unknown, a.notification_count, a.started_at, a.ended_at,"    \
+    " a.reply"
+
+/* Read by rows_journal(). */
+#define JOURNAL_COLUMNS \
+    "j.seq, j.at, j.recipient_id, j.notification_id, j.attempt_id, j.event, j.sentence"
+/* Of recipient ?1; ?2 0 or the id (notification or attempt) that it is about. What is said of a
+ * digest as a whole is said of each in it, what is said of another in it is not. */
+#define JOURNAL_WHICH                                                                          \
+    " FROM journal j WHERE j.recipient_id = ?1 AND (?2 = 0 OR j.notification_id = ?2"          \
+    " OR j.attempt_id = ?2 OR (j.notification_id = 0 AND EXISTS (SELECT 1 FROM attempt_item i" \
+    " WHERE i.attempt_id = j.attempt_id AND i.notification_id = ?2))) "
+
+#define QUEUE_COLUMNS \
+    NOTIFICATION_COLUMNS ", g.due_at, g.id, n.class, n.priority, n.accepted_at, n.id"
+#define QUEUE_ORDER " ORDER BY g.due_at, g.id, n.class, n.priority, n.accepted_at, n.id LIMIT ?10"
+/* ?1..?6 the cursor, ?7 domain, ?8 stream (or ""). CROSS JOIN keeps the group outside, so that
+ * group_queue gives the order. */
+#define QUEUE_WHICH                                                                              \
+    " FROM recipient_group g CROSS JOIN notification n ON n.group_id = g.id AND n.state <= "     \
+    "1" NOTIFICATION_REST " WHERE g.oldest_at > 0 AND g.due_at >= ?1"                            \
+    " AND (g.due_at, g.id, n.class, n.priority, n.accepted_at, n.id) > (?1, ?2, ?3, ?4, ?5, ?6)" \
+    " AND (?7 = '' OR d.name = ?7) AND (?8 = '' OR s.stream = ?8)"
+
+/* clang-format off */
+#define STATEMENTS(X) \
+    X(BEGIN_WRITE, "BEGIN IMMEDIATE") \
+    X(BEGIN_READ, "BEGIN") \
+    X(COMMIT, "COMMIT") \
+    X(ROLLBACK, "ROLLBACK") \
+    /* meta, tally */ \
+    X(PROBE, "UPDATE meta SET probe = probe + 1") \
+    X(LAST_ID, "SELECT max((SELECT last_id FROM meta)," \
+        " coalesce((SELECT max(id) FROM notification), 0)," \
+        " coalesce((SELECT max(id) FROM attempt), 0))") \
+    X(LAST_ID_KEEP, "UPDATE meta SET last_id = max(last_id, ?1)") \
+    X(TALLY_ADD, "INSERT INTO tally VALUES (?1, ?2)" \
+        " ON CONFLICT (what) DO UPDATE SET count = count + excluded.count") \
+    X(TALLY_ALL, "SELECT what, count FROM tally") \
+    /* recipients */ \
+    X(DOMAIN_FIND, "SELECT id FROM domain WHERE name = ?1") \
+    X(DOMAIN_ADD, "INSERT INTO domain (name) VALUES (?1)") \
+    X(VERDICT_PUT, "INSERT INTO domain (name, kind, provider, gateway, reason, evidence," \
+        " found_at, valid_until) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)" \
+        " ON CONFLICT (name) DO UPDATE SET kind = ?2, provider = ?3, gateway = ?4, reason = ?5," \
+        " evidence = ?6, found_at = ?7, valid_until = ?8") \
+    X(RECIPIENT_FIND, "SELECT " RECIPIENT_COLUMNS " FROM recipient r" RECIPIENT_JOIN \
+        "WHERE r.address = ?2") \
+    X(RECIPIENT_GET, "SELECT " RECIPIENT_COLUMNS " FROM recipient r" RECIPIENT_JOIN \
+        "WHERE r.id = ?2") \
+    X(RECIPIENT_ADD, "INSERT INTO recipient (address, domain_id) VALUES (?1, ?2)") \
+    X(RECIPIENT_PLAN, "UPDATE recipient SET plan = ?2 WHERE id = ?1") \
+    X(SUPPRESS, "INSERT INTO suppression VALUES (?1, ?2, ?3, ?4, ?5)" \
+        " ON CONFLICT (address) DO UPDATE SET cause = ?2, evidence = ?3, at = ?4, expires_at = ?5") \
+    X(UNSUPPRESS, "DELETE FROM suppression WHERE address = ?1") \
+    /* groups */ \
+    X(GROUP_FIND, "SELECT " GROUP_COLUMNS " FROM recipient_group g" \
+        " WHERE g.recipient_id = ?1 AND g.application = ?2 AND g.identity = ?3") \
+    X(GROUP_GET, "SELECT " GROUP_COLUMNS " FROM recipient_group g WHERE g.id = ?1") \
+    X(GROUPS_OF, "SELECT g.id FROM recipient_group g WHERE g.recipient_id = ?1 ORDER BY g.id") \
+    X(GROUPS_OF_COUNT, "SELECT count(*) FROM recipient_group WHERE recipient_id = ?1") \
+    X(GROUP_ADD, "INSERT INTO recipient_group (recipient_id, application, identity)" \
+        " VALUES (?1, ?2, ?3)") \
+    X(GROUP_PUT, "UPDATE recipient_group SET urgent = ?2, single = ?3, digestible = ?4," \
+        " oldest_at = ?5, deadline_at = ?6, not_before = ?7, fresh = ?8, releasing = ?9," \
+        " due_at = ?10 WHERE id = ?1") \
+    X(GROUP_HOLD, "UPDATE recipient_group SET fresh = 0, due_at = ?2, hold = hold + 1," \
+        " hold_at = ?3, hold_due_at = ?2, hold_reason = ?4, hold_limit = ?5 WHERE id = ?1") \
+    X(GROUP_LEAST, "SELECT min(accepted_at), min(nullif(deadline_at, 0))," \
+        " min(CASE WHEN not_before > ?2 THEN not_before END)" \
+        " FROM notification WHERE group_id = ?1 AND state <= 1") \
+    /* submissions */ \
+    X(KEY_FIND, "SELECT digest, ids FROM idempotency WHERE application = ?1 AND key = ?2") \
+    X(KEY_ADD, "INSERT INTO idempotency VALUES (?1, ?2, ?3, ?4)") \
+    X(KEY_DELETE, "DELETE FROM idempotency WHERE application = ?1 AND key = ?2") \
+    X(BODY_FIND, "SELECT id FROM body WHERE hash = ?1") \
+    X(BODY_ADD, "INSERT INTO body (hash, size, message) VALUES (?1, ?2, ?3)") \
+    X(BODY_DELETE_UNUSED, "DELETE FROM body WHERE id = ?1" \
+        " AND NOT EXISTS (SELECT 1 FROM submission s WHERE s.body_id = ?1)") \
+    X(SUBMISSION_ADD, "INSERT INTO submission (body_id, notifications, stream, sender, subject," \
+        " message_id, thread, key, ret, envid, item_title, item_url, item_text, item_icon," \
+        " drop_late) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)") \
+    X(SUBMISSION_LESS, "UPDATE submission SET notifications = notifications - 1 WHERE id = ?1") \
+    X(SUBMISSION_LEFT, "SELECT notifications FROM submission WHERE id = ?1") \
+    X(SUBMISSION_DELETE, "DELETE FROM submission WHERE id = ?1") \
+    /* notifications */ \
+    X(NOTIFICATION_ADD, "INSERT INTO notification (id, submission_id, group_id, state, class," \
+        " priority, hold, accepted_at, deadline_at, not_before, changed_at, address, notify," \
+        " orcpt) VALUES (?1, ?2, ?3, 0, ?4, ?5, ?6, ?7, ?8, ?9, ?7, ?10, ?11, ?12)") \
+    X(NOTIFICATION_GET, "SELECT " NOTIFICATION_COLUMNS NOTIFICATION_FROM "WHERE n.id = ?1") \
+    X(MESSAGE_GET, "SELECT b.message FROM notification n" \
+        " JOIN submission s ON s.id = n.submission_id JOIN body b ON b.id = s.body_id" \
+        " WHERE n.id = ?1") \
+    X(MEMBER_GET, "SELECT group_id, state, class, accepted_at, deadline_at, not_before, hold" \
+        " FROM notification WHERE id = ?1") \
+    X(NOTIFICATION_PUT, "UPDATE notification SET state = ?2, hold = ?3, changed_at = ?4," \
+        " due_at = ?5, reason = ?6, limit_name = ?7 WHERE id = ?1") \
+    X(NOTIFICATION_CLAIM, "UPDATE notification SET state = 2, changed_at = ?2, due_at = 0," \
+        " reason = '', limit_name = '', attempt_id = ?3, attempts = attempts + 1 WHERE id = ?1") \
+    X(CLAIM_SINGLE, "SELECT n.id, 0 FROM notification n WHERE n.group_id = ?1 AND n.state <= 1" \
+        " AND n.class < 2 AND n.not_before <= ?2" \
+        " ORDER BY n.class, n.priority, n.accepted_at, n.id LIMIT ?3") \
+    X(CLAIM_DIGEST, "SELECT n.id, b.size FROM notification n" \
+        " JOIN submission s ON s.id = n.submission_id JOIN body b ON b.id = s.body_id" \
+        " WHERE n.group_id = ?1 AND n.state <= 1 AND n.class = 2 AND n.not_before <= ?2" \
+        " ORDER BY n.priority, n.accepted_at, n.id LIMIT ?3") \
+    X(CLAIM_ONLY, "SELECT n.id, 0 FROM notification n" \
+        " WHERE n.id = ?1 AND n.state <= 1 AND n.not_before <= ?2") \
+    X(DROP_ALL, "SELECT n.id FROM notification n WHERE n.group_id = ?1 AND n.state <= 1" \
+        " ORDER BY n.class, n.priority, n.accepted_at, n.id") \
+    X(DROP_LATE, "SELECT n.id FROM notification n JOIN submission s ON s.id = n.submission_id" \
+        " WHERE n.group_id = ?1 AND n.state <= 1 AND n.deadline_at > 0 AND n.deadline_at <= ?2" \
+        " AND s.drop_late = 1 ORDER BY n.class, n.priority, n.accepted_at, n.id") \
+    /* attempts, ledger, journal */ \
+    X(ATTEMPT_ADD, "INSERT INTO attempt VALUES (?1, ?2, ?3, ?4, 1, ?5, ?6, ?7, ?8, 0, ?9, ?10," \
+        " ?11, ?12, ?13, '')") \
+    X(ATTEMPT_GET, "SELECT " ATTEMPT_COLUMNS " FROM attempt a WHERE a.id = ?1") \
+    X(ATTEMPT_END, "UPDATE attempt SET state = ?2, reply = ?3, ended_at = ?4, open = ?5" \
+        " WHERE id = ?1") \
+    X(ATTEMPT_ITEM_ADD, "INSERT INTO attempt_item VALUES (?1, ?2)") \
+    X(ATTEMPT_RELEASING, "SELECT n.id FROM attempt_item i JOIN notification n" \
+        " ON n.id = i.notification_id WHERE i.attempt_id = ?1 AND n.attempt_id = ?1" \
+        " AND n.state = 2") \
+    X(LEDGER_PUT, "INSERT INTO ledger VALUES (?1, ?2)" \
+        " ON CONFLICT (subject) DO UPDATE SET used = excluded.used") \
+    X(JOURNAL_ADD, "INSERT INTO journal (at, recipient_id, notification_id, attempt_id, event," \
+        " sentence) VALUES (?1, ?2, ?3, ?4, ?5, ?6)") \
+    /* load */ \
+    X(LOAD_GROUPS, "SELECT " GROUP_COLUMNS ", g.application, g.identity," \
+        " coalesce((SELECT s.stream FROM notification n JOIN submission s" \
+        " ON s.id = n.submission_id WHERE n.group_id = g.id AND n.state <= 1" \
+        " ORDER BY n.class, n.priority, n.accepted_at LIMIT 1), ''), " RECIPIENT_COLUMNS \
+        " FROM recipient_group g CROSS JOIN recipient r ON r.id = g.recipient_id" RECIPIENT_JOIN \
+        "WHERE g.id > ?2 AND (g.oldest_at > 0 OR g.releasing > 0) ORDER BY g.id LIMIT ?3") \
+    X(LOAD_FLYING, "SELECT " ATTEMPT_COLUMNS " FROM attempt a WHERE a.open = 1 ORDER BY a.id") \
+    X(LOAD_FLYING_COUNT, "SELECT count(*) FROM attempt a WHERE a.open = 1") \
+    X(LOAD_LEDGER, "SELECT subject, used FROM ledger ORDER BY subject") \
+    X(LOAD_LEDGER_COUNT, "SELECT count(*) FROM ledger") \
+    /* ask */ \
+    X(JOURNAL_PAGE, "SELECT " JOURNAL_COLUMNS JOURNAL_WHICH \
+        "AND j.seq > ?3 ORDER BY j.seq LIMIT ?4") \
+    X(JOURNAL_NEWEST, "SELECT * FROM (SELECT " JOURNAL_COLUMNS JOURNAL_WHICH \
+        "ORDER BY j.seq DESC LIMIT ?3) ORDER BY 1") \
+    X(WHY_ATTEMPTS, "SELECT * FROM (SELECT " ATTEMPT_COLUMNS " FROM attempt a" \
+        " WHERE a.recipient_id = ?1 AND (?2 = 0 OR a.id = ?2 OR EXISTS (SELECT 1 FROM" \
+        " attempt_item i WHERE i.attempt_id = a.id AND i.notification_id = ?2))" \
+        " ORDER BY a.id DESC LIMIT ?3) ORDER BY 1") \
+    X(ATTEMPT_ITEMS, "SELECT notification_id FROM attempt_item WHERE attempt_id = ?1") \
+    X(QUEUE_PAGE, "SELECT " QUEUE_COLUMNS QUEUE_WHICH " AND ?9 = 0" QUEUE_ORDER) \
+    X(QUEUE_PAGE_OF, "SELECT " QUEUE_COLUMNS QUEUE_WHICH " AND g.recipient_id = ?9" QUEUE_ORDER) \
+    X(COUNT_OLDEST, "SELECT min(accepted_at) FROM notification WHERE state <= 1") \
+    /* pruning */ \
+    X(PRUNE_NEXT, "SELECT n.id, n.submission_id, n.state, n.changed_at, s.body_id," \
+        " s.key, g.application FROM notification n" \
+        " JOIN submission s ON s.id = n.submission_id" \
+        " JOIN recipient_group g ON g.id = n.group_id" \
+        " WHERE n.id > ?1 AND n.id < ?2 ORDER BY n.id LIMIT ?3") \
+    X(PRUNE_NOTIFICATION, "DELETE FROM notification WHERE id = ?1") \
+    X(PRUNE_ATTEMPT_NEXT, "SELECT id, state, open, ended_at FROM attempt" \
+        " WHERE id > ?1 AND id < ?2 ORDER BY id LIMIT ?3") \
+    X(PRUNE_ATTEMPT, "DELETE FROM attempt WHERE id = ?1") \
+    X(PRUNE_ATTEMPT_ITEMS, "DELETE FROM attempt_item WHERE attempt_id = ?1") \
+    X(PRUNE_JOURNAL_NEXT, "SELECT seq, at FROM journal ORDER BY seq LIMIT ?1") \
+    X(PRUNE_JOURNAL, "DELETE FROM journal WHERE seq <= ?1")
+/* clang-format on */
+
+#endif

@@ -1,0 +1,44 @@
+/* writes.h - what each kind of request writes, inside a transaction that the writer opened.
+ *
+ * Every function is one unit: what it finds wrong before it wrote anything it answers by name; any
+ * other failure sticks in struct db, and the writer undoes the transaction. Outputs of the request
+ * are set; on failure they mean nothing.
+ *
+ * Owns      nothing. Texts that go out are copied into the request's arena.
+ * Threads   the writer's.
+ */
+#ifndef IO_STORE_WRITES_H
+#define IO_STORE_WRITES_H
+
+#include "io/store/rows.h"
+
+/* The ids that an accept gives become visible in its items by accept_publish(), after the commit:
+ * when a transaction is undone and tried again, the caller's own ids must still be there. */
+void accept_write(struct writing *w, struct store_accept *req);
+void accept_publish(struct store_accept *req);
+
+void apply_write(struct writing *w, struct store_apply *req);
+void claim_write(struct writing *w, struct store_claim *req);
+void drop_write(struct writing *w, struct store_drop *req);
+
+/* One change; `touched` (may be NULL) collects the groups whose pending notifications changed. */
+struct touched {
+    struct group_pending *groups;
+    size_t count, cap;
+};
+void change_write(struct writing *w,
+                  const struct change *c,
+                  tide_wall_ms at,
+                  struct touched *touched);
+void touched_add(struct touched *t, const struct group *g);
+
+/* Deletes a few rows of what is finished and was last changed up to `before`; with `any_age` the
+ * oldest finished ones whatever their age. True: a round through all is over. */
+struct prune {
+    tide_id notification_after, attempt_after; /* where the next step goes on */
+    size_t deleted;                            /* in this round */
+    bool found_nothing;                        /* the last whole round had nothing to delete */
+};
+bool prune_write(struct writing *w, struct prune *p, tide_wall_ms before, bool any_age);
+
+#endif
