@@ -162,23 +162,20 @@ static enum tide_err source_member(const struct doc *d,
                                    const struct doc_values *v,
                                    struct source_form *form,
                                    void *base,
-                                   unsigned *seen,
                                    struct tide_error *err)
 {
-    const char *name = config_setting_name(s);
-    if (strcmp(name, "value") == 0) {
-        *seen |= 1;
+    struct text name = text_of(config_setting_name(s));
+    if (text_eq(name, TEXT("value")))
         return doc_value(d, s, key, v, base, err);
-    }
     for (size_t i = 0; i < profile_key_count; i++) {
         struct text word = doc_below(&profile_keys[i], "source");
-        if (word.n > 0 && text_eq(word, text_of(name))) {
-            *seen |= 2u << (&profile_keys[i] - profile_keys) % 8;
+        if (word.n > 0 && text_eq(word, name))
             return doc_value(d, s, &profile_keys[i], v, form, err);
-        }
     }
     return fail_unknown(d, s, profile_keys, profile_key_count, "source", err);
 }
+
+#define SOURCE_MEMBERS 5
 
 static enum tide_err read_sourced(const struct doc *d,
                                   const config_setting_t *group,
@@ -188,17 +185,17 @@ static enum tide_err read_sourced(const struct doc *d,
                                   struct tide_error *err)
 {
     struct source_form form = {0};
-    unsigned seen = 0;
     if (!config_setting_is_group(group))
         return doc_fail(d, group, err, TIDE_EINVAL,
                         "want a group of value, source, reference, date and confidence");
-    for (unsigned i = 0; i < (unsigned)config_setting_length(group); i++) {
+    int count = config_setting_length(group);
+    for (int i = 0; i < count; i++) {
         enum tide_err rc =
-            source_member(d, config_setting_get_elem(group, i), key, v, &form, base, &seen, err);
+            source_member(d, config_setting_get_elem(group, (unsigned)i), key, v, &form, base, err);
         if (rc != TIDE_OK)
             return rc;
     }
-    if (__builtin_popcount(seen) != 5)
+    if (count != SOURCE_MEMBERS) /* none is unknown, none is there twice */
         return doc_fail(d, group, err, TIDE_EINVAL,
                         "want all of value, source, reference, date and confidence");
     if (!doc_date_ok(text_of(form.date)))

@@ -926,6 +926,7 @@ const struct key profile_keys[] = {
 
     COMMON("account."),
 
+    NAMED("source.value", "The number itself, of the key's own type and range."),
     ROW("source.source",
         WORD,
         NULL,

@@ -221,8 +221,10 @@ static void print_default_named(struct buf *ret)
     }
     buf_adds(ret, "\n# Built in, and replaced group by group:\n");
     struct text rest = text_of(config_builtin), line;
-    while (text_split(&rest, '\n', &line) && line.n > 0)
-        buf_addf(ret, "#" TEXT_FMT "\n", TEXT_ARG(line));
+    while (text_split(&rest, '\n', &line) && line.n > 0) {
+        struct text word = text_trim(line);
+        buf_addf(ret, "%*s#" TEXT_FMT "\n", (int)(line.n - word.n), "", TEXT_ARG(word));
+    }
 }
 
 void config_print_default(struct buf *ret)

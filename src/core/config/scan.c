@@ -2,6 +2,9 @@
 
 #include "core/config/doc.h"
 
+#define NO_INCLUDE \
+    "@include is not taken; every *.conf in the folder conf.d beside the main file is read"
+
 struct scan {
     const char *file;
     struct text t;
@@ -121,10 +124,7 @@ static enum tide_err scan_token(struct scan *s, struct tide_error *err)
             return scan_fail(s, err, "groups are nested too deeply");
         ok = step(s);
     }
-    return ok ? TIDE_OK
-              : scan_fail(s, err,
-                          "@include is not taken; every *.conf in the folder conf.d beside the "
-                          "main file is read");
+    return ok ? TIDE_OK : scan_fail(s, err, NO_INCLUDE);
 }
 
 enum tide_err scan_check(const char *file, struct text content, struct tide_error *err)
@@ -135,7 +135,7 @@ enum tide_err scan_check(const char *file, struct text content, struct tide_erro
     if (text_find(content, '\0') != content.n || !text_is_utf8(content))
         return tide_fail(err, TIDE_ESYNTAX, "%s: want UTF-8 text, got other bytes", file);
     if (is_include(&s))
-        return scan_fail(&s, err, "@include is not taken");
+        return scan_fail(&s, err, NO_INCLUDE);
     enum tide_err rc = TIDE_OK;
     while (rc == TIDE_OK && s.at < s.t.n)
         rc = scan_token(&s, err);
