@@ -4,7 +4,7 @@
  *
  * Owns      listeners and sessions. A session is valid until `closed` was called for it.
  * Lifetime  smtp_service_open() to the callback of smtp_service_close().
- * Threads   loop thread only.
+ * Threads   loop thread only. The process must ignore SIGPIPE: libuv writes with write(2).
  * Questions each of auth, mail, rcpt, message is answered once by smtp_session_answer(), from
  * within the call or at any later time, also when the peer or the service is gone meanwhile: the
  *           session and its mail stay until then.
