@@ -1,6 +1,6 @@
 #include "lib/fake_smtp.h"
 
-#include "base/macros.h"
+#include "base/list.h"
 #include "lib/check.h"
 
 #include <stdlib.h>
