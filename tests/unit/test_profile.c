@@ -131,6 +131,8 @@ static const struct {
     {LIMIT("scope = \"pair\"; count = 2; window = \"cooldown 1d\"; "),
      "x.conf:4: limits.day: count: a cooldown's is 1"},
     {HEAD "x = ;", "x.conf:3: syntax error near here; want NAME = VALUE; or NAME: { ... };"},
+    {HEAD "x = \"abc\n\\\"", "x.conf:3: a text begins here and has no closing quote"},
+    {HEAD "x = \"", "x.conf:3: a text begins here and has no closing quote"},
     {HEAD "limits: {", "x.conf:3: syntax error near here; want NAME = VALUE; or NAME: { ... };"},
     {HEAD "  @include \"/etc/passwd\"\n",
      "x.conf:3: @include is not taken; every *.conf in the folder conf.d beside the main file is "

@@ -7,7 +7,8 @@
  * Threads   one at a time. Does no I/O but through struct config_source.
  * Errors    "FILE:LINE: KEY: want ..., got ...; did you mean KEY?"; a secret is never in a text.
  * Limits    DOC_BYTES_MAX, DOC_DEPTH_MAX.
- * Known gap libconfig 1.5 does not look at what malloc() returns.
+ * Known gap libconfig 1.5 does not look at what malloc() returns, and forgets 64 bytes when a text
+ *           stands where none may stand.
  */
 #ifndef CORE_CONFIG_DOC_H
 #define CORE_CONFIG_DOC_H

@@ -134,10 +134,10 @@ static void print_help(const struct key *key, int depth, struct buf *ret)
     for (size_t i = 0; key->words && key->words[i]; i++)
         buf_addf(&text, "%s%s%s", i ? ", " : " [", key->words[i], key->words[i + 1] ? "" : "]");
     struct text rest = buf_text(&text), word;
-    size_t column = LINE_BYTES_MAX;
+    size_t column = 0;
     while (text_split(&rest, ' ', &word)) {
-        if (column + word.n + 1 > LINE_BYTES_MAX) {
-            if (column != LINE_BYTES_MAX)
+        if (column == 0 || column + word.n + 1 > LINE_BYTES_MAX) {
+            if (column > 0)
                 buf_addc(ret, '\n');
             indent(depth, ret);
             buf_addc(ret, '#');
@@ -210,13 +210,13 @@ static void print_default_named(struct buf *ret)
         } else {
             if (of_limit && strcmp(key->path, "limits.*.scope") == 0)
                 buf_adds(ret, "\n# -- Of each limit: limits: { NAME: { ... }; };\n");
-            buf_addf(ret, "#   %s", strrchr(key->path, '.') + 1);
+            buf_addf(ret, "#\n#   %s", strrchr(key->path, '.') + 1);
             if (key->preset) {
                 buf_adds(ret, " = ");
                 print_preset(key, ret);
             }
             buf_addc(ret, '\n');
-            print_help(key, 2, ret);
+            print_help(key, 0, ret);
         }
     }
     buf_adds(ret, "\n# Built in, and replaced group by group:\n");

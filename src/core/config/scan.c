@@ -11,6 +11,7 @@ struct scan {
     size_t at;
     unsigned line;
     int depth;
+    bool closed; /* step_past() found the end */
 };
 
 static enum tide_err scan_fail(const struct scan *s, struct tide_error *err, const char *what)
@@ -44,9 +45,11 @@ static bool step(struct scan *s)
 /* Steps to behind the next `end` (one or two bytes); the end of the text will do. */
 static bool step_past(struct scan *s, const char *end)
 {
+    s->closed = false;
     while (s->at < s->t.n) {
         bool escape = end[0] == '"' && peek(s, 0) == '\\' && s->at + 1 < s->t.n;
         if (!escape && peek(s, 0) == end[0] && (!end[1] || peek(s, 1) == end[1])) {
+            s->closed = true;
             bool ok = step(s);
             return end[1] && ok ? step(s) : ok;
         }
@@ -111,8 +114,12 @@ static enum tide_err scan_token(struct scan *s, struct tide_error *err)
         s->at += 2;
         ok = step_past(s, "*/");
     } else if (c == '"') {
+        unsigned begin = s->line;
         s->at++;
         ok = step_past(s, "\"");
+        if (ok && !s->closed)
+            return tide_fail(err, TIDE_ESYNTAX,
+                             "%s:%u: a text begins here and has no closing quote", s->file, begin);
     } else if (is_name_char(c)) {
         return scan_word(s, err);
     } else {
