@@ -1,0 +1,617 @@
+/* The resolver against a name server that lies: it lives on the same loop, on UDP and TCP of one
+ * loopback port, and does what the first label of the name says. */
+#include "io/dns/resolver.h"
+#include "lib/check.h"
+#include "lib/dns_packet.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#define TIMEOUT_MS 150
+#define SLAB_BYTES 65536
+
+struct liar {
+    uv_udp_t udp;
+    uv_tcp_t tcp;
+    int port;
+    int asked_udp, asked_tcp;
+    uint8_t late[DNS_QUERY_BYTES_MAX]; /* the first question for "late", answered with the second */
+    size_t late_n;
+    char slab[SLAB_BYTES];
+};
+
+struct peer {
+    uv_tcp_t handle;
+    struct liar *liar;
+    uint8_t in[2 + DNS_QUERY_BYTES_MAX];
+    size_t n;
+    char room[600];
+};
+
+static struct packet packet;
+
+static bool is(const uint8_t *query, const char *word)
+{
+    size_t n = strlen(word);
+    return query[12] == n && text_ieq((struct text){(const char *)query + 13, n}, text_of(word));
+}
+
+static bool has_edns(const uint8_t *query)
+{
+    return query[11] == 1;
+}
+
+static void udp_say(struct liar *l, const struct sockaddr *to)
+{
+    uv_buf_t b = uv_buf_init((char *)packet.b, (unsigned)packet.n);
+    T_TRUE(uv_udp_try_send(&l->udp, &b, 1, to) >= 0, "the server answers");
+}
+
+static void right_answer(const uint8_t *query, size_t n)
+{
+    packet_answer(&packet, query, n, 0);
+    packet_a(&packet, NULL, 60, 0x01020304);
+}
+
+/* What both UDP and TCP get. */
+static void broken_answer(const uint8_t *q, size_t n)
+{
+    right_answer(q, n);
+    if (is(q, "loop")) {
+        packet_answer(&packet, q, n, 0);
+        packet_name(&packet, NULL, DNS_CNAME, 60, "b.loop");
+        packet_name(&packet, "b.loop", DNS_CNAME, 60, "loop.example");
+        packet_name(&packet, "loop.example", DNS_CNAME, 60, "b.loop");
+    } else if (is(q, "rr300")) {
+        for (int i = 0; i < 299; i++)
+            packet_a(&packet, NULL, 60, 1);
+    } else if (is(q, "pointer")) {
+        packet_a(&packet, NULL, 60, 1);
+        packet.b[packet.n - 15] = (uint8_t)(packet.n - 16);
+    } else if (is(q, "length")) {
+        packet.b[packet.n - 5] = 200;
+    } else if (is(q, "nxdata")) {
+        packet_answer(&packet, q, n, 3);
+        packet_a(&packet, NULL, 60, 1);
+    } else if (is(q, "servfail")) {
+        packet_answer(&packet, q, n, 2);
+    } else if (is(q, "refused")) {
+        packet_answer(&packet, q, n, 5);
+    } else if (is(q, "none")) {
+        packet_answer(&packet, q, n, 3);
+        packet_soa(&packet, "example", 60, 60);
+    } else if (is(q, "formerr") && has_edns(q)) {
+        packet_answer(&packet, q, n, 1);
+    } else if (is(q, "formerr2")) {
+        packet_answer(&packet, q, n, 1);
+    }
+}
+
+static bool needs_tcp(const uint8_t *q)
+{
+    return is(q, "truncated") || is(q, "reset") || is(q, "cut") || is(q, "tcpsilent") ||
+           is(q, "tcpwrong");
+}
+
+static void on_query(
+    uv_udp_t *h, ssize_t n, const uv_buf_t *buf, const struct sockaddr *from, unsigned flags)
+{
+    struct liar *l = h->data;
+    (void)flags;
+    if (n <= 0 || !from)
+        return;
+    const uint8_t *q = (const uint8_t *)buf->base;
+    bool again = l->asked_udp++ > 0;
+    if (is(q, "silent"))
+        return;
+    broken_answer(q, (size_t)n);
+    if (needs_tcp(q))
+        packet_answer(&packet, q, (size_t)n, PACKET_TC);
+    if (is(q, "wrongid") && !again)
+        packet.b[0] ^= 1;
+    if (is(q, "wrongname") && !again)
+        packet.b[13] = 'x';
+    if (is(q, "wrongtype") && !again)
+        packet.b[12 + strlen("wrongtype") + strlen("example") + 4] = DNS_AAAA;
+    if (is(q, "casefold"))
+        for (size_t i = 13; i < 30; i++)
+            packet.b[i] = (uint8_t)ascii_lower((char)packet.b[i]);
+    if (is(q, "big"))
+        for (int i = 1; i < DNS_RRS_MAX; i++)
+            packet_a(&packet, "a-rather-long-owner-name.of-somebody-else.example", 60, 1);
+    if (is(q, "late") && !again) {
+        memcpy(l->late, q, (size_t)n);
+        l->late_n = (size_t)n;
+        return;
+    }
+    udp_say(l, from);
+    if (is(q, "late")) { /* and the first one's answer, which nobody waits for */
+        right_answer(l->late, l->late_n);
+        udp_say(l, from);
+    }
+    if (is(q, "twice"))
+        udp_say(l, from);
+}
+
+static void on_peer_closed(uv_handle_t *h)
+{
+    free(h->data);
+}
+
+static void on_written(uv_write_t *w, int status)
+{
+    (void)status;
+    free(w);
+}
+
+static void peer_say(struct peer *p, const void *bytes, size_t n)
+{
+    struct {
+        uv_write_t w;
+        uint8_t b[];
+    } *out = malloc(sizeof *out + n);
+    memcpy(out->b, bytes, n);
+    uv_buf_t b = uv_buf_init((char *)out->b, (unsigned)n);
+    T_EQ(uv_write(&out->w, (uv_stream_t *)&p->handle, &b, 1, on_written), 0, "write");
+}
+
+static void peer_answer(struct peer *p)
+{
+    const uint8_t *q = p->in + 2;
+    size_t n = p->n - 2;
+    uint8_t head[2];
+    if (is(q, "tcpsilent"))
+        return;
+    if (is(q, "reset")) {
+        uv_tcp_close_reset(&p->handle, on_peer_closed);
+        return;
+    }
+    broken_answer(q, n);
+    if (is(q, "tcpwrong")) { /* another's answer first */
+        packet.b[0] ^= 1;
+        head[0] = (uint8_t)(packet.n >> 8);
+        head[1] = (uint8_t)packet.n;
+        peer_say(p, head, 2);
+        peer_say(p, packet.b, packet.n);
+        packet.b[0] ^= 1;
+    }
+    head[0] = (uint8_t)(packet.n >> 8);
+    head[1] = (uint8_t)packet.n;
+    peer_say(p, head, 1);
+    peer_say(p, head + 1, 1);
+    if (is(q, "cut"))
+        peer_say(p, packet.b, packet.n / 2);
+    else
+        peer_say(p, packet.b, packet.n);
+    if (is(q, "cut"))
+        uv_close((uv_handle_t *)&p->handle, on_peer_closed);
+}
+
+static void on_peer_alloc(uv_handle_t *h, size_t n, uv_buf_t *ret)
+{
+    struct peer *p = h->data;
+    (void)n;
+    *ret = uv_buf_init(p->room, sizeof p->room);
+}
+
+static void on_peer_read(uv_stream_t *s, ssize_t n, const uv_buf_t *buf)
+{
+    struct peer *p = s->data;
+    if (n < 0 || p->n + (size_t)n > sizeof p->in) {
+        if (!uv_is_closing((uv_handle_t *)s))
+            uv_close((uv_handle_t *)s, on_peer_closed);
+        return;
+    }
+    memcpy(p->in + p->n, buf->base, (size_t)n);
+    p->n += (size_t)n;
+    if (p->n < 2 || p->n < 2 + ((size_t)p->in[0] << 8 | p->in[1]))
+        return;
+    p->liar->asked_tcp++;
+    peer_answer(p);
+}
+
+static void on_peer(uv_stream_t *server, int status)
+{
+    struct liar *l = server->data;
+    struct peer *p = calloc(1, sizeof *p);
+    T_EQ(status, 0, "accept");
+    p->liar = l;
+    uv_tcp_init(server->loop, &p->handle);
+    p->handle.data = p;
+    T_EQ(uv_accept(server, (uv_stream_t *)&p->handle), 0, "accept");
+    uv_read_start((uv_stream_t *)&p->handle, on_peer_alloc, on_peer_read);
+}
+
+static void on_slab(uv_handle_t *h, size_t n, uv_buf_t *ret)
+{
+    struct liar *l = h->data;
+    (void)n;
+    *ret = uv_buf_init(l->slab, SLAB_BYTES);
+}
+
+static void liar_open(struct liar *l, uv_loop_t *loop)
+{
+    struct sockaddr_in a;
+    int n = sizeof a;
+    *l = (struct liar){0};
+    uv_ip4_addr("127.0.0.1", 0, &a);
+    uv_tcp_init(loop, &l->tcp);
+    uv_udp_init(loop, &l->udp);
+    l->tcp.data = l->udp.data = l;
+    T_EQ(uv_tcp_bind(&l->tcp, (struct sockaddr *)&a, 0), 0, "bind");
+    T_EQ(uv_tcp_getsockname(&l->tcp, (struct sockaddr *)&a, &n), 0, "name");
+    T_EQ(uv_udp_bind(&l->udp, (struct sockaddr *)&a, 0), 0, "bind");
+    T_EQ(uv_listen((uv_stream_t *)&l->tcp, 100, on_peer), 0, "listen");
+    int rcvbuf = 4 << 20;
+    uv_recv_buffer_size((uv_handle_t *)&l->udp, &rcvbuf);
+    uv_udp_recv_start(&l->udp, on_slab, on_query);
+    l->port = ntohs(a.sin_port);
+    uv_unref((uv_handle_t *)&l->tcp);
+    uv_unref((uv_handle_t *)&l->udp);
+}
+
+static void liar_close(struct liar *l)
+{
+    uv_close((uv_handle_t *)&l->tcp, NULL);
+    uv_close((uv_handle_t *)&l->udp, NULL);
+}
+
+struct world {
+    uv_loop_t loop;
+    struct clock clock;
+    struct liar liar, second;
+    struct resolver *r;
+    bool closed;
+};
+
+static void open_resolver(struct world *w, const char *const *servers, size_t count)
+{
+    struct tide_error err = {0};
+    struct config_dns config = {
+        .servers = (char **)(uintptr_t)servers,
+        .server_count = count,
+        .timeout_ms = TIMEOUT_MS,
+        .tries = 2,
+        .cache_entries_max = 100,
+        .ttl_max_ms = TIME_DAY_MS,
+        .negative_ttl_max_ms = TIME_HOUR_MS,
+        .stale_max_ms = TIME_DAY_MS,
+    };
+    clock_init_real(&w->clock);
+    w->closed = false;
+    T_OK(resolver_open(&w->loop, &w->clock, &config, &w->r, &err), &err, "open");
+}
+
+static void open_world(struct world *w)
+{
+    char name[32];
+    const char *servers[] = {name};
+    memset(w, 0, sizeof *w);
+    uv_loop_init(&w->loop);
+    liar_open(&w->liar, &w->loop);
+    snprintf(name, sizeof name, "127.0.0.1:%d", w->liar.port);
+    open_resolver(w, servers, 1);
+}
+
+static void on_closed(void *arg)
+{
+    struct world *w = arg;
+    w->closed = true;
+}
+
+static void close_resolver(struct world *w)
+{
+    resolver_close(w->r, on_closed, w);
+    resolver_close(w->r, on_closed, w); /* twice is once */
+    while (!w->closed)
+        uv_run(&w->loop, UV_RUN_ONCE);
+}
+
+static void close_loop(struct world *w)
+{
+    uv_run(&w->loop, UV_RUN_DEFAULT);
+    T_EQ(uv_loop_close(&w->loop), 0, "nothing is left open");
+}
+
+static void close_world(struct world *w)
+{
+    close_resolver(w);
+    liar_close(&w->liar);
+    close_loop(w);
+}
+
+struct got {
+    int calls;
+    enum tide_err rc;
+    enum dns_status status;
+    size_t rr_count;
+    bool stale;
+};
+
+static void on_answer(void *arg, enum tide_err rc, const struct dns_answer *a)
+{
+    struct got *g = arg;
+    g->calls++;
+    g->rc = rc;
+    T_EQ(rc == TIDE_OK, a != NULL, "an answer with TIDE_OK only");
+    if (!a)
+        return;
+    g->status = a->status;
+    g->rr_count = a->rr_count;
+    g->stale = a->stale;
+}
+
+static void query(struct world *w, const char *name, struct got *g, struct resolver_request **ret)
+{
+    struct tide_error err = {0};
+    int before = g->calls;
+    T_OK(resolver_query(w->r, text_of(name), DNS_A, on_answer, g, ret, &err), &err, "%s", name);
+    T_EQ(g->calls, before, "%s: no callback from inside the call", name);
+}
+
+static void wait_for(struct world *w, struct got *g)
+{
+    while (g->calls == 0)
+        uv_run(&w->loop, UV_RUN_ONCE);
+}
+
+static const struct {
+    const char *name;
+    enum dns_status want;
+    int udp, tcp; /* questions that the server saw; -1: any */
+} lies[] = {
+    {"good.example", DNS_OK, 1, 0},
+    {"none.example", DNS_NXDOMAIN, 1, 0},
+    {"twice.example", DNS_OK, 1, 0},
+    {"wrongid.example", DNS_OK, 2, 0},
+    {"wrongname.example", DNS_OK, 2, 0},
+    {"wrongtype.example", DNS_OK, 2, 0},
+    {"late.example", DNS_OK, 2, 0},
+    {"casefold.example", DNS_OK, 1, 1}, /* may be a forgery: TCP settles it */
+    {"truncated.example", DNS_OK, 1, 1},
+    {"tcpwrong.example", DNS_OK, 1, 1},
+    {"big.example", DNS_OK, 1, 0}, /* more than was asked for, but sound */
+    {"formerr.example", DNS_OK, 2, 0},
+    {"formerr2.example", DNS_BROKEN, 2, 0},
+    {"loop.example", DNS_LOOP, 1, 0},
+    {"rr300.example", DNS_BROKEN, 1, 0},
+    {"pointer.example", DNS_BROKEN, 1, 0},
+    {"length.example", DNS_BROKEN, 1, 0},
+    {"nxdata.example", DNS_BROKEN, 1, 0},
+    {"servfail.example", DNS_SERVFAIL, 1, 0},
+    {"refused.example", DNS_REFUSED, 1, 0},
+    {"silent.example", DNS_TIMEOUT, 2, 0},
+    {"reset.example", DNS_UNREACHABLE, 2, 2},
+    {"cut.example", DNS_UNREACHABLE, 2, 2},
+    {"tcpsilent.example", DNS_TIMEOUT, 2, 2},
+};
+
+static void test_lies(void **state)
+{
+    (void)state;
+    static struct world w;
+    for (size_t i = 0; i < TIDE_COUNT(lies); i++) {
+        struct got g = {0};
+        open_world(&w);
+        query(&w, lies[i].name, &g, NULL);
+        wait_for(&w, &g);
+        T_STR(dns_status_name(g.status), dns_status_name(lies[i].want), "%s", lies[i].name);
+        T_EQ(w.liar.asked_udp, lies[i].udp, "%s: over UDP", lies[i].name);
+        T_EQ(w.liar.asked_tcp, lies[i].tcp, "%s: over TCP", lies[i].name);
+        T_EQ(g.rr_count > 0, lies[i].want == DNS_OK, "%s", lies[i].name);
+        struct resolver_counts c = resolver_counts(w.r);
+        T_EQ(c.cache_entries, dns_status_is_final(lies[i].want), "%s: facts are kept",
+             lies[i].name);
+        close_world(&w);
+        T_EQ(g.calls, 1, "%s: one callback", lies[i].name);
+    }
+}
+
+static void test_slow_delays_nobody(void **state)
+{
+    (void)state;
+    static struct world w;
+    struct got slow[50] = {{0}}, quick = {0};
+    open_world(&w);
+    for (size_t i = 0; i < TIDE_COUNT(slow); i++) {
+        char name[64];
+        snprintf(name, sizeof name, "silent.n%zu.example", i);
+        query(&w, name, &slow[i], NULL);
+    }
+    query(&w, "good.example", &quick, NULL);
+    wait_for(&w, &quick);
+    T_EQ(quick.status, DNS_OK, "answered");
+    for (size_t i = 0; i < TIDE_COUNT(slow); i++)
+        T_EQ(slow[i].calls, 0, "the silent one is still waited for");
+    close_world(&w);
+    for (size_t i = 0; i < TIDE_COUNT(slow); i++) {
+        T_EQ(slow[i].calls, 1, "one callback");
+        T_EQ(slow[i].rc, TIDE_ECANCELED, "cancelled by the close");
+    }
+}
+
+static void test_storm(void **state)
+{
+    (void)state;
+    static struct world w;
+    enum { N = 5000 };
+    static struct got got[N];
+    memset(got, 0, sizeof got);
+    open_world(&w);
+    for (size_t i = 0; i < N; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "%s.n%zu.example", i % 2 ? "servfail" : "good", i);
+        query(&w, name, &got[i], NULL);
+    }
+    T_TRUE(resolver_counts(w.r).flights <= RESOLVER_FLIGHTS_MAX, "bounded");
+    for (size_t i = 0; i < N; i++)
+        wait_for(&w, &got[i]);
+    for (size_t i = 0; i < N; i++) {
+        T_EQ(got[i].calls, 1, "one callback");
+        T_STR(dns_status_name(got[i].status), i % 2 ? "SERVFAIL" : "OK", "number %zu", i);
+    }
+    T_EQ(resolver_counts(w.r).cache_entries, 100, "the cache is bounded");
+    close_world(&w);
+}
+
+static void test_cancel_and_share(void **state)
+{
+    (void)state;
+    static struct world w;
+    struct got a = {0}, b = {0}, c = {0};
+    struct resolver_request *first = NULL, *cached = NULL;
+    open_world(&w);
+    query(&w, "good.example", &a, &first);
+    query(&w, "GOOD.example.", &b, NULL);
+    resolver_cancel(first);
+    resolver_cancel(first);
+    T_EQ(a.calls, 0, "not from inside the cancel");
+    wait_for(&w, &b);
+    wait_for(&w, &a);
+    T_EQ(a.rc, TIDE_ECANCELED, "cancelled");
+    T_EQ(b.status, DNS_OK, "the other one is served");
+    T_EQ(w.liar.asked_udp, 1, "one question");
+    query(&w, "good.example", &c, &cached);
+    resolver_cancel(cached);
+    wait_for(&w, &c);
+    T_EQ(c.rc, TIDE_ECANCELED, "also what the cache has");
+    struct tide_error err = {0};
+    T_EQ(resolver_query(w.r, TEXT("a..b"), DNS_A, on_answer, &c, NULL, &err), TIDE_EINVAL, "name");
+    close_world(&w);
+    T_EQ(a.calls + b.calls + c.calls, 3, "one callback each");
+}
+
+static void test_stale(void **state)
+{
+    (void)state;
+    static struct world w;
+    struct got g = {0};
+    struct arena arena = {0};
+    struct dns_answer a;
+    open_world(&w);
+    query(&w, "good.example", &g, NULL);
+    wait_for(&w, &g);
+    uv_udp_recv_stop(&w.liar.udp); /* the server falls silent */
+    T_TRUE(resolver_cached(w.r, TEXT("good.example"), DNS_A, &arena, &a), "fresh");
+    w.clock.origin += 61 * TIME_SECOND_MS;
+    T_TRUE(!resolver_cached(w.r, TEXT("good.example"), DNS_A, &arena, &a), "not fresh any more");
+    g = (struct got){0};
+    query(&w, "good.example", &g, NULL);
+    wait_for(&w, &g);
+    T_EQ(g.status, DNS_OK, "served stale (RFC 8767)");
+    T_TRUE(g.stale, "and marked so");
+    w.clock.origin += 2 * TIME_DAY_MS;
+    g = (struct got){0};
+    query(&w, "good.example", &g, NULL);
+    wait_for(&w, &g);
+    T_EQ(g.status, DNS_TIMEOUT, "too old to serve");
+    arena_fini(&arena);
+    close_world(&w);
+}
+
+static void test_failover(void **state)
+{
+    (void)state;
+    static struct world w;
+    struct got g = {0};
+    char first[32], second[32];
+    const char *servers[] = {first, second};
+    memset(&w, 0, sizeof w);
+    uv_loop_init(&w.loop);
+    liar_open(&w.liar, &w.loop);
+    liar_open(&w.second, &w.loop);
+    snprintf(first, sizeof first, "127.0.0.1:%d", w.liar.port);
+    snprintf(second, sizeof second, "127.0.0.1:%d", w.second.port);
+    uv_udp_recv_stop(&w.liar.udp);
+    open_resolver(&w, servers, 2);
+    for (int i = 0; i < 4; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "good.n%d.example", i);
+        g = (struct got){0};
+        query(&w, name, &g, NULL);
+        wait_for(&w, &g);
+        T_EQ(g.status, DNS_OK, "the second server answers");
+    }
+    T_EQ(resolver_counts(w.r).timeouts, 3, "the silent one is left alone after three");
+    close_resolver(&w);
+    liar_close(&w.liar);
+    liar_close(&w.second);
+    while (uv_run(&w.loop, UV_RUN_DEFAULT))
+        ;
+    /* nobody listens there any more: ICMP says so at once */
+    servers[0] = first;
+    open_resolver(&w, servers, 1);
+    g = (struct got){0};
+    uint64_t start = uv_hrtime();
+    query(&w, "good.example", &g, NULL);
+    wait_for(&w, &g);
+    T_EQ(g.status, DNS_UNREACHABLE, "refused");
+    T_TRUE(uv_hrtime() - start < 1000000ull * 2 * TIMEOUT_MS, "without waiting for time-outs");
+    close_resolver(&w);
+    close_loop(&w);
+}
+
+static void close_from_callback(void *arg, enum tide_err rc, const struct dns_answer *a)
+{
+    struct world *w = arg;
+    (void)a;
+    if (rc == TIDE_OK)
+        resolver_close(w->r, on_closed, w);
+}
+
+static void test_close_from_a_callback(void **state)
+{
+    (void)state;
+    static struct world w;
+    struct got others[20] = {{0}};
+    open_world(&w);
+    T_EQ(resolver_query(w.r, TEXT("good.example"), DNS_A, close_from_callback, &w, NULL, NULL),
+         TIDE_OK, "query");
+    for (size_t i = 0; i < TIDE_COUNT(others); i++) {
+        char name[32];
+        snprintf(name, sizeof name, "%s.n%zu.example", i % 2 ? "tcpsilent" : "silent", i);
+        query(&w, name, &others[i], NULL);
+    }
+    while (!w.closed)
+        uv_run(&w.loop, UV_RUN_ONCE);
+    liar_close(&w.liar);
+    close_loop(&w);
+    for (size_t i = 0; i < TIDE_COUNT(others); i++)
+        T_EQ(others[i].calls, 1, "one callback");
+}
+
+static void test_servers(void **state)
+{
+    (void)state;
+    struct world w = {0};
+    struct tide_error err = {0};
+    static const char *const bad[] = {"",     "localhost", "1.2.3.4:0", "1.2.3.4:65536",
+                                      "[::1", "::1]"};
+    uv_loop_init(&w.loop);
+    clock_init_real(&w.clock);
+    for (size_t i = 0; i < TIDE_COUNT(bad); i++) {
+        struct config_dns config = {.servers = (char **)(uintptr_t)&bad[i], .server_count = 1};
+        T_EQ(resolver_open(&w.loop, &w.clock, &config, &w.r, &err), TIDE_EINVAL, "%s", bad[i]);
+        T_TRUE(strstr(err.text, "want an IP address"), "%s", err.text);
+    }
+    static const char *const good[] = {"127.0.0.1", "127.0.0.1:5300", "::1",
+                                       "[::1]",     "[::1]:53",       "system"};
+    open_resolver(&w, good, TIDE_COUNT(good));
+    close_resolver(&w);
+    close_loop(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_lies),
+        cmocka_unit_test(test_slow_delays_nobody),
+        cmocka_unit_test(test_storm),
+        cmocka_unit_test(test_cancel_and_share),
+        cmocka_unit_test(test_stale),
+        cmocka_unit_test(test_failover),
+        cmocka_unit_test(test_close_from_a_callback),
+        cmocka_unit_test(test_servers),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
