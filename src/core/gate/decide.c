@@ -24,6 +24,29 @@ static struct text limit_name(const struct plan_answer *a)
     return a->limit ? text_of(a->limit->name) : TEXT("");
 }
 
+/* The stream of a class of the group's mail, index into the configuration; -1: no longer
+ * configured. A group that was loaded after a restart knows the stream of its most urgent mail
+ * alone. */
+static int stream_of_class(const struct gate *g,
+                           const struct gate_group *grp,
+                           bool urgent,
+                           bool digest)
+{
+    uint16_t name = urgent ? grp->stream_urgent : digest ? grp->stream_digest : grp->stream_single;
+    if (!name)
+        name = grp->stream_single   ? grp->stream_single
+               : grp->stream_digest ? grp->stream_digest
+                                    : grp->stream_urgent;
+    return gate_stream(g, name);
+}
+
+/* Of what would leave next. */
+static int stream_of_next(const struct gate *g, const struct gate_group *grp)
+{
+    return stream_of_class(g, grp, grp->pending.urgent > 0,
+                           grp->pending.urgent + grp->pending.single == 0);
+}
+
 /* Writes a hold once for the group, and again only when its reason or time has changed. */
 static void tell_hold(struct gate *g,
                       struct gate_group *grp,
@@ -73,9 +96,7 @@ static void wait_in_line(struct gate *g,
                          struct gate_todo *todo)
 {
     const struct group_pending *p = &grp->pending;
-    int stream = gate_stream(g, p->urgent   ? grp->stream_urgent
-                                : p->single ? grp->stream_single
-                                            : grp->stream_digest);
+    int stream = stream_of_next(g, grp);
     int priority = stream >= 0 ? g->config->streams[stream].priority : 9;
     int64_t order = queue_order(priority, p->urgent > 0, p->deadline_at, p->oldest_at);
     if (!queue_put_line(&g->queue, &grp->entry, subject, order, wake_at))
@@ -133,11 +154,8 @@ static bool domain_lets_go(struct gate *g,
     }
     if (d->kind != VERDICT_UNKNOWN)
         return true;
-    const struct group_pending *p = &grp->pending;
-    int stream = gate_stream(g, p->urgent   ? grp->stream_urgent
-                                : p->single ? grp->stream_single
-                                            : grp->stream_digest);
-    if (stream < 0 || g->config->streams[stream].on_unknown == UNKNOWN_SEND)
+    int stream = stream_of_next(g, grp);
+    if (stream >= 0 && g->config->streams[stream].on_unknown == UNKNOWN_SEND)
         return true;
     tell_hold(g, grp, TOLD_UNKNOWN, d->valid_until,
               gate_printf(todo, "held until %s: %s could not be verified yet: %s",
@@ -249,11 +267,6 @@ static struct text why_not(const struct plan_answer *a, tide_wall_ms now, struct
     return gate_printf(todo, "held until %s: " TEXT_FMT, when, TEXT_ARG(usage));
 }
 
-static uint16_t stream_of_class(const struct gate_group *grp, bool urgent, bool digest)
-{
-    return urgent ? grp->stream_urgent : digest ? grp->stream_digest : grp->stream_single;
-}
-
 static void fill_query(struct gate *g,
                        struct gate_group *grp,
                        int account,
@@ -262,7 +275,7 @@ static void fill_query(struct gate *g,
                        tide_wall_ms now,
                        struct plan_query *ret)
 {
-    int stream = gate_stream(g, stream_of_class(grp, urgent, digest));
+    int stream = stream_of_class(g, grp, urgent, digest);
     const struct config_stream *s = stream >= 0 ? &g->config->streams[stream] : NULL;
     *ret = (struct plan_query){
         .now = now,

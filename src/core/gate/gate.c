@@ -189,9 +189,13 @@ static void take_verdict(struct gate *g, struct gate_domain *d, const struct ver
 {
     d->kind = v->kind;
     d->valid_until = v->valid_until;
+    replace_text(&d->reason, v->reason);
+    /* While DNS does not answer the mailboxes are still where they were: the limits of the provider
+     * that was found last go on to apply. */
+    if (v->kind == VERDICT_UNKNOWN && !v->provider.n)
+        return;
     d->provider = v->provider.n ? planner_intern_provider(g->planner, v->provider) : 0;
     d->gateway = v->gateway.n ? planner_intern_provider(g->planner, v->gateway) : 0;
-    replace_text(&d->reason, v->reason);
     replace_text(&d->provider_name, v->provider);
 }
 
