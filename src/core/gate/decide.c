@@ -300,16 +300,6 @@ static void fill_query(struct gate *g,
         ret->hold_until_max = deadline;
 }
 
-void gate_fill_query(struct gate *g,
-                     struct gate_group *grp,
-                     tide_wall_ms now,
-                     struct plan_query *ret)
-{
-    const struct config_application *app = gate_application(g, grp->application);
-    int account = app && app->account_count ? app->accounts[0] : 0;
-    fill_query(g, grp, account, grp->pending.urgent > 0, grp->pending.digestible > 0, now, ret);
-}
-
 /* Asks the planner for one class of the group's mail; true when a claim went out. */
 static bool try_class(struct gate *g,
                       struct gate_group *grp,

@@ -611,14 +611,3 @@ void gate_account(const struct gate *g,
                                        .refused = a->refused,
                                        .unknown = a->unknown};
 }
-
-bool gate_query_of(struct gate *g, int64_t recipient_id, tide_wall_ms now, struct plan_query *ret)
-{
-    uint32_t pos = 0;
-    for (struct gate_group *grp; (grp = idmap_next(&g->groups, &pos));)
-        if (grp->recipient->id == recipient_id) {
-            gate_fill_query(g, grp, now, ret);
-            return true;
-        }
-    return false;
-}

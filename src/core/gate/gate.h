@@ -176,7 +176,4 @@ void gate_account(const struct gate *g,
                   tide_wall_ms now,
                   struct gate_account_state *ret);
 
-/* The planner's view of one recipient, for `limits`: false when it is not in memory. */
-bool gate_query_of(struct gate *g, int64_t recipient_id, tide_wall_ms now, struct plan_query *ret);
-
 #endif

@@ -120,10 +120,6 @@ void gate_release_now(struct gate *g,
                       struct text by,
                       tide_wall_ms now,
                       struct gate_todo *todo);
-void gate_fill_query(struct gate *g,
-                     struct gate_group *grp,
-                     tide_wall_ms now,
-                     struct plan_query *ret);
 
 /* attempts.c */
 void gate_claim(struct gate *g,
