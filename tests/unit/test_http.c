@@ -3,17 +3,13 @@
 #include "io/loop/clock.h"
 #include "io/loop/http.h"
 #include "lib/check.h"
+#include "lib/client.h"
 
-#include <errno.h>
-#include <netinet/in.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
-#define WAIT_MS  5000
 #define BODY_MAX 1000
 #define HELD_MAX 64
 
@@ -79,63 +75,31 @@ static void shut(struct world *w)
 
 static int dial(const struct world *w)
 {
-    struct sockaddr_in a = {.sin_family = AF_INET,
-                            .sin_port = htons((uint16_t)http_port(w->http)),
-                            .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    T_EQ(connect(fd, (struct sockaddr *)&a, sizeof a), 0, "connect: %s", strerror(errno));
-    return fd;
+    return client_dial(http_port(w->http));
 }
 
 static void put(int fd, const char *s)
 {
-    T_EQ(send(fd, s, strlen(s), MSG_NOSIGNAL), (ssize_t)strlen(s), "send: %s", strerror(errno));
+    client_put(fd, s);
 }
 
-/* Turns the loop until `until` came `times` times, or the server has closed. Returns what came. */
 static const char *get_times(struct world *w, int fd, const char *until, int times)
 {
-    static char in[65536];
-    size_t n = 0;
-    tide_mono_ms stop = clock_mono() + WAIT_MS;
-    in[0] = '\0';
-    while (clock_mono() < stop) {
-        int seen = 0;
-        for (const char *p = in; (p = strstr(p, until)); p++)
-            seen++;
-        if (seen >= times)
-            return in;
-        uv_run(&w->loop, UV_RUN_NOWAIT);
-        struct pollfd p = {.fd = fd, .events = POLLIN};
-        if (poll(&p, 1, 1) <= 0)
-            continue;
-        ssize_t got = recv(fd, in + n, sizeof in - 1 - n, MSG_DONTWAIT);
-        if (got <= 0)
-            return in;
-        n += (size_t)got;
-        in[n] = '\0';
-    }
-    return in;
+    return client_get(&w->loop, fd, until, times);
 }
 
 static const char *get(struct world *w, int fd, const char *until)
 {
-    return get_times(w, fd, until, 1);
+    return client_get(&w->loop, fd, until, 1);
 }
 
 static void turn_until_held(struct world *w, size_t count)
 {
-    tide_mono_ms stop = clock_mono() + WAIT_MS;
+    tide_mono_ms stop = clock_mono() + CLIENT_WAIT_MS;
     while (w->held_count < count && clock_mono() < stop)
         uv_run(&w->loop, UV_RUN_NOWAIT);
     T_EQ(w->held_count, count, "requests that wait");
 }
-
-#define T_HAS(got, want)                                                \
-    do {                                                                \
-        const char *t_in = (got);                                       \
-        T_TRUE(strstr(t_in, (want)), "want \"%s\" in: %s", want, t_in); \
-    } while (0)
 
 static void test_keep_alive_and_fields(void **state)
 {
@@ -436,19 +400,16 @@ static void test_unix_socket(void **state)
     T_TRUE(mkdtemp(dir) != NULL, "folder");
     snprintf(spec, sizeof spec, "unix:%s/s", dir);
     open_at(&w, spec, (struct http_limits){0});
-    struct sockaddr_un a = {.sun_family = AF_UNIX};
-    snprintf(a.sun_path, sizeof a.sun_path, "%s", spec + 5);
     struct stat st;
-    T_EQ(stat(a.sun_path, &st), 0, "there");
+    T_EQ(stat(spec + 5, &st), 0, "there");
     T_EQ(st.st_mode & 0777, 0660, "its mode");
-    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-    T_EQ(connect(fd, (struct sockaddr *)&a, sizeof a), 0, "connect: %s", strerror(errno));
+    int fd = client_dial_unix(spec + 5);
     put(fd, "GET /u HTTP/1.1\r\nHost: x\r\n\r\n");
     T_HAS(get(&w, fd, "0:"), "GET /u");
     T_EQ(w.seen_uid, geteuid(), "peer");
     close(fd);
     shut(&w);
-    T_EQ(stat(a.sun_path, &st), -1, "the socket is gone");
+    T_EQ(stat(spec + 5, &st), -1, "the socket is gone");
     rmdir(dir);
 }
 
@@ -477,9 +438,8 @@ static void test_open_fails(void **state)
     char certificate[] = "/no/such/certificate", key[] = "/no/such/key";
     struct tide_error err = {0};
     struct http *h = NULL;
-    struct http_options o = {.listen = "127.0.0.1:0",
-                             .on_request = on_request,
-                             .tls = {certificate, key}};
+    struct http_options o = {
+        .listen = "127.0.0.1:0", .on_request = on_request, .tls = {certificate, key}};
     T_EQ(http_open(&loop, &o, &h, &err), TIDE_ENOENT, "%s", err.text);
     T_EQ(uv_loop_close(&loop), 0, "nothing is left on the loop");
 }
