@@ -106,6 +106,9 @@ static bool answer(struct fake_conn *c, enum reply_stage at, const char *usual)
         hang_up(c, x->act == FAKE_RESET);
         return false;
     case FAKE_HANG:
+        if (x->reply)
+            say(c, x->reply, false);
+        uv_read_stop((uv_stream_t *)&c->tcp);
         c->stuck = true;
         return false;
     case FAKE_SLOW:
@@ -186,11 +189,17 @@ static void eat(struct fake_conn *c)
 {
     while (!c->stuck && c->in.len) {
         struct text in = buf_text(&c->in);
-        size_t end = text_ifind(in, c->in_data ? TEXT("\r\n.\r\n") : TEXT("\r\n"));
-        if (end == in.n)
+        const char *want = c->in_data ? "\r\n.\r\n" : "\r\n";
+        const char *hit = memmem(in.p, in.n, want, strlen(want));
+        size_t end = hit ? (size_t)(hit - in.p) : in.n;
+        if (!hit && !(c->in_data && text_starts(in, TEXT(".\r\n"))))
             break;
         struct text line = text_cut(in, 0, end);
-        if (c->in_data) {
+        if (c->in_data && text_starts(in, TEXT(".\r\n"))) {
+            c->in_data = false;
+            buf_consume(&c->in, 3);
+            say(c, "554 5.5.1 no valid recipients", false);
+        } else if (c->in_data) {
             c->in_data = false;
             buf_clear(&c->f->last_message);
             buf_add_text(&c->f->last_message, text_cut(in, 0, end + 2));

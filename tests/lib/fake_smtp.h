@@ -15,7 +15,7 @@ enum fake_act {
     FAKE_ANSWER, /* `reply` in place of the usual one */
     FAKE_RESET,  /* RST */
     FAKE_CLOSE,  /* the reply, if any, then FIN */
-    FAKE_HANG,   /* nothing, for ever */
+    FAKE_HANG,   /* the reply, if any, then nothing is read or said for ever */
     FAKE_SLOW,   /* the usual reply, byte by byte */
 };
 
