@@ -89,6 +89,9 @@ static enum tide_err read_items(struct load *l,
             return rc;
         count += groups[i] ? (size_t)config_setting_length(groups[i]) : 0;
     }
+    if (count > LOAD_ITEMS_MAX)
+        return tide_fail(err, TIDE_ELIMIT, "%s: want at most %d, got %zu", kind->group,
+                         LOAD_ITEMS_MAX, count);
     ret->items = arena_array(l->values.arena, count + 1, sizeof *ret->items);
     if (!ret->items)
         return fail_memory(err);

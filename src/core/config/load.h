@@ -12,7 +12,8 @@
 
 #include "core/config/doc.h"
 
-#define LOAD_DOCS_MAX 128 /* the main file and conf.d */
+#define LOAD_DOCS_MAX  128   /* the main file and conf.d */
+#define LOAD_ITEMS_MAX 10000 /* streams, accounts or applications */
 
 /* Of an account when neither it nor its profile says. KumoMTA's default shape has 10 and 100; an
  * ESP's front door is asked for less. */

@@ -117,8 +117,8 @@ static void indent(int depth, struct buf *ret)
 
 #define LINE_BYTES_MAX 96
 
-/* Help, unit, range and words as comment lines. */
-static void print_help(const struct key *key, int depth, struct buf *ret)
+/* Help, unit, range and words as comment lines that begin with `lead`. */
+static void print_help(const struct key *key, int depth, const char *lead, struct buf *ret)
 {
     struct buf text = {0};
     char low[KEY_TEXT_BYTES], high[KEY_TEXT_BYTES];
@@ -140,8 +140,8 @@ static void print_help(const struct key *key, int depth, struct buf *ret)
             if (column > 0)
                 buf_addc(ret, '\n');
             indent(depth, ret);
-            buf_addc(ret, '#');
-            column = (size_t)depth * 2 + 1;
+            buf_adds(ret, lead);
+            column = (size_t)depth * 2 + strlen(lead);
         }
         buf_addf(ret, " " TEXT_FMT, TEXT_ARG(word));
         column += word.n + 1;
@@ -154,7 +154,7 @@ static void print_help(const struct key *key, int depth, struct buf *ret)
 static void print_default_key(const struct key *key, int depth, struct buf *ret)
 {
     const char *dot = strrchr(key->path, '.'), *name = dot ? dot + 1 : key->path;
-    print_help(key, depth, ret);
+    print_help(key, depth, "#", ret);
     indent(depth, ret);
     if (key->preset) {
         buf_addf(ret, "#%s = ", name);
@@ -206,18 +206,18 @@ static void print_default_named(struct buf *ret)
             continue;
         if (key->type == KEY_NAMED) {
             buf_addf(ret, "\n# -- %s: { NAME: { ... }; };\n", key->path);
-            print_help(key, 0, ret);
-        } else {
-            if (of_limit && strcmp(key->path, "limits.*.scope") == 0)
-                buf_adds(ret, "\n# -- Of each limit: limits: { NAME: { ... }; };\n");
-            buf_addf(ret, "#\n#   %s", strrchr(key->path, '.') + 1);
-            if (key->preset) {
-                buf_adds(ret, " = ");
-                print_preset(key, ret);
-            }
-            buf_addc(ret, '\n');
-            print_help(key, 0, ret);
+            print_help(key, 0, "#", ret);
+            continue;
         }
+        if (of_limit && strcmp(key->path, "limits.*.scope") == 0)
+            buf_adds(ret, "\n# -- Of each limit: limits: { NAME: { ... }; };\n");
+        buf_addf(ret, "#   %s", strrchr(key->path, '.') + 1);
+        if (key->preset) {
+            buf_adds(ret, " = ");
+            print_preset(key, ret);
+        }
+        buf_addc(ret, '\n');
+        print_help(key, 0, "#      ", ret);
     }
     buf_adds(ret, "\n# Built in, and replaced group by group:\n");
     struct text rest = text_of(config_builtin), line;
