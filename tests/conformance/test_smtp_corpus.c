@@ -36,12 +36,11 @@ static const struct {
 /* Where this server says otherwise, and why. code 0: not compared. */
 static const struct {
     const char *test;
-    const char *command; /* how it begins; NULL: any */
+    const char *command; /* NULL: any */
     int code;
     const char *why;
 } otherwise[] = {
     {"TestAuthMechanisms.test_not_supported_mechanism", NULL, 0, NO_STEPS},
-    {"TestAuthMechanisms.do_auth_login3", "AUTH LOGIN", 334, "another prompt"},
     {"TestAuthMechanisms.test_DENYMISSING", "AUTH DENYMISSING", 504, STRICT},
     {"TestSMTPAuth.test_already_authenticated", NULL, 0, NO_STEPS},
     {"TestSMTPWithController.", NULL, 0, NO_STEPS},
@@ -50,15 +49,16 @@ static const struct {
     {"TestLimits.test_limit_bogus", NULL, 0, STRICT},
     {"TestRequiredAuthentication.test_help_unauthenticated", "HELP", 214, STRICT},
     {"TestRequiredAuthentication.test_help_authenticated", "HELP", 214, "RFC 5321 4.2.3: 214"},
-    {"TestRequiredAuthentication.test_data_unauthenticated", "DATA", 530, "as there"},
-    {"rfc1869", "MAIL FROM:user", 501, "go-smtp's \"asdf\" says the contrary; RFC 5321 4.1.2"},
+    {"rfc1869", "MAIL FROM:", 501, "RFC 5321 4.1.1.2: the null path is \"<>\"; go-smtp agrees"},
+    {"rfc1869", "MAIL FROM:user", 501, "no domain, no brackets: invalid as go-smtp's \"asdf\""},
+    {"rfc1869", "MAIL FROM:user size=1234", 501, "the same"},
     {"TestServerDELIVERBY", NULL, 0, "RFC 2852 is not offered"},
     {"TestServerEmptyFrom1", NULL, 0, "its own table says the contrary; RFC 5321 4.1.1.2: \"<>\""},
     {"TestServerPanicRecover", NULL, 0, HANDLER},
     {"TestServer_Chunking_Binarymime", NULL, 0, "RFC 3030: BINARYMIME is not offered"},
     {"TestServer_Chunking_EarlyError", NULL, 0, HANDLER},
     {"TestServer_Chunking_LMTP", NULL, 0, "LMTP"},
-    {"TestServer_anonymousUserError", "MAIL", 530, "RFC 4954 6: 530"},
+    {"TestServer_anonymousUserError", NULL, 530, "RFC 4954 6: 530"},
     {"TestServer_otherCommands", "HELP", 214, "it is offered here"},
 };
 
@@ -83,8 +83,7 @@ static bool is_compared(struct text test, struct text command, int *code)
 {
     for (size_t i = 0; i < TIDE_COUNT(otherwise); i++) {
         if (!text_starts(test, text_of(otherwise[i].test)) ||
-            (otherwise[i].command && !text_eq(command, text_of(otherwise[i].command)) &&
-             !text_starts(command, text_of(otherwise[i].command))))
+            (otherwise[i].command && !text_eq(text_trim(command), text_of(otherwise[i].command))))
             continue;
         *code = otherwise[i].code;
         return *code != 0;
@@ -144,10 +143,7 @@ static void one_line(struct text test, struct text command, bool valid, size_t p
     int got = last_code(&t.out);
     /* 555: the parameters are understood, but nobody offers them */
     got = got == 555 ? 250 : got;
-    bool exact = text_eq(command, TEXT("MAIL FROM:")) || text_eq(command, TEXT("MAIL FROM:user")) ||
-                 text_eq(command, TEXT("MAIL FROM:user size=1234"));
-    if (exact && text_eq(test, TEXT("rfc1869")))
-        want = 501; /* see otherwise[] */
+    (void)is_compared(test, command, &want);
     T_EQ(got, want, TEXT_FMT ": " TEXT_FMT, TEXT_ARG(test), TEXT_ARG(command));
     counts.same += want == wanted_there;
     counts.listed += want != wanted_there;
