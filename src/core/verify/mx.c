@@ -86,7 +86,8 @@ static void note_answer(struct mx *m, struct text name, const struct dns_answer 
 static void use_ttl(struct mx *m, const struct dns_answer *a)
 {
     m->stale = m->stale || a->stale;
-    m->valid_ms = TIDE_MIN(m->valid_ms, (int64_t)a->ttl_s * TIME_SECOND_MS);
+    if (dns_status_is_final(a->status))
+        m->valid_ms = TIDE_MIN(m->valid_ms, (int64_t)a->ttl_s * TIME_SECOND_MS);
 }
 
 void mx_start(struct mx *m, struct mx_todo *todo)
