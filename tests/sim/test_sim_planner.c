@@ -329,8 +329,8 @@ static void check_hold(struct world *w,
     if (!w->strict || a->why != PLAN_WHY_LIMIT || a->limit->count > LEDGER_SLOTS_MAX)
         return;
     if (a->limit->window.kind == WINDOW_RATE &&
-        a->at - w->now < 10 + a->limit->window.span_ms / 100)
-        return; /* a bucket's level is rounded up */
+        a->at - w->now < a->limit->window.span_ms / a->limit->count)
+        return; /* a bucket that never runs dry gathers up its roundings */
     for (int s = 0; s <= PROVIDERS; s++)
         for (int i = 0; i < LIMITS; i++)
             if (&w->limits[s][i] == a->limit)
