@@ -105,9 +105,10 @@ DONE(rig_ask_done, store_ask)
     {                                                         \
         req->done = on_done;                                  \
         req->arg = r;                                         \
-        r->left++;                                            \
+        int before = r->left++;                               \
         call(r->store, req);                                  \
-        rig_wait(r);                                          \
+        while (r->left > before)                              \
+            uv_run(&r->loop, UV_RUN_ONCE);                    \
         return r->rc;                                         \
     }
 

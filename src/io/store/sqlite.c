@@ -17,14 +17,17 @@ static const char *const statements[] = {
 
 static enum tide_err code_of(sqlite3 *sql)
 {
-    int code = sqlite3_errcode(sql), os = sqlite3_system_errno(sql);
+    int code = sqlite3_extended_errcode(sql), os = sqlite3_system_errno(sql);
+    /* A quota or a limit on file sizes is the same to us as a disk without room, but SQLite calls
+     * it a failed write and often has lost errno by then. */
+    bool no_write = code == SQLITE_IOERR_WRITE || code == SQLITE_IOERR_SHMSIZE;
     switch (code & 0xff) {
     case SQLITE_FULL:
         return TIDE_EFULL;
     case SQLITE_IOERR:
     case SQLITE_CANTOPEN:
-        /* A quota or a limit on file sizes is the same to us as a disk without room. */
-        return os == ENOSPC || os == EDQUOT || os == EFBIG ? TIDE_EFULL : TIDE_EIO;
+        return os == ENOSPC || os == EDQUOT || os == EFBIG || (no_write && os != EIO) ? TIDE_EFULL
+                                                                                      : TIDE_EIO;
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
         return TIDE_ECORRUPT;

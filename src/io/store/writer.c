@@ -199,7 +199,7 @@ static void wait_or_fail(struct writer *w,
         finish(w, job, rc, err);
 }
 
-/* Whether `job` alone went through; its failure in *err. */
+/* Takes `job` from its list and writes it alone; its failure in *err. */
 static enum tide_err try_one(struct writer *w, struct store_job *job, struct tide_error *err)
 {
     struct list alone;
@@ -207,6 +207,7 @@ static enum tide_err try_one(struct writer *w, struct store_job *job, struct tid
     list_remove(&job->hook);
     list_append(&alone, &job->hook);
     enum tide_err rc = try_group(w, &alone, err);
+    list_remove(&job->hook);
     judge(w, rc == TIDE_EINVAL ? TIDE_OK : rc, err);
     return rc;
 }
@@ -220,7 +221,7 @@ static bool retry_waiting(struct writer *w)
         struct store_job *job = container_of(node, struct store_job, hook);
         enum tide_err rc = try_one(w, job, &err);
         if (is_full(rc)) {
-            list_prepend(&w->waiting, (list_remove(&job->hook), &job->hook));
+            list_prepend(&w->waiting, &job->hook);
             return false;
         }
         finish(w, job, rc == TIDE_OK ? job->rc : rc, rc == TIDE_OK ? &job->err : &err);
