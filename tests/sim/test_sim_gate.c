@@ -504,9 +504,7 @@ static void accept_one(struct world *w)
     struct group_pending p = count_pending(w, group);
     struct recipient_state state = state_of(w, group / IDENTITIES, address, domain);
     struct gate_event ev = {.type = GATE_ACCEPTED,
-                            .accepted = {.id = n->id,
-                                         .source = TEXT("sim"),
-                                         .pending = &p,
+                            .accepted = {.pending = &p,
                                          .recipient = &state,
                                          .origin = {TEXT("pm"), text_of(stream),
                                                     text_of(identities[group % IDENTITIES])},

@@ -25,7 +25,8 @@ static const struct {
     {"[]:25", TIDE_ESYNTAX, "want ADDRESS:PORT"},
     {"127.0.0.1:65536", TIDE_ERANGE, "port"},
     {"127.0.0.1:smtp", TIDE_ESYNTAX, "port"},
-    {"unix:smtp.sock", TIDE_ESYNTAX, "absolute path"},
+    {"unix:smtp.sock", TIDE_ESYNTAX, "want a path with a"},
+    {"unix:./smtp.sock", TIDE_OK, "unix:./smtp.sock"},
 };
 
 static void test_parse(void **state)

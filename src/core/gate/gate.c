@@ -354,14 +354,7 @@ static void on_accepted(struct gate *g, const struct gate_event *ev, struct gate
             todo->failed = true;
         return;
     }
-    struct journal_entry about = {.recipient_id = grp->recipient->id,
-                                  .notification_id = ev->accepted.id};
     g->counts.accepted++;
-    gate_journal(
-        todo, ev->now, &about, "accepted",
-        gate_printf(todo, "accepted from application " TEXT_FMT " (" TEXT_FMT "), stream " TEXT_FMT,
-                    TEXT_ARG(ev->accepted.origin.application), TEXT_ARG(ev->accepted.source),
-                    TEXT_ARG(ev->accepted.origin.stream)));
     grp->told_due = 0; /* the new one has to be told */
     gate_decide(g, grp, ev->now, todo);
 }

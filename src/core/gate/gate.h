@@ -63,8 +63,6 @@ struct gate_event {
     tide_wall_ms now;
     union {
         struct {
-            tide_id id;
-            struct text source; /* "smtp 127.0.0.1:40312" */
             const struct group_pending *pending;
             const struct recipient_state *recipient;
             struct gate_origin origin;

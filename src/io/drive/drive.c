@@ -262,9 +262,7 @@ void drive_accepted(struct drive *d, const struct drive_accepted *accepted)
         }
         struct gate_event ev = {
             .type = GATE_ACCEPTED,
-            .accepted = {.id = item->id,
-                         .source = s->source,
-                         .pending = &item->pending,
+            .accepted = {.pending = &item->pending,
                          .recipient = &item->recipient,
                          .origin = {s->application, s->stream, s->identity},
                          .accepted_at = s->accepted_at,

@@ -13,9 +13,9 @@
 static enum tide_err parse_unix(struct text path, struct listen_spec *s, struct tide_error *err)
 {
     struct sockaddr_un *un = (struct sockaddr_un *)&s->address;
-    if (path.n == 0 || path.p[0] != '/' || memchr(path.p, '\0', path.n))
+    if (path.n == 0 || text_find(path, '/') == path.n || memchr(path.p, '\0', path.n))
         return tide_fail(err, TIDE_ESYNTAX,
-                         "listen address %s: want an absolute path after \"unix:\"", s->name);
+                         "listen address %s: want a path with a \"/\" after \"unix:\"", s->name);
     if (path.n >= sizeof un->sun_path)
         return tide_fail(err, TIDE_ELIMIT,
                          "listen address %s: want a path of at most %zu bytes, got %zu", s->name,

@@ -1,0 +1,362 @@
+#include "cmd/mailtided/daemon.h"
+
+#include "base/log.h"
+#include "base/macros.h"
+#include "cmd/mailtided/inside.h"
+#include "io/loop/zones.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static tide_wall_ms clock_now(void *arg)
+{
+    const struct clock *clock = arg;
+    return clock_wall(clock);
+}
+
+/* -- Closing: each room when those above it are closed -------------------------------------------
+ */
+
+static void close_next(void *arg);
+
+static void on_handle_closed(uv_handle_t *handle)
+{
+    struct daemon *d = handle->data;
+    if (--d->open_handles == 0)
+        close_next(d);
+}
+
+static void close_handles(struct daemon *d)
+{
+    for (size_t i = 0; i < TIDE_COUNT(d->signals); i++)
+        uv_close((uv_handle_t *)&d->signals[i], on_handle_closed);
+    uv_close((uv_handle_t *)&d->rates, on_handle_closed);
+}
+
+static void save_dns_cache(struct daemon *d)
+{
+    struct tide_error err;
+    if (resolver_save(d->resolver, d->dns_cache_path, &err) != TIDE_OK)
+        log_warn("dns.cache_not_saved", "error=\"%s\"", err.text);
+}
+
+/* One room a call; a room that was never opened is stepped over. */
+static void close_next(void *arg)
+{
+    struct daemon *d = arg;
+    for (;;) {
+        switch (d->closing_step++) {
+        case 0:
+            if (!d->smtp)
+                continue;
+            smtp_listener_close(d->smtp, close_next, d);
+            return;
+        case 1:
+            if (!d->status)
+                continue;
+            status_close(d->status, close_next, d);
+            return;
+        case 2:
+            if (!d->http)
+                continue;
+            http_api_close(d->http, close_next, d);
+            return;
+        case 3:
+            if (!d->intake)
+                continue;
+            intake_close(d->intake, close_next, d);
+            return;
+        case 4:
+            if (!d->drive)
+                continue;
+            drive_close(d->drive, close_next, d);
+            return;
+        case 5:
+            if (!d->verifier)
+                continue;
+            verifier_close(d->verifier, close_next, d);
+            return;
+        case 6:
+            if (!d->resolver)
+                continue;
+            save_dns_cache(d);
+            resolver_close(d->resolver, close_next, d);
+            return;
+        case 7:
+            if (!d->store)
+                continue;
+            store_close(d->store, close_next, d);
+            return;
+        case 8:
+            close_handles(d);
+            return;
+        default:
+            return;
+        }
+    }
+}
+
+static void begin_closing(struct daemon *d, enum tide_err rc)
+{
+    if (d->closing)
+        return;
+    d->closing = true;
+    d->rc = rc;
+    notify_systemd("STOPPING=1");
+    close_next(d);
+}
+
+/* -- Signals
+ * ---------------------------------------------------------------------------------------- */
+
+static void on_signal(uv_signal_t *handle, int signum)
+{
+    struct daemon *d = handle->data;
+    if (signum == SIGHUP) {
+        daemon_reload(d);
+        return;
+    }
+    log_info("daemon.stopping", "signal=%s", signum == SIGTERM ? "TERM" : "INT");
+    begin_closing(d, TIDE_OK);
+}
+
+static void on_rates(uv_timer_t *timer)
+{
+    daemon_sample_rates(timer->data);
+}
+
+static void open_handles(struct daemon *d)
+{
+    static const int numbers[TIDE_COUNT(d->signals)] = {SIGTERM, SIGINT, SIGHUP};
+    for (size_t i = 0; i < TIDE_COUNT(d->signals); i++) {
+        uv_signal_init(&d->loop, &d->signals[i]);
+        d->signals[i].data = d;
+        uv_signal_start(&d->signals[i], on_signal, numbers[i]);
+        d->open_handles++;
+    }
+    uv_timer_init(&d->loop, &d->rates);
+    d->rates.data = d;
+    uv_timer_start(&d->rates, on_rates, 0, RATE_SAMPLE_MS);
+    d->open_handles++;
+}
+
+/* -- Opening
+ * ------------------------------------------------------------------------------------------ */
+
+static const char *shown_path(const struct daemon *d)
+{
+    return d->generation->config->status.socket;
+}
+
+static void greet(const struct daemon *d, int smtp_port, int http_port)
+{
+    printf("mailtide " MAILTIDE_VERSION " runs on embedded defaults: no mail leaves this machine.\n"
+           "\n"
+           "  SMTP    127.0.0.1:%d   e.g. swaks --server 127.0.0.1:%d --from app@example.com "
+           "--to you@example.com\n"
+           "  HTTP    127.0.0.1:%d   e.g. curl -d "
+           "'{\"from\":\"app@example.com\",\"to\":\"you@example.com\","
+           "\"subject\":\"Hi\",\"text\":\"Hello\"}' \\\n"
+           "                                   -H 'Content-Type: application/json' "
+           "http://127.0.0.1:%d/v1/notifications\n"
+           "  outbox  %s/outbox/new   what is released arrives here\n"
+           "  ask     mailtide -s %s status | queue | why you@example.com\n"
+           "\n"
+           "Ctrl-C stops it; nothing that was accepted is lost.\n",
+           smtp_port, smtp_port, http_port, http_port, d->generation->config->state_dir,
+           shown_path(d));
+    fflush(stdout);
+}
+
+static void tell_ready(struct daemon *d)
+{
+    const struct config *c = d->generation->config;
+    char smtp[512] = "", http[512] = "";
+    int first_smtp = 0, first_http = 0;
+    size_t n = 0;
+    for (size_t i = 0; i < c->smtp.listen_count && n < sizeof smtp; i++) {
+        int port = smtp_listener_port(d->smtp, c->smtp.listen[i]);
+        first_smtp = first_smtp ? first_smtp : port;
+        n += (size_t)snprintf(smtp + n, sizeof smtp - n, "%s%s:%d", n ? "," : "", c->smtp.listen[i],
+                              port);
+    }
+    n = 0;
+    for (size_t i = 0; i < http_api_listeners(d->http) && n < sizeof http; i++) {
+        int port = http_api_port(d->http, i);
+        first_http = first_http ? first_http : port;
+        n += (size_t)snprintf(http + n, sizeof http - n, "%s%s:%d", n ? "," : "", c->http.listen[i],
+                              port);
+    }
+    log_info("daemon.ready", "version=" MAILTIDE_VERSION " smtp=%s http=%s status=%s pid=%ld", smtp,
+             http, shown_path(d), (long)getpid());
+    notify_systemd("READY=1");
+    if (d->options.greet)
+        greet(d, first_smtp, first_http);
+}
+
+static bool on_status_notifications(void *arg,
+                                    struct http_request *req,
+                                    bool may_operate,
+                                    const char *by)
+{
+    struct daemon *d = arg;
+    const struct http_caller caller = {.may_operate = may_operate, .by = by};
+    return http_api_notifications(d->http, req, &caller);
+}
+
+static enum tide_err open_doors(struct daemon *d, struct tide_error *err)
+{
+    const struct config *config = d->generation->config;
+    const struct http_api_options http = {
+        .loop = &d->loop, .store = d->store, .operate = &d->operate, .clock = &d->options.clock};
+    struct http_api_options options = http;
+    struct status_options status = {.loop = &d->loop,
+                                    .store = d->store,
+                                    .operate = &d->operate,
+                                    .body_bytes_max = (size_t)config->http.body_bytes_max,
+                                    .notifications = on_status_notifications,
+                                    .arg = d};
+    enum tide_err rc = intake_open(d->drive, &d->intake, err);
+    options.intake = d->intake;
+    if (rc == TIDE_OK)
+        rc = smtp_listener_open(&d->loop, d->intake, &d->smtp, err);
+    if (rc == TIDE_OK)
+        rc = http_api_open(&options, &d->http, err);
+    if (rc == TIDE_OK)
+        rc = status_open(&status, &config->status, &d->status, err);
+    return rc;
+}
+
+/* The last run's ledger and attempts are known: mail may come. */
+static void on_drive_ready(void *arg, enum tide_err rc, const struct tide_error *err)
+{
+    struct daemon *d = arg;
+    if (d->closing)
+        return;
+    if (rc == TIDE_OK)
+        rc = open_doors(d, &d->err);
+    else
+        d->err = *err;
+    if (rc != TIDE_OK)
+        begin_closing(d, rc);
+    else
+        tell_ready(d);
+}
+
+static enum tide_err make_state_dir(const char *dir, struct tide_error *err)
+{
+    if (mkdir(dir, 0700) == 0 || errno == EEXIST)
+        return TIDE_OK;
+    return tide_fail(err, TIDE_EIO, "state_dir %s: %s", dir, strerror(errno));
+}
+
+static enum tide_err open_store(struct daemon *d, struct tide_error *err)
+{
+    const struct config *config = d->generation->config;
+    char path[1024];
+    if (config->store.path)
+        snprintf(path, sizeof path, "%s", config->store.path);
+    else
+        snprintf(path, sizeof path, "%s/mailtide.db", config->state_dir);
+    const struct store_options options = {.path = path,
+                                          .keep_ms = config->store.keep_ms,
+                                          .size_bytes_max = config->store.size_bytes_max,
+                                          .free_bytes_min = config->store.free_bytes_min,
+                                          .now = clock_now,
+                                          .now_arg = &d->options.clock};
+    return store_open(&d->loop, &options, &d->store, err);
+}
+
+static enum tide_err open_dns(struct daemon *d, struct tide_error *err)
+{
+    const struct config *config = d->generation->config;
+    enum tide_err rc = resolver_open(&d->loop, &d->options.clock, &config->dns, &d->resolver, err);
+    if (rc != TIDE_OK)
+        return rc;
+    snprintf(d->dns_cache_path, sizeof d->dns_cache_path, "%s/dns-cache", config->state_dir);
+    rc = resolver_load(d->resolver, d->dns_cache_path, err);
+    if (rc != TIDE_OK && rc != TIDE_ENOENT)
+        log_warn("dns.cache_not_loaded", "error=\"%s\"", err->text);
+    return verifier_open(&d->loop, d->resolver, &d->options.clock, &config->profiles,
+                         config->dns.private_addresses, &d->verifier, err);
+}
+
+static enum tide_err open_rooms(struct daemon *d, struct tide_error *err)
+{
+    const struct config *config = d->generation->config;
+    const struct plan_zones zones = {.load = zones_load};
+    uint64_t seed;
+    enum tide_err rc = make_state_dir(config->state_dir, err);
+    if (rc == TIDE_OK)
+        rc = open_store(d, err);
+    if (rc == TIDE_OK)
+        rc = open_dns(d, err);
+    if (rc == TIDE_OK)
+        rc = planner_new(config, &zones, &d->planner, err);
+    if (rc != TIDE_OK)
+        return rc;
+    if (getrandom(&seed, sizeof seed, 0) != (ssize_t)sizeof seed)
+        seed = (uint64_t)clock_wall(&d->options.clock);
+    const struct drive_parts parts = {.loop = &d->loop,
+                                      .clock = &d->options.clock,
+                                      .config = config,
+                                      .planner = d->planner,
+                                      .store = d->store,
+                                      .verifier = d->verifier,
+                                      .templates = d->generation->templates,
+                                      .hostname = d->hostname,
+                                      .seed = seed};
+    return drive_open(&parts, on_drive_ready, d, &d->drive, err);
+}
+
+static void name_host(struct daemon *d)
+{
+    const char *configured = d->generation->config->smtp.hostname;
+    if (configured)
+        snprintf(d->hostname, sizeof d->hostname, "%s", configured);
+    else if (gethostname(d->hostname, sizeof d->hostname - 1) != 0 || !d->hostname[0])
+        snprintf(d->hostname, sizeof d->hostname, "localhost");
+}
+
+enum tide_err daemon_run(const struct daemon_options *options, struct tide_error *err)
+{
+    struct daemon *d = calloc(1, sizeof *d);
+    enum log_level level;
+    if (!d)
+        return tide_fail(err, TIDE_ENOMEM, "out of memory");
+    d->options = *options;
+    enum tide_err rc = daemon_read_config(d, &d->generation, err);
+    if (rc != TIDE_OK) {
+        free(d);
+        return rc;
+    }
+    if (log_level_of(text_of(d->generation->config->log_level), &level))
+        log_set_level(level);
+    log_set_time(clock_now, &d->options.clock);
+    signal(SIGPIPE, SIG_IGN);
+    d->started_at = clock_wall(&d->options.clock);
+    if (d->options.clock.rate != 1)
+        clock_text(&d->options.clock, d->clock_text);
+    name_host(d);
+    uv_loop_init(&d->loop);
+    daemon_fill_operate(d);
+    open_handles(d);
+    rc = open_rooms(d, &d->err);
+    if (rc != TIDE_OK)
+        begin_closing(d, rc);
+    uv_run(&d->loop, UV_RUN_DEFAULT);
+    uv_loop_close(&d->loop);
+    planner_free(d->planner);
+    daemon_free_generation(d->generation);
+    log_set_time(NULL, NULL);
+    rc = d->rc;
+    *err = d->err;
+    log_info("daemon.stopped", "rc=%s", tide_err_name(rc));
+    free(d);
+    return rc;
+}

@@ -1,0 +1,74 @@
+/* inside.h - the daemon's own struct, shared by its files. */
+#ifndef CMD_MAILTIDED_INSIDE_H
+#define CMD_MAILTIDED_INSIDE_H
+
+#include "cmd/mailtided/daemon.h"
+#include "io/dns/verifier.h"
+#include "io/drive/drive.h"
+#include "io/intake/http_api.h"
+#include "io/intake/intake_open.h"
+#include "io/intake/smtp_listener.h"
+#include "io/status/status.h"
+#include "io/store/store.h"
+
+/* Released and accepted counts of the last minute, a sample every five seconds. */
+#define RATE_SAMPLES   13
+#define RATE_SAMPLE_MS 5000
+
+struct rate_sample {
+    tide_mono_ms at;
+    int64_t accepted, released;
+};
+
+/* A configuration and what was made of it; kept until the end, since accounts and requests under
+ * way may still point into it. */
+struct generation {
+    struct generation *older;
+    struct config *config;
+    struct digest_templates *templates;
+};
+
+struct daemon {
+    struct daemon_options options;
+    uv_loop_t loop;
+    struct generation *generation; /* the one in force */
+    struct store *store;
+    struct resolver *resolver;
+    struct verifier *verifier;
+    struct planner *planner;
+    struct drive *drive;
+    struct intake *intake;
+    struct smtp_listener *smtp;
+    struct http_api *http;
+    struct status *status;
+    struct operate operate;
+    uv_signal_t signals[3];
+    uv_timer_t rates;
+    unsigned open_handles;
+    struct rate_sample samples[RATE_SAMPLES];
+    unsigned sample_count;
+    tide_wall_ms started_at;
+    char hostname[256];
+    char clock_text[CLOCK_TEXT_BYTES];
+    char dns_cache_path[1024];
+    bool closing;
+    int closing_step;
+    enum tide_err rc; /* why it ends */
+    struct tide_error err;
+};
+
+/* operate.c */
+void daemon_fill_operate(struct daemon *d);
+void daemon_sample_rates(struct daemon *d);
+
+/* reload.c */
+TIDE_MUST_CHECK enum tide_err daemon_read_config(struct daemon *d,
+                                                 struct generation **ret,
+                                                 struct tide_error *err);
+void daemon_free_generation(struct generation *g);
+void daemon_reload(struct daemon *d);
+
+/* notify.c: tells systemd, when it runs us (sd_notify(3) over $NOTIFY_SOCKET) */
+void notify_systemd(const char *state);
+
+#endif

@@ -1,0 +1,140 @@
+#include "base/file.h"
+#include "base/log.h"
+#include "cmd/mailtided/inside.h"
+#include "io/loop/files.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define TEMPLATE_BYTES_MAX (1 << 20)
+
+/* A template that the operator did not write is no error: the built-in one serves. */
+static enum tide_err read_template(const char *dir,
+                                   const char *name,
+                                   struct buf *ret,
+                                   struct tide_error *err)
+{
+    char path[1024];
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    enum tide_err rc = file_read(path, TEMPLATE_BYTES_MAX, ret, err);
+    return rc == TIDE_ENOENT ? TIDE_OK : rc;
+}
+
+static enum tide_err read_templates(const struct config *config,
+                                    struct digest_templates **ret,
+                                    struct tide_error *err)
+{
+    const char *dir = config->digest.templates_dir;
+    struct buf subject = {0}, text = {0}, html = {0};
+    if (!dir)
+        return digest_templates_new(NULL, ret, err);
+    enum tide_err rc = read_template(dir, "subject.txt", &subject, err);
+    if (rc == TIDE_OK)
+        rc = read_template(dir, "digest.txt", &text, err);
+    if (rc == TIDE_OK)
+        rc = read_template(dir, "digest.html", &html, err);
+    if (rc == TIDE_OK) {
+        const struct digest_sources sources = {.dir = dir,
+                                               .subject = buf_text(&subject),
+                                               .text = buf_text(&text),
+                                               .html = buf_text(&html)};
+        rc = digest_templates_new(&sources, ret, err);
+        if (rc != TIDE_OK && *ret) { /* the file's text is needed no more, the fallback neither */
+            digest_templates_free(*ret);
+            *ret = NULL;
+        }
+    }
+    buf_fini(&subject);
+    buf_fini(&text);
+    buf_fini(&html);
+    return rc;
+}
+
+enum tide_err daemon_read_config(struct daemon *d, struct generation **ret, struct tide_error *err)
+{
+    struct generation *g = calloc(1, sizeof *g);
+    if (!g)
+        return tide_fail(err, TIDE_ENOMEM, "out of memory");
+    enum tide_err rc = config_load(d->options.config_path, &files_source, &g->config, err);
+    if (rc == TIDE_OK)
+        rc = read_templates(g->config, &g->templates, err);
+    if (rc == TIDE_OK)
+        *ret = g;
+    else
+        daemon_free_generation(g);
+    return rc;
+}
+
+void daemon_free_generation(struct generation *g)
+{
+    while (g) {
+        struct generation *older = g->older;
+        digest_templates_free(g->templates);
+        config_free(g->config);
+        free(g);
+        g = older;
+    }
+}
+
+static void set_log_level(const struct config *config)
+{
+    enum log_level level;
+    if (log_level_of(text_of(config->log_level), &level))
+        log_set_level(level);
+}
+
+/* Each room takes the new configuration or keeps the old one; the planner first, since it finds
+ * what is wrong with limits and zones, the doors last. */
+static enum tide_err put_in_force(struct daemon *d, struct generation *g, struct tide_error *err)
+{
+    const struct config *old = d->generation->config, *config = g->config;
+    struct tide_error ignored;
+    enum tide_err rc = planner_configure(d->planner, config, err);
+    if (rc != TIDE_OK)
+        return rc;
+    rc = verifier_set_profiles(d->verifier, &config->profiles, config->dns.private_addresses, err);
+    if (rc == TIDE_OK)
+        rc = drive_configure(d->drive, config, g->templates, err);
+    if (rc != TIDE_OK) {
+        /* What went well has to go back: with the old configuration it did go well before. */
+        if (planner_configure(d->planner, old, &ignored) != TIDE_OK ||
+            verifier_set_profiles(d->verifier, &old->profiles, old->dns.private_addresses,
+                                  &ignored) != TIDE_OK)
+            log_error("reload.half", "error=\"%s\"", ignored.text);
+        return rc;
+    }
+    g->older = d->generation;
+    d->generation = g;
+    set_log_level(config);
+    rc = status_configure(d->status, &config->status, err);
+    if (rc == TIDE_OK)
+        rc = smtp_listener_reload(d->smtp, err);
+    if (rc != TIDE_OK) {
+        log_error("reload.door", "error=\"%s\" consequence=\"this door goes on as before\"",
+                  err->text);
+        rc = TIDE_OK;
+    }
+    return rc;
+}
+
+void daemon_reload(struct daemon *d)
+{
+    struct generation *g = NULL;
+    struct tide_error err;
+    notify_systemd("RELOADING=1");
+    enum tide_err rc = daemon_read_config(d, &g, &err);
+    if (rc == TIDE_OK && !d->status)
+        rc = tide_fail(&err, TIDE_EBUSY, "mailtide has not started yet");
+    if (rc == TIDE_OK)
+        rc = put_in_force(d, g, &err);
+    if (rc == TIDE_OK) {
+        log_info("reload.done", "file=%s",
+                 d->options.config_path ? d->options.config_path : "(none)");
+    } else {
+        log_error("reload.refused", "error=\"%s\" consequence=\"the old configuration stays\"",
+                  err.text);
+        if (g && g != d->generation)
+            daemon_free_generation(g);
+    }
+    notify_systemd("READY=1");
+}
