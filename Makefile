@@ -59,7 +59,7 @@ BENCH_BIN := $(patsubst %.c,$(BUILD)/%,$(BENCH_SRC))
 .PHONY: all help run demo test unit conformance bench lint check-layers fuzz install uninstall deps \
         deps-test deps-dev clean format
 
-all: $(PROGRAM_BIN) ## the programs, released as they are
+all: $(LIB) $(PROGRAM_BIN) ## the programs, released as they are
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
