@@ -97,7 +97,7 @@ static void test_addresses_corpus(void **state)
     struct text rest = {data, n}, line;
     text_split(&rest, '\n', &line); /* names of the columns */
     while (text_split(&rest, '\n', &line)) {
-        struct text source, address, verdict, detail = {0};
+        struct text source, address = {0}, verdict = {0}, detail = {0};
         if (!tsv_cell(&line, &source) || source.n == 0 || source.p[0] == '#')
             continue;
         T_TRUE(tsv_cell(&line, &address) && tsv_cell(&line, &verdict), "a whole line");
