@@ -135,6 +135,13 @@ TIDE_MUST_CHECK enum tide_err message_put_mailbox(struct buf *b,
                                                   const struct mailbox *mailbox,
                                                   struct tide_error *err);
 
+/* The same for several: `To: ann@example.org, "Bob, C." <bob@example.org>`. None writes nothing. */
+TIDE_MUST_CHECK enum tide_err message_put_mailboxes(struct buf *b,
+                                                    struct text name,
+                                                    const struct mailbox *list,
+                                                    size_t count,
+                                                    struct tide_error *err);
+
 /* Appends the message without the fields named; a name that ends in "*" means all that start so. */
 void message_put_rest(struct buf *b,
                       const struct message *m,

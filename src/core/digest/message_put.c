@@ -179,28 +179,60 @@ static bool fits_in_brackets(struct text address)
     return !quoted && address.n > 0 && address.n <= MESSAGE_ADDRESS_BYTES_MAX - LINE_WISH;
 }
 
+static enum tide_err check_mailbox(struct text name,
+                                   const struct mailbox *mailbox,
+                                   struct tide_error *err)
+{
+    enum tide_err rc = check_value(name, mailbox->name, err);
+    if (rc == TIDE_OK)
+        rc = check_value(name, mailbox->address, err);
+    if (rc == TIDE_OK && !fits_in_brackets(mailbox->address))
+        rc = tide_fail(err, TIDE_EINVAL, TEXT_FMT ": not a mail address", TEXT_ARG(name));
+    return rc;
+}
+
+/* Returns the column after it. */
+static size_t put_one_mailbox(struct buf *b, size_t column, const struct mailbox *mailbox)
+{
+    struct text shown = text_trim(mailbox->name);
+    size_t start = b->len;
+    if (shown.n == 0) {
+        buf_add_text(b, mailbox->address);
+        return column + mailbox->address.n;
+    }
+    put_phrase(b, column, shown);
+    column += b->len - start;
+    bool fits = column + mailbox->address.n + 3 <= LINE_WISH;
+    buf_addf(b, "%s<" TEXT_FMT ">", fits ? " " : "\r\n ", TEXT_ARG(mailbox->address));
+    return (fits ? column : 0) + mailbox->address.n + 3;
+}
+
+enum tide_err message_put_mailboxes(struct buf *b,
+                                    struct text name,
+                                    const struct mailbox *list,
+                                    size_t count,
+                                    struct tide_error *err)
+{
+    enum tide_err rc = check_name(name, err);
+    for (size_t i = 0; i < count && rc == TIDE_OK; i++)
+        rc = check_mailbox(name, &list[i], err);
+    if (rc != TIDE_OK || count == 0)
+        return rc;
+    size_t column = put_name(b, name);
+    for (size_t i = 0; i < count; i++) {
+        bool fits = column + list[i].name.n + list[i].address.n + 6 <= LINE_WISH;
+        if (i > 0)
+            buf_adds(b, fits ? ", " : ",\r\n ");
+        column = put_one_mailbox(b, i == 0 ? column : fits ? column + 2 : 1, &list[i]);
+    }
+    buf_add(b, "\r\n", 2);
+    return buf_check(b, err);
+}
+
 enum tide_err message_put_mailbox(struct buf *b,
                                   struct text name,
                                   const struct mailbox *mailbox,
                                   struct tide_error *err)
 {
-    enum tide_err rc = check_name(name, err);
-    if (rc == TIDE_OK)
-        rc = check_value(name, mailbox->name, err);
-    if (rc == TIDE_OK)
-        rc = check_value(name, mailbox->address, err);
-    if (rc == TIDE_OK && !fits_in_brackets(mailbox->address))
-        rc = tide_fail(err, TIDE_EINVAL, TEXT_FMT ": not a mail address", TEXT_ARG(name));
-    if (rc != TIDE_OK)
-        return rc;
-    struct text shown = text_trim(mailbox->name);
-    size_t start = b->len, column = put_name(b, name);
-    if (shown.n == 0) {
-        buf_addf(b, TEXT_FMT "\r\n", TEXT_ARG(mailbox->address));
-        return buf_check(b, err);
-    }
-    put_phrase(b, column, shown);
-    bool fits = b->len - start + mailbox->address.n + 3 <= LINE_WISH;
-    buf_addf(b, "%s<" TEXT_FMT ">\r\n", fits ? " " : "\r\n ", TEXT_ARG(mailbox->address));
-    return buf_check(b, err);
+    return message_put_mailboxes(b, name, mailbox, 1, err);
 }

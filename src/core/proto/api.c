@@ -7,8 +7,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#define HEADER_RUN_BYTES_MAX 900 /* without a blank to fold at; lines end at 998 (RFC 5322 2.1.1) \
-                                  */
+#define HEADER_RUN_BYTES_MAX                                             \
+    900 /* without a blank to fold at; lines end at 998 (RFC 5322 2.1.1) \
+         */
 
 /* What reading one draft needs; `path` names the value being read. */
 struct reader {
@@ -228,12 +229,12 @@ static bool check_address(struct reader *r, struct text address)
 }
 
 /* "a@b" or "Name <a@b>"; a name may be quoted. */
-static bool split_address(struct reader *r, struct text t, struct api_address *ret)
+static bool split_address(struct reader *r, struct text t, struct mailbox *ret)
 {
     if (!check_line(r, t, API_LINE_BYTES_MAX))
         return false;
     t = text_trim(t);
-    *ret = (struct api_address){.address = t};
+    *ret = (struct mailbox){.address = t};
     if (t.n > 0 && t.p[t.n - 1] == '>') {
         size_t open = t.n - 1;
         while (open > 0 && t.p[open] != '<')
@@ -254,13 +255,13 @@ static bool read_only_address(struct reader *r, const struct json *v, void *at)
 }
 
 static const struct field address_fields[] = {
-    {"address", read_only_address, offsetof(struct api_address, address)},
-    {"name", read_line, offsetof(struct api_address, name)},
+    {"address", read_only_address, offsetof(struct mailbox, address)},
+    {"name", read_line, offsetof(struct mailbox, name)},
 };
 
 static bool read_address(struct reader *r, const struct json *v, void *at)
 {
-    struct api_address *ret = at;
+    struct mailbox *ret = at;
     switch (json_kind(v)) {
     case JSON_KIND_STRING:
         return split_address(r, json_string_text(v), ret);

@@ -21,7 +21,7 @@
 #ifndef CORE_PROTO_API_H
 #define CORE_PROTO_API_H
 
-#include "base/arena.h"
+#include "core/digest/message.h"
 #include "core/gate/notification.h"
 #include "core/proto/json.h"
 
@@ -30,12 +30,8 @@
 #define API_HEADERS_MAX     100
 #define API_ATTACHMENTS_MAX 100
 
-struct api_address {
-    struct text name, address;
-};
-
 struct api_addresses {
-    struct api_address *list;
+    struct mailbox *list;
     size_t count;
 };
 
@@ -49,7 +45,7 @@ struct api_attachment {
 };
 
 struct api_draft {
-    struct api_address from;
+    struct mailbox from;
     struct api_addresses to, cc, bcc, reply_to;
     struct text subject, text, html; /* p NULL: not given */
     struct api_header *headers;

@@ -28,34 +28,15 @@ static bool is_clean(struct text t)
     return true;
 }
 
-static bool are_clean(const struct api_addresses *a)
+/* The header's own fields are checked where they are written. */
+static bool files_are_clean(const struct api_draft *d)
 {
-    for (size_t i = 0; i < a->count; i++)
-        if (!is_clean(a->list[i].name) || !is_clean(a->list[i].address))
-            return false;
-    return true;
-}
-
-/* Nothing that ends a line may reach a header: it would begin a field that nobody gave. */
-static const char *unclean(const struct api_draft *d, const struct compose_given *given)
-{
-    if (!is_clean(given->message_id))
-        return "Message-ID";
-    if (!is_clean(d->from.name) || !is_clean(d->from.address))
-        return "From";
-    if (!are_clean(&d->to) || !are_clean(&d->cc) || !are_clean(&d->reply_to))
-        return "To, Cc or Reply-To";
-    if (!is_clean(d->subject))
-        return "Subject";
-    for (size_t i = 0; i < d->header_count; i++)
-        if (!is_clean(d->headers[i].name) || !is_clean(d->headers[i].value))
-            return "a header";
     for (size_t i = 0; i < d->attachment_count; i++) {
         const struct api_attachment *a = &d->attachments[i];
         if (!is_clean(a->filename) || !is_clean(a->content_type) || !is_clean(a->content_id))
-            return "an attachment's name, type or Content-ID";
+            return false;
     }
-    return NULL;
+    return true;
 }
 
 /* -- Parts --------------------------------------------------------------------------------------
@@ -128,6 +109,21 @@ static GMimeObject *text_part(const char *content_type, struct text t)
     return GMIME_OBJECT(part);
 }
 
+/* GMime would take the first old charset that fits. */
+static void in_utf8(GMimePart *part)
+{
+    GMimeContentDisposition *d = g_mime_object_get_content_disposition(GMIME_OBJECT(part));
+    GMimeParam *filename =
+        g_mime_param_list_get_parameter(g_mime_content_disposition_get_parameters(d), "filename");
+    GMimeContentType *t = g_mime_object_get_content_type(GMIME_OBJECT(part));
+    GMimeParam *name =
+        g_mime_param_list_get_parameter(g_mime_content_type_get_parameters(t), "name");
+    if (filename)
+        g_mime_param_set_charset(filename, "utf-8");
+    if (name)
+        g_mime_param_set_charset(name, "utf-8");
+}
+
 static GMimeObject *attachment_part(const struct api_attachment *a)
 {
     char *type = terminated(a->content_type.n ? a->content_type : TEXT("application/octet-stream"));
@@ -138,6 +134,7 @@ static GMimeObject *attachment_part(const struct api_attachment *a)
     if (a->filename.n) {
         char *name = terminated(a->filename);
         g_mime_part_set_filename(part, name);
+        in_utf8(part);
         g_free(name);
     }
     if (a->content_id.n) {
@@ -210,55 +207,66 @@ static GMimeObject *body_of(struct composer *c)
 /* -- Header -------------------------------------------------------------------------------------
  */
 
-static void add_addresses(GMimeMessage *m,
-                          GMimeAddressType type,
-                          const struct api_address *list,
-                          size_t count)
+static bool has_own_id(const struct api_draft *d)
 {
-    InternetAddressList *to = g_mime_message_get_addresses(m, type);
-    for (size_t i = 0; i < count; i++) {
-        char *name = list[i].name.n ? terminated(list[i].name) : NULL;
-        char *address = terminated(list[i].address);
-        InternetAddress *mailbox = internet_address_mailbox_new(name, address);
-        internet_address_set_charset(mailbox, "utf-8");
-        internet_address_list_add(to, mailbox);
-        g_object_unref(mailbox);
-        g_free(address);
-        g_free(name);
-    }
+    for (size_t i = 0; i < d->header_count; i++)
+        if (text_ieq(d->headers[i].name, TEXT("Message-ID")))
+            return true;
+    return false;
 }
 
-static void add_header(GMimeMessage *m, struct text name, struct text value)
+/* Ids and links: never encoded. */
+static bool is_structured(const struct api_header *h)
 {
-    char *n = terminated(name), *v = terminated(value);
-    g_mime_object_append_header(GMIME_OBJECT(m), n, v, "utf-8");
-    g_free(v);
-    g_free(n);
+    return text_is_ascii(h->value) &&
+           (text_istarts(h->name, TEXT("List-")) || text_ieq(h->name, TEXT("References")) ||
+            text_ieq(h->name, TEXT("In-Reply-To")) || text_ieq(h->name, TEXT("Message-ID")));
 }
 
-static void put_header(struct composer *c, GMimeMessage *m)
+static enum tide_err put_header(const struct api_draft *d,
+                                const struct compose_given *given,
+                                struct buf *b,
+                                struct tide_error *err)
 {
-    const struct api_draft *d = c->draft;
-    add_addresses(m, GMIME_ADDRESS_TYPE_FROM, &d->from, 1);
-    add_addresses(m, GMIME_ADDRESS_TYPE_REPLY_TO, d->reply_to.list, d->reply_to.count);
-    add_addresses(m, GMIME_ADDRESS_TYPE_TO, d->to.list, d->to.count);
-    add_addresses(m, GMIME_ADDRESS_TYPE_CC, d->cc.list, d->cc.count);
-    char *subject = terminated(d->subject);
-    g_mime_message_set_subject(m, subject, "utf-8");
-    g_free(subject);
-    GDateTime *date = g_date_time_new_from_unix_utc(c->given->date / TIME_SECOND_MS);
-    g_mime_message_set_date(m, date);
-    g_date_time_unref(date);
-    bool own_id = false;
-    for (size_t i = 0; i < d->header_count; i++)
-        own_id = own_id || text_ieq(d->headers[i].name, TEXT("Message-ID"));
-    if (!own_id) {
-        char *id = terminated(c->given->message_id);
-        g_mime_message_set_message_id(m, id);
-        g_free(id);
+    char date[TIME_TEXT_BYTES], id[300];
+    snprintf(id, sizeof id, "<" TEXT_FMT ">", TEXT_ARG(given->message_id));
+    enum tide_err rc = message_put_mailbox(b, TEXT("From"), &d->from, err);
+    if (rc == TIDE_OK)
+        rc = message_put_mailboxes(b, TEXT("Reply-To"), d->reply_to.list, d->reply_to.count, err);
+    if (rc == TIDE_OK)
+        rc = message_put_mailboxes(b, TEXT("To"), d->to.list, d->to.count, err);
+    if (rc == TIDE_OK)
+        rc = message_put_mailboxes(b, TEXT("Cc"), d->cc.list, d->cc.count, err);
+    if (rc == TIDE_OK)
+        rc = message_put_header(b, TEXT("Subject"), d->subject, err);
+    if (rc == TIDE_OK)
+        rc = message_put_structured(b, TEXT("Date"), text_of(time_rfc5322(given->date, 0, date)),
+                                    err);
+    if (rc == TIDE_OK && !has_own_id(d))
+        rc = message_put_structured(b, TEXT("Message-ID"), text_of(id), err);
+    for (size_t i = 0; i < d->header_count && rc == TIDE_OK; i++) {
+        const struct api_header *h = &d->headers[i];
+        rc = is_structured(h) ? message_put_structured(b, h->name, h->value, err)
+                              : message_put_header(b, h->name, h->value, err);
     }
-    for (size_t i = 0; i < d->header_count; i++)
-        add_header(m, d->headers[i].name, d->headers[i].value);
+    if (rc == TIDE_OK)
+        rc = message_put_structured(b, TEXT("MIME-Version"), TEXT("1.0"), err);
+    return rc;
+}
+
+/* The part's own header and its content, behind the message's header. */
+static enum tide_err put_part(GMimeObject *part, struct buf *b, struct tide_error *err)
+{
+    GMimeFormatOptions *options = g_mime_format_options_new();
+    g_mime_format_options_set_newline_format(options, GMIME_NEWLINE_FORMAT_DOS);
+    GMimeStream *stream = g_mime_stream_mem_new();
+    ssize_t n = g_mime_object_write_to_stream(part, options, stream);
+    const GByteArray *bytes = g_mime_stream_mem_get_byte_array(GMIME_STREAM_MEM(stream));
+    if (n > 0)
+        buf_add(b, bytes->data, bytes->len);
+    g_object_unref(stream);
+    g_mime_format_options_free(options);
+    return n > 0 ? buf_check(b, err) : tide_fail(err, TIDE_ENOMEM, "the body could not be written");
 }
 
 enum tide_err compose(const struct api_draft *d,
@@ -268,27 +276,19 @@ enum tide_err compose(const struct api_draft *d,
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     struct composer c = {.draft = d, .given = given};
-    const char *bad = unclean(d, given);
-    if (bad)
-        return tide_fail(err, TIDE_EINVAL, "a control character in %s", bad);
+    struct buf head;
+    if (!files_are_clean(d))
+        return tide_fail(err, TIDE_EINVAL,
+                         "a control character in an attachment's name, type or Content-ID");
     pthread_once(&once, initialise);
-    GMimeMessage *m = g_mime_message_new(TRUE);
-    GMimeObject *body = body_of(&c);
-    put_header(&c, m);
-    g_mime_message_set_mime_part(m, body);
-    g_object_unref(body);
-
-    GMimeFormatOptions *options = g_mime_format_options_new();
-    g_mime_format_options_set_newline_format(options, GMIME_NEWLINE_FORMAT_DOS);
-    GMimeStream *stream = g_mime_stream_mem_new();
-    ssize_t n = g_mime_object_write_to_stream(GMIME_OBJECT(m), options, stream);
-    const GByteArray *bytes = g_mime_stream_mem_get_byte_array(GMIME_STREAM_MEM(stream));
-    if (n > 0)
-        buf_add(ret, bytes->data, bytes->len);
-    g_object_unref(stream);
-    g_mime_format_options_free(options);
-    g_object_unref(m);
-    if (n <= 0)
-        return tide_fail(err, TIDE_ENOMEM, "the message could not be written");
-    return buf_check(ret, err);
+    buf_init(&head, ret->max);
+    enum tide_err rc = put_header(d, given, &head, err);
+    if (rc == TIDE_OK) {
+        GMimeObject *body = body_of(&c);
+        buf_add_text(ret, buf_text(&head));
+        rc = put_part(body, ret, err);
+        g_object_unref(body);
+    }
+    buf_fini(&head);
+    return rc;
 }

@@ -7,6 +7,9 @@
  *       image/png (inline, Content-ID)
  *     application/pdf (attachment)
  *
+ * GMime writes the parts; the header is written by core/digest/message.h, since GMime 3.2 makes
+ * encoded words of 76 bytes, one more than RFC 2047 2 allows, and its own reader drops them.
+ *
  * Levels that would hold one part are left out. The message has CRLF line ends and 7-bit bodies.
  *
  * Owns      nothing: appends to the caller's buffer.
