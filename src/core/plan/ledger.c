@@ -54,24 +54,35 @@ static bool kind_is_fixed(const struct plan_use *u)
     return u->kind == WINDOW_CALENDAR || u->kind == WINDOW_CLOCK;
 }
 
-/* A window that is over is kept for a while, in case the clock goes back into it. */
-static bool use_is_dead(const struct plan_use *u, tide_wall_ms now)
+/* From when on it does not matter. A window that is over is kept for a while, in case the clock
+ * goes back into it. */
+static tide_wall_ms use_death(const struct plan_use *u)
 {
     int64_t span_ms = (int64_t)u->span_s * TIME_SECOND_MS;
-    int64_t grace_ms = kind_is_fixed(u) ? TIDE_MIN(span_ms, LEDGER_STEP_MAX_MS) : 0;
-    return u->used == 0 || use_end(u) + grace_ms <= now;
+    return use_end(u) + (kind_is_fixed(u) ? TIDE_MIN(span_ms, LEDGER_STEP_MAX_MS) : 0);
+}
+
+static void prune_by(struct ledger *l, tide_wall_ms death)
+{
+    int64_t s = TIDE_MIN(TIDE_MAX(death / TIME_SECOND_MS, 1), (int64_t)UINT32_MAX);
+    if (!l->count || s < l->prune_s)
+        l->prune_s = (uint32_t)s;
 }
 
 void ledger_prune(struct ledger *l, tide_wall_ms now)
 {
     struct plan_use *u = uses_of(l);
-    uint16_t kept = 0;
-    while (kept < l->count && !use_is_dead(&u[kept], now))
-        kept++;
-    for (uint16_t i = kept; i < l->count; i++)
-        if (!use_is_dead(&u[i], now))
-            u[kept++] = u[i];
-    l->count = kept;
+    uint16_t count = l->count;
+    if (l->prune_s && now / TIME_SECOND_MS < l->prune_s)
+        return;
+    l->count = 0;
+    l->prune_s = UINT32_MAX;
+    for (uint16_t i = 0; i < count; i++) {
+        if (u[i].used == 0 || use_death(&u[i]) <= now)
+            continue;
+        prune_by(l, use_death(&u[i]));
+        u[l->count++] = u[i];
+    }
 }
 
 /* -- One limit's uses -------------------------------------------------------------------------- */
@@ -111,12 +122,14 @@ static struct plan_use *add_use(const struct tally *t, tide_wall_ms at, int64_t 
 {
     struct ledger *l = t->ledger;
     assert(l->count < (l->cap ? l->cap : LEDGER_INLINE));
-    struct plan_use *u = &uses_of(l)[l->count++];
+    struct plan_use *u = &uses_of(l)[l->count];
     *u = (struct plan_use){.limit = t->id,
                            .window = t->meter->window,
                            .span_s = span_s_of(span_ms) & SPAN_S_MAX,
                            .kind = t->meter->limit->window.kind & 7u,
                            .at = at};
+    prune_by(l, use_death(u));
+    l->count++;
     return u;
 }
 
@@ -177,21 +190,30 @@ static int64_t slot_ms(const struct tally *t)
     return t->meter->limit->count <= LEDGER_SLOTS_MAX ? 1 : TIDE_MAX(1, span / LEDGER_SLOTS_MAX);
 }
 
+/* There are as many uses of this limit as there may be: a sign of an edited count. */
+static bool is_crowded(const struct tally *t)
+{
+    unsigned count = 0;
+    if (t->ledger->count < 2 * LEDGER_SLOTS_MAX)
+        return false;
+    EACH_USE(u, t->ledger)
+    count += is_own(t, u);
+    return count >= 2 * LEDGER_SLOTS_MAX;
+}
+
 /* The use that a charge of a rolling window goes to; NULL: a new one is wanted. When the clock has
- * gone back it is the newest, and when there are as many as may be too: both only late. */
+ * gone back, and when it is crowded, it is the newest: both make it leave late, never early. */
 static struct plan_use *rolling_use(const struct tally *t, tide_wall_ms now)
 {
-    struct plan_use *newest = NULL;
-    unsigned count = 0;
-    EACH_USE(u, t->ledger)
-    if (is_own(t, u)) {
-        newest = u;
-        count++;
-    }
-    if (!newest || newest->used == 0 || now <= newest->at || count >= 2 * LEDGER_SLOTS_MAX)
-        return newest;
+    struct plan_use *first = uses_of(t->ledger), *u = first + t->ledger->count;
+    do
+        if (u == first)
+            return NULL;
+    while (!is_own(t, --u));
+    if (u->used == 0 || now <= u->at || is_crowded(t))
+        return u;
     int64_t slot = slot_ms(t);
-    return newest->at / slot == now / slot ? newest : NULL;
+    return u->at / slot == now / slot ? u : NULL;
 }
 
 /* The level of a leaky bucket, in 1/LEDGER_RATE_UNIT. What has leaked is rounded down. */
@@ -284,6 +306,7 @@ static bool adopt(const struct tally *t, tide_wall_ms now)
     int64_t most = 0, rolling = 0;
     if (!ledger_grow(t->ledger, 4))
         return false;
+    t->ledger->prune_s = 0;
     EACH_USE(u, t->ledger)
     {
         if (u->limit != t->id || u->window == t->meter->window)
@@ -322,6 +345,7 @@ static bool fold_back(const struct tally *t, tide_wall_ms now)
     int64_t ahead = 0;
     if (!ledger_grow(t->ledger, 4))
         return false;
+    t->ledger->prune_s = 0;
     EACH_USE(u, t->ledger)
     {
         if (!is_own(t, u) || !lies_ahead(t, u, now))
@@ -460,44 +484,54 @@ tide_wall_ms tally_earliest(const struct tally *t, int64_t allowed, tide_wall_ms
     return from;
 }
 
-static void charge_windows(const struct tally *t, tide_wall_ms now)
+/* False when one of the windows has no use yet. */
+static bool charge_windows(const struct tally *t, tide_wall_ms now)
 {
     struct window_span first = first_touched(t, now), last = first;
-    while (next_touched(t, now, &last))
-        continue;
+    do
+        if (!window_use(t, last))
+            return false;
+    while (next_touched(t, now, &last));
     EACH_USE(u, t->ledger)
     if (is_own(t, u) && u->at >= first.start) { /* those ahead too: see ledger.h */
         count_up(u, 1);
         if (u->at <= last.start)
             u->folded = 0;
     }
+    return true;
 }
 
-void tally_charge(const struct tally *t, tide_wall_ms now)
+static bool charge_use(const struct tally *t, tide_wall_ms now)
 {
     struct plan_use *u = NULL;
     switch (t->meter->limit->window.kind) {
     case WINDOW_CALENDAR:
     case WINDOW_CLOCK:
-        charge_windows(t, now);
-        return;
+        return charge_windows(t, now);
     case WINDOW_ROLLING:
         u = rolling_use(t, now);
-        u->at = u->used ? TIDE_MAX(u->at, now) : now;
-        count_up(u, 1);
-        return;
+        break;
     case WINDOW_RATE:
         u = first_own(t);
-        u->used = (uint32_t)rate_level(t, u, now);
-        u->at = u->used ? TIDE_MAX(u->at, now) : now;
-        count_up(u, LEDGER_RATE_UNIT);
-        return;
+        if (u)
+            u->used = (uint32_t)rate_level(t, u, now);
+        break;
     case WINDOW_COOLDOWN:
         u = cooldown_use(t, true);
-        u->at = now;
-        u->used = 1;
-        return;
+        if (u)
+            u->used = 0;
+        break;
     }
+    if (!u)
+        return false;
+    u->at = u->used ? TIDE_MAX(u->at, now) : now;
+    count_up(u, t->meter->limit->window.kind == WINDOW_RATE ? LEDGER_RATE_UNIT : 1);
+    return true;
+}
+
+bool tally_charge(const struct tally *t, tide_wall_ms now)
+{
+    return charge_use(t, now) || (tally_ready(t, now) && charge_use(t, now));
 }
 
 void tally_refund(const struct tally *t, tide_wall_ms now, tide_wall_ms started_at)

@@ -28,7 +28,7 @@
 #include "base/buf.h"
 #include "core/plan/window.h"
 
-#define LEDGER_INLINE      3
+#define LEDGER_INLINE      4
 #define LEDGER_SLOTS_MAX   128
 #define LEDGER_USES_MAX    4096
 #define LEDGER_RATE_UNIT   1024
@@ -51,6 +51,7 @@ struct ledger {
         struct plan_use uses[LEDGER_INLINE]; /* while cap is 0 */
     };
     uint16_t count, cap;
+    uint32_t prune_s; /* nothing can be dropped before this second; 0: not known */
 };
 
 /* A limit made ready: what every ledger that counts for it shares. */
@@ -91,7 +92,9 @@ int64_t tally_used(const struct tally *t, tide_wall_ms at);
 /* The least instant >= `from` at which less than `allowed` counts; TIDE_NEVER for allowed < 1. */
 tide_wall_ms tally_earliest(const struct tally *t, int64_t allowed, tide_wall_ms from);
 
-void tally_charge(const struct tally *t, tide_wall_ms now);
+/* After tally_ready() at the same `now` it cannot fail. Without, it gets ready by itself; false:
+ * out of memory, not charged. */
+bool tally_charge(const struct tally *t, tide_wall_ms now);
 
 /* Takes back one charge made at `started_at`. Never more than was charged: a rate, and the second
  * window of a charge near a reset, are not given back. */

@@ -12,15 +12,6 @@
  * merely early: asked again then, it is HOLD again. */
 #define ROUNDS_MAX 16
 
-struct planner {
-    const struct config *config;
-    struct plan_zones zones;
-    struct rules *rules;
-    const struct policy *policy;
-    struct subjects subjects;
-    uint32_t *account_names, *pool_names, *stream_names; /* of the configuration's indices */
-};
-
 /* A limit that applies to a query. */
 struct applied {
     struct tally tally;
@@ -31,6 +22,20 @@ struct applied {
 struct applied_set {
     struct applied all[PLAN_LIMITS_MAX];
     unsigned count;
+    /* what it was made for */
+    const struct plan_recipient *recipient; /* NULL: for nothing */
+    struct plan_route route;
+    bool is_reply;
+};
+
+struct planner {
+    const struct config *config;
+    struct plan_zones zones;
+    struct rules *rules;
+    const struct policy *policy;
+    struct subjects subjects;
+    struct applied_set ready; /* of the last query: a charge follows upon its decision */
+    uint32_t *account_names, *pool_names, *stream_names; /* of the configuration's indices */
 };
 
 /* -- Configuration ----------------------------------------------------------------------------- */
@@ -97,6 +102,7 @@ enum tide_err planner_configure(struct planner *p,
     free(p->stream_names);
     p->config = config;
     p->rules = rules;
+    p->ready.recipient = NULL;
     p->account_names = names.accounts;
     p->pool_names = names.pools;
     p->stream_names = names.streams;
@@ -276,6 +282,7 @@ static bool apply_all(struct planner *p, const struct plan_query *q, struct appl
     const struct subject_name *provider = subjects_name(&p->subjects, r->provider);
     const struct subject_name *gateway = subjects_name(&p->subjects, r->gateway);
     ret->count = 0;
+    ret->recipient = NULL;
     if (provider && !apply_set(p, q, provider->data, r->provider, ret))
         return false;
     if (gateway && gateway != provider && !apply_set(p, q, gateway->data, r->gateway, ret))
@@ -285,6 +292,28 @@ static bool apply_all(struct planner *p, const struct plan_query *q, struct appl
     /* An account's limit by provider means whoever answers at the MX. */
     uint32_t front = gateway ? r->gateway : r->provider;
     return apply_set(p, q, &p->rules->accounts[r->account], front, ret);
+}
+
+static bool same_route(const struct plan_route *a, const struct plan_route *b)
+{
+    return a->provider == b->provider && a->gateway == b->gateway && a->domain == b->domain &&
+           a->sender_domain == b->sender_domain && a->sender == b->sender &&
+           a->account == b->account && a->stream == b->stream;
+}
+
+/* Into p->ready, unless the last query was about the same. */
+static bool find_all(struct planner *p, const struct plan_query *q)
+{
+    struct applied_set *set = &p->ready;
+    if (set->recipient == q->recipient && set->is_reply == q->is_reply &&
+        same_route(&set->route, &q->route))
+        return true;
+    if (!apply_all(p, q, set))
+        return false;
+    set->recipient = q->recipient;
+    set->is_reply = q->is_reply;
+    set->route = q->route;
+    return true;
 }
 
 /* -- Deciding ---------------------------------------------------------------------------------- */
@@ -308,10 +337,11 @@ static int64_t full_of(const struct meter *m)
     return m->limit->window.kind == WINDOW_COOLDOWN ? 1 : m->limit->count;
 }
 
-static bool make_ready(struct planner *p, const struct plan_query *q, struct applied_set *set)
+static bool make_ready(struct planner *p, const struct plan_query *q)
 {
+    struct applied_set *set = &p->ready;
     ledger_prune(&q->recipient->ledger, q->now);
-    if (!apply_all(p, q, set))
+    if (!find_all(p, q))
         return false;
     for (unsigned i = 0; i < set->count; i++) {
         struct applied *a = &set->all[i];
@@ -469,15 +499,15 @@ static void hold(struct plan_answer *ret,
 
 void planner_decide(struct planner *p, const struct plan_query *q, struct plan_answer *ret)
 {
-    struct applied_set set;
+    struct applied_set *set = &p->ready;
     const struct applied *binding = NULL, *by = NULL;
-    if (!make_ready(p, q, &set)) {
+    if (!make_ready(p, q)) {
         hold(ret, PLAN_WHY_LIMIT, q->now + NO_MEMORY_WAIT_MS, NULL, NULL, q->now);
         return;
     }
-    tide_wall_ms room_at = earliest_of_all(&set, q->now, &binding);
-    tide_wall_ms at = spread_all(p, q, &set, room_at, &by);
-    const struct applied *own = tightest(&set, q->now);
+    tide_wall_ms room_at = earliest_of_all(set, q->now, &binding);
+    tide_wall_ms at = spread_all(p, q, set, room_at, &by);
+    const struct applied *own = tightest(set, q->now);
     bool may_wait = q->digest && !q->urgent && !q->by_hand && own;
     tide_wall_ms wish = may_wait ? policy_wish(p, q, own) : q->now;
     if (wish > at) {
@@ -504,14 +534,13 @@ void planner_decide(struct planner *p, const struct plan_query *q, struct plan_a
 
 void planner_charge(struct planner *p, const struct plan_query *q)
 {
-    struct applied_set set;
-    if (!apply_all(p, q, &set))
+    const struct applied_set *set = &p->ready;
+    if (!find_all(p, q))
         return; /* cannot be: planner_decide() has just found them all */
-    for (unsigned i = 0; i < set.count; i++) {
-        if (tally_ready(&set.all[i].tally, q->now)) /* it is since planner_decide() */
-            tally_charge(&set.all[i].tally, q->now);
-        if (set.all[i].subject)
-            subjects_mark(&p->subjects, set.all[i].subject);
+    for (unsigned i = 0; i < set->count; i++) {
+        (void)tally_charge(&set->all[i].tally, q->now); /* made ready by planner_decide() */
+        if (set->all[i].subject)
+            subjects_mark(&p->subjects, set->all[i].subject);
     }
     uint32_t *word = &q->recipient->policy_word;
     *word = p->policy->charged(p->policy->arg, q->now, q->urgent, *word);
@@ -522,11 +551,11 @@ void planner_refund(struct planner *p,
                     tide_wall_ms started_at,
                     enum plan_refund what)
 {
-    struct applied_set set;
-    if (!apply_all(p, q, &set))
+    const struct applied_set *set = &p->ready;
+    if (!find_all(p, q))
         return; /* what is not given back is at worst sent later */
-    for (unsigned i = 0; i < set.count; i++) {
-        const struct applied *a = &set.all[i];
+    for (unsigned i = 0; i < set->count; i++) {
+        const struct applied *a = &set->all[i];
         if (what == REFUND_NOT_ACCEPTED && a->tally.meter->limit->counts != COUNT_ACCEPTED)
             continue;
         tally_refund(&a->tally, q->now, started_at);
@@ -569,11 +598,11 @@ static void tell(
 void planner_usage(
     struct planner *p, tide_wall_ms now, const struct plan_query *only, usage_cb *each, void *arg)
 {
-    struct applied_set set;
+    const struct applied_set *set = &p->ready;
     if (only) {
-        if (apply_all(p, only, &set))
-            for (unsigned i = 0; i < set.count; i++)
-                tell(&set.all[i].tally, set.all[i].subject, now, each, arg);
+        if (find_all(p, only))
+            for (unsigned i = 0; i < set->count; i++)
+                tell(&set->all[i].tally, set->all[i].subject, now, each, arg);
         return;
     }
     for (unsigned scope = 0; scope < LIMIT_SCOPES; scope++) {
