@@ -91,11 +91,19 @@ static bool is_compared(struct text test, struct text command, int *code)
     return true;
 }
 
+/* The three digits at the front of `t`; 0: there are none. */
+static int code_of(struct text t)
+{
+    int64_t code = 0;
+    enum tide_err rc = text_int(text_cut(t, 0, 3), 100, 599, &code, NULL);
+    return rc == TIDE_OK ? (int)code : 0;
+}
+
 static int last_code(const struct buf *out)
 {
     struct buf codes = {0};
     smtp_script_codes(buf_text(out), &codes);
-    int code = codes.len >= 3 ? atoi(codes.data + codes.len - 3) : 0;
+    int code = codes.len >= 3 ? code_of(text_cut(buf_text(&codes), codes.len - 3, 3)) : 0;
     buf_fini(&codes);
     return code;
 }
@@ -108,7 +116,7 @@ static void one_step(
     struct smtp_script *t, struct text test, struct text command, struct text expect, size_t piece)
 {
     struct buf line = {0};
-    int want = atoi(expect.n ? expect.p : "0"), wanted_there = want;
+    int want = code_of(expect), wanted_there = want;
     buf_add_text(&line, command);
     buf_adds(&line, "\r\n");
     buf_clear(&t->out);
@@ -235,7 +243,7 @@ static void one_session(const char *dir, const char *file, size_t piece)
             smtp_script_send(&t, bytes, piece);
             last = bytes;
         } else if (text_starts(line, TEXT("S: "))) {
-            int code = atoi(cell.p);
+            int code = code_of(cell);
             int want = code;
             char prefix[16];
             if (!is_compared(name, last, &want)) {

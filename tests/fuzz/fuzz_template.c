@@ -12,7 +12,7 @@ static const char *const names[] = {"a", "b", "c", "d"};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct template_field inner[] = {{.name = "a", .text = {"<i>\n\x01", 5}}};
+    static const struct template_field inner[] = {{.name = "a", .text = {"<i>\n\x02", 5}}};
     static const struct template_scope entries[] = {{inner, 1}, {inner, 1}};
     static const struct template_field fields[] = {
         {.name = "a", .text = {"\x01<\"'&>", 6}},

@@ -1,6 +1,7 @@
 #include "core/config/config.h"
 #include "core/config/keys.h"
 #include "io/loop/files.h"
+#include "io/loop/listen.h"
 #include "lib/check.h"
 
 #include <stdlib.h>
@@ -357,17 +358,20 @@ static const struct {
     {"status: { mode = \"0999\"; };",
      F ":1: status.mode: want octal permissions such as \"0660\", got \"0999\""},
     {"state_dir = \"\";", F ":1: state_dir: want a folder, got \"\""},
-    {"smtp: { listen = [\"localhost:25\"]; };",
-     F ":1: smtp.listen: want ADDRESS:PORT with an IP address, [IPV6]:PORT or unix:PATH, got "
-       "\"localhost:25\""},
+    {"smtp: { listen = [\"mx.a.b:25\"]; };",
+     F ":1: smtp.listen: want ADDRESS:PORT with an IP address or localhost, [IPV6]:PORT, *:PORT or "
+       "unix:PATH, got "
+       "\"mx.a.b:25\""},
     {"http: { listen = [\"127.0.0.1\"]; };",
-     F ":1: http.listen: want ADDRESS:PORT with an IP address, [IPV6]:PORT or unix:PATH, got "
+     F ":1: http.listen: want ADDRESS:PORT with an IP address or localhost, [IPV6]:PORT, *:PORT or "
+       "unix:PATH, got "
        "\"127.0.0.1\""},
     {"http: { listen = [\"[::1]:70000\"]; };",
-     F ":1: http.listen: want ADDRESS:PORT with an IP address, [IPV6]:PORT or unix:PATH, got "
+     F ":1: http.listen: want ADDRESS:PORT with an IP address or localhost, [IPV6]:PORT, *:PORT or "
+       "unix:PATH, got "
        "\"[::1]:70000\""},
     {"smtp: { listen = [\"unix:\"]; };",
-     F ":1: smtp.listen: want unix: and a path of 1..107 bytes, got \"unix:\""},
+     F ":1: smtp.listen: want unix: and an absolute path of at most 107 bytes, got \"unix:\""},
     {"dns: { servers = [\"ns.example.net\"]; };",
      F ":1: dns.servers: want \"system\", an IP address or ADDRESS:PORT, got \"ns.example.net\""},
     {"dns: { servers = []; };", F ":1: dns.servers: want 1..16 elements, got 0"},
@@ -428,6 +432,9 @@ static const struct {
      "true; senders = [\"*\"]; }; };",
      F ":2: applications.a.senders: \"*\" while SMTP listens on 0.0.0.0:25 would be an open relay; "
        "want sender domains, or listeners on loopback and Unix sockets only"},
+    {"smtp: { listen = [\"[::1]:25\", \"localhost:25\", \"unix:/s\", \"*:25\"]; };",
+     "built-in:10: applications.default.senders: \"*\" while SMTP listens on *:25 would be an open "
+     "relay; want sender domains, or listeners on loopback and Unix sockets only"},
     {"smtp: { listen = [\"[::]:25\"]; };",
      "built-in:10: applications.default.senders: \"*\" while SMTP listens on [::]:25 would be an "
      "open relay; want sender domains, or listeners on loopback and Unix sockets only"},
@@ -457,6 +464,48 @@ static void test_bad_files_are_explained(void **state)
         T_STR(err.text, bad[i].want, "%s", bad[i].text);
         T_TRUE(c == NULL, "nothing is given: %s", bad[i].text);
     }
+}
+
+/* What check-config lets through is what the daemon can listen on, and nothing else. */
+static void test_listen_addresses_are_those_of_the_loop(void **state)
+{
+    (void)state;
+    static const char *const addresses[] = {
+        "127.0.0.1:25",   "127.0.0.1:0",     "127.0.0.1:",  "127.0.0.1",
+        "[::1]:25",       "[::1]:",          "[::1]",       "::1:25",
+        "[127.0.0.1]:25", "[]:25",           "*:25",        "[*]:25",
+        "localhost:25",   "localhost",       "mx.a.b:25",   "unix:/s",
+        "unix:s",         "unix:",           ":25",         "1.2.3:25",
+        "1.2.3.4:65536",  "1.2.3.4:-1",      "1.2.3.4:2 5", "[::1]x:25",
+        "[::1:25",        "[fe80::1%lo]:25",
+    };
+    for (size_t i = 0; i < TIDE_COUNT(addresses); i++) {
+        char text[200];
+        struct config *c = NULL;
+        struct listen_spec spec;
+        struct tide_error err = {0}, listen_err = {0};
+        snprintf(text, sizeof text, "http: { listen = [\"%s\"]; };", addresses[i]);
+        enum tide_err rc = load_text(text, &c, &err);
+        enum tide_err want = listen_parse(text_of(addresses[i]), &spec, &listen_err);
+        T_EQ(rc == TIDE_OK, want == TIDE_OK, "%s: %s / %s", addresses[i], err.text,
+             listen_err.text);
+        config_free(c);
+    }
+}
+
+/* What would keep libconfig busy for a minute is refused first. */
+static void test_too_many_settings(void **state)
+{
+    (void)state;
+    struct buf text = {0};
+    struct config *c = NULL;
+    struct tide_error err = {0};
+    for (int i = 0; i <= 10000; i++)
+        buf_addf(&text, "a%d = 1;\n", i);
+    T_EQ(load_text(buf_str(&text), &c, &err), TIDE_ESYNTAX, "refused");
+    T_STR(err.text, F ":10001: more than 10000 settings in one file; spread them over conf.d",
+          "says where");
+    buf_fini(&text);
 }
 
 static void test_missing_file_is_named(void **state)
@@ -523,6 +572,8 @@ int main(void)
         cmocka_unit_test(test_print_hides_secrets_and_reads_back),
         cmocka_unit_test(test_conf_d_is_merged_in_order),
         cmocka_unit_test(test_bad_files_are_explained),
+        cmocka_unit_test(test_listen_addresses_are_those_of_the_loop),
+        cmocka_unit_test(test_too_many_settings),
         cmocka_unit_test(test_missing_file_is_named),
         cmocka_unit_test(test_real_folders),
     };

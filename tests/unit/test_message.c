@@ -158,6 +158,17 @@ static const struct {
     {"From: 你好 <用户@例え.jp>\n\n", TIDE_OK, "你好", "用户@例え.jp"},
     {"From: ann@example.org (Ann)\n\n", TIDE_OK, "Ann", "ann@example.org"},
     {"From:\n  Ann\n  <ann@example.org>\n\n", TIDE_OK, "Ann", "ann@example.org"},
+    {"From: =?utf-8?Q?B.,_A:?= <a@x.org>\n\n", TIDE_OK, "B., A:", "a@x.org"},
+    {"From: Ann (x (y) z) <a@x.org> (Bee)\n\n", TIDE_OK, "Ann", "a@x.org"},
+    {"From: <@r.org,@s.org:a@x.org>\n\n", TIDE_OK, "", "a@x.org"},
+    {"From: a . b @ x . org\n\n", TIDE_OK, "", "a.b@x.org"},
+    {"From: \"a b\"@x.org\n\n", TIDE_OK, "", "\"a b\"@x.org"},
+    {"From: \"a>b\" <\"a>b\\\"c\"@x.org>\n\n", TIDE_OK, "a>b", "\"a>b\\\"c\"@x.org"},
+    {"From: a@[IPv6:::1]\n\n", TIDE_OK, "", "a@[IPv6:::1]"},
+    {"From: Ann <a@x.org> <b@x.org>\n\n", TIDE_OK, "Ann", "a@x.org"},
+    {"From: Ann Bee\n\n", TIDE_OK, "", "Ann Bee"}, /* no address; core/address says so */
+    {"From: Ann <a@x.org\n\n", TIDE_OK, "Ann", "a@x.org"},
+    {"From: \"Ann\n\n", TIDE_OK, "", "\"Ann"},
     {"From: team: a@x.org, b@x.org;\n\n", TIDE_OK, "", "a@x.org"},
     {"From: a@x.org, b@x.org\n\n", TIDE_OK, "", "a@x.org"},
     {"From: =?utf-8?Q?a=0D=0ABcc=3A_e?= <a@x.org>\n\n", TIDE_OK, "a  Bcc: e", "a@x.org"},
@@ -247,7 +258,8 @@ static const char *const round_trips[] = {
     "你好你好你好你好你好你好你好你好你好你好你好你好你好你好你好你好你好你好你好你好你好你好你好你"
     "好你好",
     "שלום עולם مرحبا بالعالم",
-    "👩‍👩‍👧‍👦👩‍👩‍👧‍👦👩‍👩‍👧‍👦👩‍👩‍👧‍👦👩‍👩‍"
+    "👩‍👩‍👧‍👦👩‍👩‍👧‍👦👩‍👩‍👧‍👦👩‍👩‍👧‍👦👩‍👩"
+    "‍"
     "👧"
     "‍"
     "👦",

@@ -2,7 +2,9 @@
  * MAILTIDE_SCHEDULES set. */
 #include "core/config/config.h"
 #include "core/config/keys.h"
+#include "core/plan/planner.h"
 #include "io/loop/files.h"
+#include "io/loop/zones.h"
 #include "lib/check.h"
 
 #include <stdlib.h>
@@ -200,6 +202,17 @@ static void test_connections_are_those_of_the_sources(void **state)
     T_TRUE(profiles_provider(&config->profiles, TEXT("barracuda"))->is_gateway, "barracuda");
 }
 
+/* Every zone of every profile is one that the planner can count in. */
+static void test_the_planner_takes_them_all(void **state)
+{
+    (void)state;
+    struct plan_zones zones = {.load = zones_load};
+    struct planner *p;
+    struct tide_error err;
+    T_OK(planner_new(config, &zones, &p, &err), &err, "planner");
+    planner_free(p);
+}
+
 static void test_readme_names_every_key(void **state)
 {
     (void)state;
@@ -229,6 +242,7 @@ int main(void)
         cmocka_unit_test(test_every_limit_is_sane),
         cmocka_unit_test(test_limits_say_what_was_published),
         cmocka_unit_test(test_connections_are_those_of_the_sources),
+        cmocka_unit_test(test_the_planner_takes_them_all),
         cmocka_unit_test(test_readme_names_every_key),
     };
     return cmocka_run_group_tests(tests, load_all, free_all);

@@ -458,6 +458,14 @@ static void test_close_finishes_what_is_queued(void **state)
 
 #define KILL_ROUNDS 20
 
+/* The child starts threads after a fork of a program with threads, which the thread sanitizer
+ * otherwise refuses. */
+const char *__tsan_default_options(void);
+const char *__tsan_default_options(void)
+{
+    return "die_after_fork=0";
+}
+
 /* Accepts without end, eight at once, and tells each id that was acknowledged. */
 struct killed {
     struct store_rig *rig;

@@ -10,7 +10,8 @@
 /* -- Addresses ----------------------------------------------------------------------------------
  */
 
-/* "127.0.0.1:25", "[::1]:25" in its parts; `port` is empty when there is none. */
+/* What src/io/loop/listen.c takes and this takes must be the same.
+ * "127.0.0.1:25", "[::1]:25" in its parts; `port` is empty when there is none. */
 static bool split_address(struct text t, struct text *ret_host, struct text *ret_port)
 {
     if (t.n > 0 && t.p[0] == '[') {
@@ -18,7 +19,8 @@ static bool split_address(struct text t, struct text *ret_host, struct text *ret
         struct text rest = text_cut(t, end + 1, t.n);
         *ret_host = text_cut(t, 1, end - 1);
         *ret_port = text_cut(rest, 1, rest.n);
-        return end < t.n && (rest.n == 0 || (rest.p[0] == ':' && rest.n > 1));
+        return text_find(*ret_host, ':') < ret_host->n && end < t.n &&
+               (rest.n == 0 || (rest.p[0] == ':' && rest.n > 1));
     }
     size_t colon = text_find(t, ':');
     *ret_host = text_cut(t, 0, colon);
@@ -36,6 +38,17 @@ static bool is_ip(struct text host, unsigned char ret[16], bool *ret_v6)
     return inet_pton(*ret_v6 ? AF_INET6 : AF_INET, copy, ret) == 1;
 }
 
+/* Of a listener: also "localhost", and "*" for every address. */
+static bool is_listen_host(struct text host, unsigned char ret[16], bool *ret_v6)
+{
+    bool any = text_eq(host, TEXT("*"));
+    if (!any && !text_eq(host, TEXT("localhost")))
+        return is_ip(host, ret, ret_v6);
+    ret[0] = any ? 0 : 127;
+    *ret_v6 = false;
+    return true;
+}
+
 static bool address_ok(struct text t, bool want_port)
 {
     struct text host, port;
@@ -45,7 +58,8 @@ static bool address_ok(struct text t, bool want_port)
     struct tide_error ignored;
     if (!want_port && is_ip(t, ip, &v6))
         return true;
-    return split_address(t, &host, &port) && is_ip(host, ip, &v6) &&
+    return split_address(t, &host, &port) &&
+           (want_port ? is_listen_host(host, ip, &v6) : is_ip(host, ip, &v6)) &&
            (port.n > 0 ? text_int(port, 0, 65535, &number, &ignored) == TIDE_OK : !want_port);
 }
 
@@ -58,7 +72,7 @@ static bool is_local(struct text t)
     bool v6;
     if (text_starts(t, TEXT("unix:")))
         return true;
-    return split_address(t, &host, &port) && is_ip(host, ip, &v6) &&
+    return split_address(t, &host, &port) && is_listen_host(host, ip, &v6) &&
            (v6 ? memcmp(ip, loopback6, sizeof loopback6) == 0 : ip[0] == 127);
 }
 
@@ -82,11 +96,12 @@ static enum tide_err check_listen(
     for (size_t i = 0; i < count; i++) {
         struct text t = text_of(list[i]);
         bool is_unix = text_starts(t, TEXT("unix:"));
-        if (is_unix ? t.n <= 5 || t.n - 5 > SOCKET_PATH_BYTES_MAX : !address_ok(t, true))
+        if (is_unix ? t.n <= 5 || t.p[5] != '/' || t.n - 5 > SOCKET_PATH_BYTES_MAX
+                    : !address_ok(t, true))
             return fail_plain(l, path, err,
-                              is_unix ? "want unix: and a path of 1..107 bytes"
-                                      : "want ADDRESS:PORT with an IP address, [IPV6]:PORT or "
-                                        "unix:PATH",
+                              is_unix ? "want unix: and an absolute path of at most 107 bytes"
+                                      : "want ADDRESS:PORT with an IP address or localhost, "
+                                        "[IPV6]:PORT, *:PORT or unix:PATH",
                               list[i]);
     }
     return TIDE_OK;

@@ -6,7 +6,7 @@
  * Owns      the tree (doc_fini()). Values are copied into the caller's arena.
  * Threads   one at a time. Does no I/O but through struct config_source.
  * Errors    "FILE:LINE: KEY: want ..., got ...; did you mean KEY?"; a secret is never in a text.
- * Limits    DOC_BYTES_MAX, DOC_DEPTH_MAX.
+ * Limits    DOC_BYTES_MAX, DOC_DEPTH_MAX, DOC_SETTINGS_MAX.
  * Known gap libconfig 1.5 does not look at what malloc() returns, and forgets 64 bytes when a text
  *           stands where none may stand.
  */
@@ -21,6 +21,7 @@
 #define DOC_BYTES_MAX      (1 << 20)
 #define DOC_DEPTH_MAX      8
 #define DOC_NAME_BYTES_MAX 60
+#define DOC_SETTINGS_MAX   10000 /* libconfig looks for twins one by one: 95,000 took a minute */
 
 struct doc {
     config_t tree;

@@ -66,7 +66,7 @@ const struct key config_keys[] = {
       "where there is one, else the folder that was installed."),
 
     LIST("smtp.listen", "127.0.0.1:2525", 0, 64, struct config, smtp.listen, smtp.listen_count,
-      "Where SMTP is taken: \"ADDRESS:PORT\", \"[IPV6]:PORT\" or \"unix:PATH\"; port 0 is any"
+      "Where SMTP is taken: \"ADDRESS:PORT\", \"[IPV6]:PORT\" or \"unix:/PATH\"; port 0 is any"
       " free one. [] for none."),
     C("smtp.hostname", STRING, NULL, NULL, 0, 0, NULL, smtp.hostname,
       "Name in the greeting. Not set: the machine's."),

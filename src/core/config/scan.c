@@ -10,7 +10,7 @@ struct scan {
     struct text t;
     size_t at;
     unsigned line;
-    int depth;
+    int depth, settings;
     bool closed; /* step_past() found the end */
 };
 
@@ -123,6 +123,10 @@ static enum tide_err scan_token(struct scan *s, struct tide_error *err)
     } else if (is_name_char(c)) {
         return scan_word(s, err);
     } else {
+        s->settings += c == '=' || c == ':';
+        if (s->settings > DOC_SETTINGS_MAX)
+            return scan_fail(s, err,
+                             "more than 10000 settings in one file; spread them over conf.d");
         if (c == '{' || c == '[' || c == '(')
             s->depth++;
         else if (c == '}' || c == ']' || c == ')')

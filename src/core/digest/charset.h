@@ -26,6 +26,9 @@ struct text charset_without_controls(struct text utf8, struct arena *a);
  * or pads each word; GMime's decoder, which stops at padding, is not used for that reason. */
 struct text charset_decode_header(struct text unfolded, struct text charset, struct arena *a);
 
+/* The length of the RFC 2047 word that `t` begins with; 0: none. */
+size_t charset_word_length(struct text t);
+
 /* The longest prefix of well-formed UTF-8 of at most `n` bytes that cuts no character in two. */
 size_t charset_cut(struct text utf8, size_t n);
 

@@ -30,6 +30,13 @@ static size_t word_at(struct text t, struct word *ret)
     return (size_t)(rest.p + n + end.n - t.p);
 }
 
+size_t charset_word_length(struct text t)
+{
+    struct word word;
+    size_t n = word_at(t, &word);
+    return text_find(text_cut(t, 0, n), '\n') == n ? n : 0;
+}
+
 static int hex_of(char c)
 {
     c = ascii_lower(c);

@@ -339,7 +339,7 @@ static void call_back(struct store_job *job)
 
 static void put(struct store *s, struct store_job *job, enum job_kind kind)
 {
-    job->kind = kind;
+    job->kind = (int)kind;
     writer_put(&s->writer, job);
 }
 
@@ -369,7 +369,7 @@ static void put_read(struct store *s, struct store_job *job, enum job_kind kind)
         put(s, job, kind);
         return;
     }
-    job->kind = kind;
+    job->kind = (int)kind;
     list_init(&job->hook);
     list_append(&s->reads, &job->hook);
     read_next(s);
