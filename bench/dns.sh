@@ -1,0 +1,62 @@
+#!/bin/sh
+# Questions a second of mailtide's resolver beside dnsperf: the same nsd, the same questions, the
+# same number under way, in turns. Needs nsd and dnsperf.
+# usage: BUILD=build/gcc bench/dns.sh [SECONDS_EACH] [ROUNDS]
+set -eu
+PATH=$PATH:/usr/sbin
+seconds=${1:-3} rounds=${2:-3} at_once=200
+build=${BUILD:-build/gcc}
+for need in nsd dnsperf; do
+    command -v $need >/dev/null || { echo "SKIPPED: dns: $need is not installed"; exit 0; }
+done
+dir=$(mktemp -d)
+nsd_pid=
+cleanup() {
+    if [ -n "$nsd_pid" ]; then kill "$nsd_pid" 2>/dev/null || true; wait "$nsd_pid" 2>/dev/null || true; fi
+    rm -rf "$dir"
+}
+trap cleanup EXIT INT TERM
+port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+{
+    printf '$ORIGIN test.\n$TTL 3600\n@ SOA ns hostmaster 1 3600 600 86400 60\n@ NS ns\nns A 127.0.0.1\n'
+    seq 1 20000 | awk '{ printf "d%d MX 5 mx1.d%d\nd%d MX 10 mx2.d%d\nmx1.d%d A 8.8.8.8\n", $1, $1, $1, $1, $1 }'
+} >"$dir/test.zone"
+seq 1 20000 | awk '{ printf "d%d.test MX\n", $1 }' | shuf --random-source=/dev/zero >"$dir/questions"
+cat >"$dir/nsd.conf" <<EOF
+server:
+    server-count: 1
+    ip-address: 127.0.0.1@$port
+    zonesdir: "$dir"
+    pidfile: ""
+    username: ""
+    database: ""
+    xfrdfile: "$dir/xfrd"
+    xfrdir: "$dir"
+    zonelistfile: "$dir/list"
+    logfile: "$dir/log"
+    rrl-ratelimit: 0
+remote-control:
+    control-enable: no
+zone:
+    name: test
+    zonefile: test.zone
+EOF
+nsd -d -c "$dir/nsd.conf" &
+nsd_pid=$!
+tries=0
+until "$build/bench/bench_dns" "127.0.0.1:$port" "$dir/questions" 0.01 1 2>/dev/null | grep -q '(0 failed'; do
+    tries=$((tries + 1))
+    [ $tries -lt 50 ] || { echo "dns: nsd does not answer"; cat "$dir/log"; exit 1; }
+done
+i=0
+while [ $i -lt "$rounds" ]; do
+    "$build/bench/bench_dns" "127.0.0.1:$port" "$dir/questions" "$seconds" $at_once >>"$dir/ours"
+    dnsperf -s 127.0.0.1 -p "$port" -d "$dir/questions" -l "$seconds" -q $at_once -c 8 -e >>"$dir/peer" 2>&1
+    i=$((i + 1))
+done
+cat "$dir/ours"
+awk '/Queries per second/ { printf "dnsperf_queries_per_s %.0f queries/s\n", $4 }' "$dir/peer"
+ours=$(awk '{ print $2 }' "$dir/ours" | sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }')
+peer=$(awk '/Queries per second/ { print $4 }' "$dir/peer" | sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }')
+awk -v a="$ours" -v b="$peer" 'BEGIN { printf "dns_resolver_to_dnsperf %.2f ratio (medians)\n", a / b }'
+"$build/bench/bench_dns"
