@@ -1,4 +1,5 @@
-#include "base/list.h"
+#include "base/macros.h"
+#include "base/rng.h"
 #include "io/intake/smtp_listener.h"
 #include "io/loop/listen.h"
 #include "io/loop/tls.h"
@@ -663,6 +664,68 @@ static void test_tls_garbage(void **state)
     world_fini(&w);
 }
 
+/* Clients that send parts of scripts in random pieces, half-close, reset or go silent, while the
+ * intake answers or refuses at random moments. All ends well: every request is answered once, no
+ * session is left. */
+static void test_chaos(void **state)
+{
+    (void)state;
+    enum { CLIENTS = 8, STEPS = 4000 };
+    static const char *const scripts[] = {
+        "EHLO c\r\n" ENVELOPE "DATA\r\nx\r\n.\r\nQUIT\r\n",
+        "EHLO c\r\n" ENVELOPE "BDAT 4\r\nabcdBDAT 2 LAST\r\n\r\n" ENVELOPE "RSET\r\n",
+        "EHLO c\r\nSTARTTLS\r\n\x16\x03\x01 garbage garbage garbage\r\n",
+        "EHLO c\r\nAUTH PLAIN AGFwaWtleQBzZWNyZXQ=\r\n" ENVELOPE "DATA\r\ny\r\n.\r\n",
+        "FOO\r\nFOO\r\nFOO\r\nFOO\r\nFOO\r\nFOO\r\nFOO\r\nFOO\r\nFOO\r\nFOO\r\nFOO\r\n",
+    };
+    struct world w;
+    struct client c[CLIENTS];
+    const char *at[CLIENTS];
+    struct rng rng;
+    rng_seed(&rng, 20261121);
+    world_init(&w);
+    w.intake.answer_at_once = false;
+    world_open(&w);
+    for (size_t i = 0; i < CLIENTS; i++)
+        c[i] = (struct client){.w = &w, .fd = -1};
+    int submitted = 0;
+    for (int step = 0; step < STEPS; step++) {
+        size_t i = rng_below(&rng, CLIENTS);
+        uint32_t what = rng_below(&rng, 100);
+        if (c[i].fd < 0) {
+            client_open(&c[i], &w, rng_below(&rng, 2));
+            at[i] = scripts[rng_below(&rng, TIDE_COUNT(scripts))];
+        } else if (what < 80) {
+            size_t n = strlen(at[i]), most = 1 + rng_below(&rng, 40);
+            n = TIDE_MIN(n, most);
+            (void)send(c[i].fd, at[i], n, MSG_NOSIGNAL);
+            at[i] += n;
+        } else if (what < 85) {
+            shutdown(c[i].fd, SHUT_WR);
+        } else if (what < 90) {
+            struct linger at_once = {.l_onoff = what & 1, .l_linger = 0};
+            setsockopt(c[i].fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+            client_close(&c[i]);
+            c[i] = (struct client){.w = &w, .fd = -1};
+        } else {
+            client_hear(&c[i]);
+        }
+        uv_run(&w.loop, UV_RUN_NOWAIT);
+        if (w.intake.waiting_count && (what < 30 || w.intake.waiting_count > 5)) {
+            w.intake.answer = what & 1 ? TIDE_OK : TIDE_EFULL;
+            intake_answer(&w.intake);
+            submitted++;
+        }
+    }
+    T_TRUE(submitted > 20, "%d messages came through", submitted);
+    for (size_t i = 0; i < CLIENTS; i++)
+        client_close(&c[i]);
+    smtp_listener_close(w.listener, on_closed, &w);
+    while (w.intake.waiting_count)
+        intake_answer(&w.intake);
+    world_fini(&w);
+}
+
 int main(void)
 {
     signal(SIGPIPE, SIG_IGN); /* as the service wants it */
@@ -680,6 +743,7 @@ int main(void)
         cmocka_unit_test(test_graceful_stop),
         cmocka_unit_test(test_reload),
         cmocka_unit_test(test_tls_garbage),
+        cmocka_unit_test(test_chaos),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
