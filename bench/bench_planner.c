@@ -12,10 +12,11 @@
 
 enum { RECIPIENTS = 100000, DECISIONS = 2000000, HELD = 1000000, TAKEN = 100000 };
 
+/* Of this process: what one core does, whoever else is on the machine. */
 static double seconds(void)
 {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 

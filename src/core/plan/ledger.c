@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #define SPAN_S_MAX   ((1 << 28) - 1)
+#define FIXED_S_MAX  (32 * 86400) /* no month is longer: what says so is damaged */
 #define ROUNDING_MS  1000 /* span_s is rounded up: windows side by side may seem to overlap */
 #define USE_BYTES    24
 #define BLOB_VERSION 1
@@ -611,7 +612,9 @@ enum tide_err ledger_decode(struct text blob, struct ledger *ret, struct tide_er
                              .kind = word >> 28 & 7u,
                              .folded = (word >> 31) != 0,
                              .at = (int64_t)get_le(p + 16, 8)};
-        if (u.kind > WINDOW_COOLDOWN || u.at < -LEDGER_AT_MAX_MS || u.at > LEDGER_AT_MAX_MS) {
+        bool sane = u.kind <= WINDOW_COOLDOWN && u.at > -LEDGER_AT_MAX_MS &&
+                    u.at < LEDGER_AT_MAX_MS && (!kind_is_fixed(&u) || u.span_s <= FIXED_S_MAX);
+        if (!sane) {
             ledger_fini(&l);
             return tide_fail(err, TIDE_ECORRUPT, "ledger: use %zu is none", i);
         }
