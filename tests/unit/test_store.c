@@ -429,6 +429,25 @@ static void test_files_that_are_refused(void **state)
     }
 }
 
+static void test_damage_found_while_running(void **state)
+{
+    (void)state;
+    T_TRUE(rig_mail(&rig, "a@x.example", "text", "single"), "mail");
+    rig_close(&rig);
+    write_at(rig.path, 2 * 8192, "\xff\xff\xff\xff\xff\xff\xff\xff", 8);
+    rig.options.check_bytes_max = 1; /* too large to be checked before it is used */
+    T_OK(rig_open(&rig), &rig.err, "is opened");
+    struct store_health health;
+    do {
+        uv_run(&rig.loop, UV_RUN_NOWAIT);
+        store_health(rig.store, &health);
+    } while (health.condition == STORE_OK); /* bounded by the run's own time limit */
+    T_EQ(health.condition, STORE_FAILED, "found");
+    T_TRUE(strstr(health.text, rig.path) && strstr(health.text, "damaged"), "%s", health.text);
+    T_EQ(rig_mail(&rig, "b@x.example", "text", "single"), 0, "takes nothing more");
+    T_EQ(rig.rc, TIDE_ECORRUPT, "%s", rig.err.text);
+}
+
 static void test_close_finishes_what_is_queued(void **state)
 {
     (void)state;
@@ -566,6 +585,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_load_in_pieces, setup, teardown),
         cmocka_unit_test_setup_teardown(test_second_daemon, setup, teardown),
         cmocka_unit_test_setup_teardown(test_files_that_are_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_damage_found_while_running, setup, teardown),
         cmocka_unit_test_setup_teardown(test_close_finishes_what_is_queued, setup, teardown),
         cmocka_unit_test_setup_teardown(test_killed_at_any_moment, setup, teardown),
     };

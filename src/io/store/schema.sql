@@ -135,9 +135,9 @@ CREATE TABLE notification (
 ) STRICT;
 
 -- What is pending in a group in the order of release (claims), and all that its counters are made
--- of, so that recounting and late drops read this index alone.
+-- of, so that recounting reads this index alone (which SQLite does only with `state` in it, too).
 CREATE INDEX notification_pending
-    ON notification (group_id, class, priority, accepted_at, deadline_at, not_before)
+    ON notification (group_id, class, priority, accepted_at, deadline_at, not_before, state)
     WHERE state <= 1;
 
 -- One try at one mail. open: its notifications are "releasing".

@@ -66,7 +66,7 @@
  * group_queue gives the order. */
 #define QUEUE_WHICH                                                                              \
     " FROM recipient_group g CROSS JOIN notification n ON n.group_id = g.id AND n.state <= "     \
-    "1" NOTIFICATION_REST " WHERE g.oldest_at > 0 AND g.due_at >= ?1"                            \
+    "1" NOTIFICATION_REST " WHERE g.oldest_at > 0 AND (g.due_at, g.id) >= (?1, ?2)"              \
     " AND (g.due_at, g.id, n.class, n.priority, n.accepted_at, n.id) > (?1, ?2, ?3, ?4, ?5, ?6)" \
     " AND (?7 = '' OR d.name = ?7) AND (?8 = '' OR s.stream = ?8)"
 

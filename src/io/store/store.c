@@ -18,7 +18,7 @@
 #define READERS 3 /* of the uv pool's four threads, so that a long look leaves one for others */
 
 /* A file up to here is checked before it is used, a larger one while it is (about 1 s per GB). */
-#define CHECK_AT_OPEN_BYTES_MAX (256LL << 20)
+#define CHECK_BYTES_MAX (256LL << 20)
 
 struct reader {
     struct store *store;
@@ -98,7 +98,8 @@ static enum tide_err open_database(struct store *s, struct tide_error *err)
     rc = schema_identify(db, err);
     if (rc == TIDE_OK)
         rc = db_tune(db, DB_WRITER, err);
-    s->check_wanted = stat(s->path, &st) == 0 && st.st_size > CHECK_AT_OPEN_BYTES_MAX;
+    int64_t max = s->options.check_bytes_max > 0 ? s->options.check_bytes_max : CHECK_BYTES_MAX;
+    s->check_wanted = stat(s->path, &st) == 0 && st.st_size > max;
     if (rc == TIDE_OK && !s->check_wanted)
         rc = schema_check(db, err);
     if (rc == TIDE_OK)

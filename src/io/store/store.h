@@ -39,6 +39,7 @@ struct store_options {
     int64_t keep_ms;                /* finished ones are pruned after this; 0: never */
     int64_t size_bytes_max;         /* 0: no bound */
     int64_t free_bytes_min;         /* accepting stops below */
+    int64_t check_bytes_max;        /* a larger file is checked while it is used; 0: 256 MiB */
     tide_wall_ms (*now)(void *arg); /* called on other threads too */
     void *now_arg;
 };
