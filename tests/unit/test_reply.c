@@ -159,7 +159,7 @@ static void test_corpus(void **state)
     T_TRUE(f != NULL, "%s", path);
     size_t parsed = 0;
     while (fgets(line, sizeof line, f)) {
-        struct text rest = text_of(line), source, reply, code;
+        struct text rest = text_of(line), source = {0}, reply = {0}, code = {0};
         struct tide_error err;
         struct reply r;
         T_TRUE(text_split(&rest, '\t', &source) && text_split(&rest, '\t', &reply) &&
