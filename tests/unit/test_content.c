@@ -43,7 +43,8 @@ static const struct {
     {"blank plain", MULTI("alternative") PLAIN(" ") HTML("<p>html") "--x--\n", "html", ""},
     {"no end", MULTI("alternative") PLAIN("plain"), "plain", ""},
     {"preamble", MULTI("mixed") "This is MIME.\n" PLAIN("plain") "--x--\nepilogue\n", "plain", ""},
-    {"boundary's longer brother", MULTI("mixed") PLAIN("one\n--xy\ntwo") "--x--\n", "one\n--xy\ntwo", ""},
+    {"boundary's longer brother", MULTI("mixed") PLAIN("one\n--xy\ntwo") "--x--\n",
+     "one\n--xy\ntwo", ""},
     {"related image",
      MULTI("related") HTML("<p>html<img src=cid:a>") "--x\nContent-Type: image/png\n"
                                                      "Content-ID: <a>\n\nx\n--x--\n",
@@ -175,6 +176,38 @@ static void test_hostile_structures(void **state)
     arena_fini(&a);
 }
 
+/* Memory ends at every possible place: an error or less text, never harm. */
+static void test_memory_runs_out(void **state)
+{
+    (void)state;
+    struct buf b = {0};
+    struct message m;
+    struct tide_error err;
+    T_OK(message_normalise(TEXT(MULTI("alternative") "--x\nContent-Type: text/html; charset=gbk\n"
+                                                     "Content-Transfer-Encoding: base64\n\n"
+                                                     "xOO6ww==\n--x--\n"),
+                           &b, &err),
+         &err, "normalise");
+    T_OK(message_open(buf_text(&b), &m, &err), &err, "open");
+    size_t succeeded = 0;
+    for (size_t max = 16; max <= 8192; max += 16) {
+        struct arena a;
+        struct content got;
+        struct mailbox *boxes;
+        size_t count;
+        arena_init(&a, max);
+        if (content_look(&m, 100, 3, &a, &got, &err) == TIDE_OK) {
+            T_TRUE(text_eq(got.text, TEXT("")) || text_eq(got.text, TEXT("你好")), "%zu", max);
+            succeeded += got.text.n > 0;
+        }
+        (void)message_value(&m, TEXT("Content-Type"), &a);
+        (void)(message_recipients(&m, &a, &boxes, &count, &err) == TIDE_OK);
+        arena_fini(&a);
+    }
+    T_TRUE(succeeded > 0, "with enough it does work");
+    buf_fini(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -182,6 +215,7 @@ int main(void)
         cmocka_unit_test(test_text_is_cut),
         cmocka_unit_test(test_html),
         cmocka_unit_test(test_hostile_structures),
+        cmocka_unit_test(test_memory_runs_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -180,6 +180,7 @@ static void test_thirty_comments_in_order(void **state)
         at_text = found(s.plain, body);
         at_html = found(s.html, body);
     }
+    has(s.html, ">Website · Re: Website</div>"); /* the preview */
     has(s.plain, "\nWebsite (30)\n");
     has_not(s.plain, "Re: Website"); /* the heading has said it */
     T_TEXT(value(&s, "Subject"), "30 new: Website", "subject");

@@ -19,11 +19,11 @@ struct digest_templates {
 
 /* Fields of the whole, of a group, of an item: all that a template may name. */
 static const char *const field_names[] = {
-    "count",   "from",        "from_address", "recipient", "subject", "thread",
-    "since",   "until",       "zone",         "more",      "groups",  "unsubscribe_url",
-    "heading", "group_count", "group_more",   "items",     "title",   "label",
-    "text",    "url",         "icon",         "icon_url",  "time",    "repeats",
-    "stream"};
+    "count",   "from",    "from_address", "recipient",  "subject",  "thread",
+    "since",   "until",   "zone",         "more",       "groups",   "unsubscribe_url",
+    "preview", "heading", "group_count",  "group_more", "items",    "title",
+    "label",   "text",    "url",          "icon",       "icon_url", "time",
+    "repeats", "stream"};
 
 static struct text between(const char *from, const char *end)
 {
@@ -251,7 +251,24 @@ static struct text unsubscribe_url(struct digest *d)
     return fallback;
 }
 
-#define DIGEST_FIELDS 12
+/* The first titles, for the line that mail programs show beside the subject. */
+static struct text preview(struct digest *d)
+{
+    struct buf b = {0};
+    for (size_t i = 0; i < d->count && b.len < DIGEST_TITLE_BYTES; i++) {
+        if (d->entries[i].repeats == 0 ||
+            (i > 0 && text_eq(d->entries[i].title, d->entries[i - 1].title)))
+            continue;
+        if (b.len > 0)
+            buf_adds(&b, " · ");
+        buf_add_text(&b, d->entries[i].title);
+    }
+    struct text line = digest_clean_line(buf_text(&b), DIGEST_TITLE_BYTES, &d->arena);
+    buf_fini(&b);
+    return line;
+}
+
+#define DIGEST_FIELDS 13
 
 static bool all_fields(struct digest *d, struct template_field f[DIGEST_FIELDS])
 {
@@ -278,6 +295,7 @@ static bool all_fields(struct digest *d, struct template_field f[DIGEST_FIELDS])
         FIELD("zone", d->options->zone),
         FIELD("more", more ? number(d, more) : TEXT("")),
         FIELD("unsubscribe_url", unsubscribe_url(d)),
+        FIELD("preview", preview(d)),
         groups,
         FIELD("subject", TEXT("")),
     };
