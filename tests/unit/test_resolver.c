@@ -1,6 +1,6 @@
 /* The resolver against a name server that lies: it lives on the same loop, on UDP and TCP of one
  * loopback port, and does what the first label of the name says. */
-#include "io/dns/resolver.h"
+#include "io/dns/verifier.h"
 #include "lib/check.h"
 #include "lib/dns_packet.h"
 
@@ -580,6 +580,95 @@ static void test_close_from_a_callback(void **state)
         T_EQ(others[i].calls, 1, "one callback");
 }
 
+struct heard {
+    int calls;
+    enum tide_err rc;
+    enum verdict_kind kind;
+    struct verifier *close_too;
+    struct world *world;
+};
+
+static void on_verdict(void *arg, enum tide_err rc, const struct verdict *v)
+{
+    struct heard *h = arg;
+    h->calls++;
+    h->rc = rc;
+    T_EQ(rc == TIDE_OK, v != NULL, "a verdict with TIDE_OK only");
+    if (v)
+        h->kind = v->kind;
+    if (h->close_too)
+        verifier_close(h->close_too, on_closed, h->world);
+}
+
+static struct verifier *open_verifier(struct world *w)
+{
+    static const struct profiles none;
+    struct verifier *v = NULL;
+    struct tide_error err = {0};
+    T_OK(verifier_open(&w->loop, w->r, &w->clock, &none, false, &v, &err), &err, "open");
+    return v;
+}
+
+static void verify(struct verifier *v, const char *domain, struct heard *h)
+{
+    T_EQ(verifier_verify(v, text_of(domain), on_verdict, h, NULL), TIDE_OK, "%s", domain);
+    T_EQ(h->calls, 0, "%s: no callback from inside the call", domain);
+}
+
+static void run_until_closed(struct world *w)
+{
+    while (!w->closed)
+        uv_run(&w->loop, UV_RUN_ONCE);
+}
+
+static void test_verifier_shares_and_closes(void **state)
+{
+    (void)state;
+    static struct world w;
+    struct heard h[3] = {{0}}, failed = {0}, again = {0};
+    open_world(&w);
+    struct verifier *v = open_verifier(&w);
+    verify(v, "servfail.example", &failed);
+    while (failed.calls == 0)
+        uv_run(&w.loop, UV_RUN_ONCE);
+    T_EQ(failed.kind, VERDICT_UNKNOWN, "SERVFAIL is no verdict on the domain");
+    w.liar.asked_udp = 0;
+    for (size_t i = 0; i < TIDE_COUNT(h); i++)
+        verify(v, "silent.example", &h[i]);
+    T_EQ(verifier_jobs(v), 1, "one job for all");
+    T_EQ(resolver_counts(w.r).flights, 1, "one question");
+    verifier_close(v, on_closed, &w);
+    verifier_close(v, on_closed, &w);
+    T_EQ(h[0].calls, 0, "not from inside the close");
+    T_EQ(verifier_verify(v, TEXT("good.example"), on_verdict, &again, NULL), TIDE_ESTATE, "late");
+    run_until_closed(&w);
+    for (size_t i = 0; i < TIDE_COUNT(h); i++) {
+        T_EQ(h[i].calls, 1, "one callback");
+        T_EQ(h[i].rc, TIDE_ECANCELED, "cancelled");
+    }
+    close_world(&w);
+}
+
+static void test_verifier_closes_from_a_callback(void **state)
+{
+    (void)state;
+    static struct world w;
+    struct heard first = {0}, second = {0}, other = {0};
+    open_world(&w);
+    struct verifier *v = open_verifier(&w);
+    first.close_too = v;
+    first.world = &w;
+    verify(v, "none.example", &first);
+    verify(v, "none.example", &second);
+    verify(v, "silent.example", &other);
+    run_until_closed(&w);
+    T_EQ(first.kind, VERDICT_UNDELIVERABLE, "the domain does not exist");
+    T_EQ(first.calls + second.calls + other.calls, 3, "one callback each");
+    T_EQ(second.kind, VERDICT_UNDELIVERABLE, "who shared it hears the same");
+    T_EQ(other.rc, TIDE_ECANCELED, "the other one is cancelled");
+    close_world(&w);
+}
+
 static void test_servers(void **state)
 {
     (void)state;
@@ -611,6 +700,8 @@ int main(void)
         cmocka_unit_test(test_stale),
         cmocka_unit_test(test_failover),
         cmocka_unit_test(test_close_from_a_callback),
+        cmocka_unit_test(test_verifier_shares_and_closes),
+        cmocka_unit_test(test_verifier_closes_from_a_callback),
         cmocka_unit_test(test_servers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -103,7 +103,7 @@ void dns_cache_put(struct dns_cache *c,
 {
     int64_t max = answer->status == DNS_OK ? c->limits.ttl_max_ms : c->limits.negative_ttl_max_ms;
     int64_t ttl = TIDE_MIN((int64_t)answer->ttl_s * TIME_SECOND_MS, max);
-    if (!dns_status_is_final(answer->status) || ttl <= 0)
+    if (!dns_status_is_final(answer->status) || ttl <= 0 || c->limits.entries_max == 0)
         return;
     struct buf b;
     buf_init(&b, ANSWER_BYTES_MAX);
