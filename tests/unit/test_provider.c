@@ -74,8 +74,28 @@ static void test_match(void **state)
     provider_index_fini(&ix);
 }
 
+static void test_suggest(void **state)
+{
+    (void)state;
+    static const char *const slips[][2] = {
+        {"gmial.com", "Gmail.com"}, {"gmail.con", "Gmail.com"}, {"comcats.net", "comcast.net"},
+        {"gmail.com", ""},          {"example.org", ""},        {"a.b", ""},
+        {"gmailers.com", ""},
+    };
+    struct profiles all = {.providers = providers, .provider_count = TIDE_COUNT(providers)};
+    struct provider_index ix;
+    struct tide_error err = {0};
+    T_OK(provider_index_init(&ix, &all, &err), &err, "index");
+    for (size_t i = 0; i < TIDE_COUNT(slips); i++)
+        T_TEXT(provider_suggest(&ix, text_of(slips[i][0])), slips[i][1], "%s", slips[i][0]);
+    provider_index_fini(&ix);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_match)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_match),
+        cmocka_unit_test(test_suggest),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

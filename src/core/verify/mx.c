@@ -374,6 +374,11 @@ void mx_verdict(const struct mx *m,
         if (m->hosts[i].state != MX_LITERAL && !m->implicit)
             hosts[count++] = m->hosts[i].name;
     struct provider_match match = {0};
+    if (providers && v.kind == VERDICT_UNDELIVERABLE) {
+        struct text meant = provider_suggest(providers, m->domain);
+        if (meant.n)
+            buf_addf(&why, " Was " TEXT_FMT " meant?", TEXT_ARG(meant));
+    }
     if (providers && !m->no_domain && !m->null_mx)
         match = provider_match(providers, m->domain, hosts, count);
     v.provider = text_of(match.provider ? match.provider->name : "");

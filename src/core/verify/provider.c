@@ -1,5 +1,7 @@
 #include "core/verify/provider.h"
 
+#include <stdlib.h>
+
 #define NAME_BYTES_MAX 256
 
 static bool put_lower(struct strmap *m, const char *name, const struct profile *p)
@@ -19,15 +21,22 @@ enum tide_err provider_index_init(struct provider_index *ix,
                                   const struct profiles *profiles,
                                   struct tide_error *err)
 {
+    size_t count = 0;
     strmap_init(&ix->hosts);
     strmap_init(&ix->domains);
-    bool ok = true;
+    for (size_t i = 0; i < profiles->provider_count; i++)
+        count += profiles->providers[i].domain_count;
+    ix->known = calloc(count + 1, sizeof *ix->known);
+    ix->known_count = 0;
+    bool ok = ix->known != NULL;
     for (size_t i = 0; i < profiles->provider_count; i++) {
         const struct profile *p = &profiles->providers[i];
         for (size_t k = 0; k < p->mx_suffix_count; k++)
             ok = ok && put_lower(&ix->hosts, p->mx_suffixes[k], p);
-        for (size_t k = 0; k < p->domain_count; k++)
-            ok = ok && put_lower(&ix->domains, p->domains[k], p);
+        for (size_t k = 0; ok && k < p->domain_count; k++) {
+            ok = put_lower(&ix->domains, p->domains[k], p);
+            ix->known[ix->known_count++] = p->domains[k];
+        }
     }
     if (ok)
         return TIDE_OK;
@@ -39,6 +48,9 @@ void provider_index_fini(struct provider_index *ix)
 {
     strmap_fini(&ix->hosts);
     strmap_fini(&ix->domains);
+    free(ix->known);
+    ix->known = NULL;
+    ix->known_count = 0;
 }
 
 /* The whole name first, then each shorter suffix with its dot: the longest claim wins. */
@@ -77,4 +89,13 @@ struct provider_match provider_match(const struct provider_index *ix,
         m.by_domain = m.provider != NULL;
     }
     return m;
+}
+
+struct text provider_suggest(const struct provider_index *ix, struct text domain)
+{
+    if (strmap_get(&ix->domains, domain))
+        return (struct text){0};
+    struct text near = text_of(text_nearest(domain, ix->known, ix->known_count));
+    unsigned slips = domain.n >= 9 ? 2 : 1; /* one letter in short names, two in longer ones */
+    return near.n && text_distance(domain, near, slips + 1) <= slips ? near : (struct text){0};
 }

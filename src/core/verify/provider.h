@@ -15,6 +15,8 @@
 struct provider_index {
     struct strmap hosts;   /* "mx1.qq.com", ".l.google.com" */
     struct strmap domains; /* "gmail.com" */
+    const char **known;    /* the same, in the profiles' order: what a typo may have meant */
+    size_t known_count;
 };
 
 TIDE_MUST_CHECK enum tide_err provider_index_init(struct provider_index *ix,
@@ -34,5 +36,9 @@ struct provider_match provider_match(const struct provider_index *ix,
                                      struct text domain,
                                      const struct text *hosts,
                                      size_t host_count);
+
+/* A provider's domain that `domain` is a likely slip of ("gmial.com": "gmail.com"); empty: none.
+ * A hint for people, never a change. O(known domains): for bad news, not for every mail. */
+struct text provider_suggest(const struct provider_index *ix, struct text domain);
 
 #endif

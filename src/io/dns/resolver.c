@@ -256,6 +256,7 @@ static void flight_start(struct flight *f)
 {
     struct resolver *r = f->resolver;
     uint8_t order[DNS_SERVERS_MAX];
+    uv_update_time(r->loop); /* the caller may have been busy: its time is not the server's */
     order_servers(r, order);
     query_init(&f->query, order, r->server_count, r->tries);
     list_remove(&f->node);
