@@ -410,6 +410,20 @@ static bool step_line_start(struct smtp_server *s, struct buf *out)
     return true;
 }
 
+/* Where a dot stands right behind CR LF; in.n: nowhere. memmem() took a third of all time here. */
+static size_t find_line_dot(struct text in)
+{
+    for (size_t from = 2; from < in.n; from++) {
+        const char *dot = memchr(in.p + from, '.', in.n - from);
+        if (!dot)
+            break;
+        from = (size_t)(dot - in.p);
+        if (dot[-1] == '\n' && dot[-2] == '\r')
+            return from;
+    }
+    return in.n;
+}
+
 static bool step_data(struct smtp_server *s, struct buf *out)
 {
     if (s->line_start)
@@ -417,9 +431,8 @@ static bool step_data(struct smtp_server *s, struct buf *out)
     struct text in = unread(s);
     if (in.n == 0)
         return false;
-    const char *dot = memmem(in.p, in.n, "\r\n.", 3);
-    if (dot) {
-        size_t n = (size_t)(dot - in.p) + 2;
+    size_t n = find_line_dot(in);
+    if (n < in.n) {
         add_content(s, text_cut(in, 0, n));
         s->pos += n;
         s->line_start = true;
