@@ -45,11 +45,24 @@ static void test_late_faults_do_not_lengthen(void **state)
     T_STR(b.reason, "was under way", "newest reason");
 }
 
+static void test_clock_steps_back(void **state)
+{
+    (void)state;
+    struct backoff b;
+    struct rng rng;
+    rng_seed(&rng, 5);
+    backoff_init(&b, MIN_MS, MAX_MS);
+    backoff_fault(&b, TIME_DAY_MS * 400, TEXT("x"), &rng);
+    T_EQ(backoff_places(&b, TIME_DAY_MS * 400, 7), 0, "rests");
+    T_EQ(backoff_places(&b, 0, 7), 1, "not for a year");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rests_longer_each_time),
         cmocka_unit_test(test_late_faults_do_not_lengthen),
+        cmocka_unit_test(test_clock_steps_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

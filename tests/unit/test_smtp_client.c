@@ -266,7 +266,7 @@ static const struct script scripts[] = {
     {"refused in the middle of the message",
      {GREET, PIPE, "SEND", GROUP, "S:250 ok\r\n250 ok\r\n", "TAKE:3", "S:354 go\r\n",
       "C:S: ", "S:552 5.3.4 too much\r\n", "DONE", "CLOSE"},
-     .want = "refused DATA 552 5.3.4 account | DATA 552 5.3.4"},
+     .want = "refused DATA 552 5.3.4 | DATA 552 5.3.4"},
     {"accepted in the middle of the message: not believed",
      {GREET, PIPE, "SEND", GROUP, "S:250 ok\r\n250 ok\r\n", "TAKE:3", "S:354 go\r\n",
       "C:S: ", "S:250 ok\r\n", "DONE", "CLOSE"},

@@ -13,7 +13,9 @@ void backoff_init(struct backoff *b, int64_t min_ms, int64_t max_ms)
 
 int backoff_places(struct backoff *b, tide_wall_ms now, int most)
 {
-    if (b->state == BACKOFF_RESTING && now >= b->until)
+    /* Further away than any rest is long: the clock stepped back. */
+    bool stepped = (double)(b->until - now) > (double)b->max_ms * 1.25;
+    if (b->state == BACKOFF_RESTING && (now >= b->until || stepped))
         b->state = BACKOFF_PROBING;
     switch (b->state) {
     case BACKOFF_UP:

@@ -16,10 +16,11 @@ enum account_result {
 
 struct account_outcome {
     enum account_result result;
-    struct reply reply; /* the deciding one; for NOT_SENT and UNKNOWN what happened, code 0 */
+    struct reply reply; /* the deciding one, also where it refused the connection or the login
+                         * (NOT_SENT); else what happened, with code 0 */
     enum reply_stage stage;
-    bool account_fault; /* NOT_SENT or REFUSED for a reason that concerns the whole account
-                         * (connection, TLS, AUTH, 421): back off, let another take over */
+    bool account_fault; /* not ACCEPTED for a reason that concerns the whole account (connection,
+                         * TLS, AUTH, 421): back off, let another take over */
 };
 
 #endif

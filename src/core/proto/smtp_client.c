@@ -391,10 +391,12 @@ static void on_envelope(struct smtp_client *c, const struct reply *r)
  * in the middle of a message that we shall not finish. */
 static void on_early_reply(struct smtp_client *c, const struct reply *r)
 {
-    if (r->code < 400)
+    if (r->code < 400) {
         fail(c, "%s sent %d before the message was whole", c->config->peer, r->code);
-    else
-        close_faulted(c, SMTP_REFUSED, r);
+        return;
+    }
+    settle_rest(c, SMTP_REFUSED, STAGE_DATA, r, is_account_code(r->code));
+    close_faulted(c, SMTP_REFUSED, r);
 }
 
 static void on_dot(struct smtp_client *c, const struct reply *r)
