@@ -103,43 +103,61 @@ static struct text without_reply_marks(struct text subject)
     return subject;
 }
 
+/* What the item or the first lines of its message say. What it takes to look into a large message
+ * is given back at once, since a digest may hold thousands. */
+static enum tide_err find_text(struct digest_entry *e,
+                               struct arena *a,
+                               struct text *ret,
+                               struct tide_error *err)
+{
+    *ret = cleaned(e->from->item.text, DIGEST_TEXT_BYTES, true, a);
+    if (e->from->item.text.n > 0 || e->message.whole.n == 0)
+        return TIDE_OK;
+    struct arena scratch = {0};
+    struct content content;
+    enum tide_err rc =
+        content_look(&e->message, DIGEST_TEXT_BYTES, DIGEST_TEXT_LINES, &scratch, &content, err);
+    if (rc == TIDE_OK) {
+        struct text t = cleaned(content.text, DIGEST_TEXT_BYTES, true, a);
+        if (content.cut && t.n > 0 && !text_iends(t, TEXT("…")))
+            t = text_of(arena_printf(a, TEXT_FMT "…", TEXT_ARG(t)));
+        *ret = t;
+    }
+    arena_fini(&scratch);
+    return rc;
+}
+
+static void find_icon(struct digest_entry *e, struct arena *a)
+{
+    struct text icon = e->from->item.icon;
+    e->icon_url = digest_safe_url(icon, false);
+    if (e->icon_url.n == 0 && icon.n <= ICON_BYTES_MAX && text_find(icon, ':') == icon.n)
+        e->icon = cleaned(icon, ICON_BYTES_MAX, false, a);
+}
+
 static enum tide_err fill(struct digest_entry *e, struct arena *a, struct tide_error *err)
 {
     const struct notification *n = e->from;
-    struct text text = n->item.text;
-    bool cut = false;
     if (message_open(n->message, &e->message, NULL) != TIDE_OK)
         e->message = (struct message){.body = TEXT("")};
-    if (text.n == 0 && e->message.whole.n > 0) {
-        struct content content;
-        enum tide_err rc =
-            content_look(&e->message, DIGEST_TEXT_BYTES, DIGEST_TEXT_LINES, a, &content, err);
-        if (rc != TIDE_OK)
-            return rc;
-        text = content.text;
-        cut = content.cut;
-    }
+    enum tide_err rc = find_text(e, a, &e->text, err);
+    if (rc != TIDE_OK)
+        return rc;
     struct text subject =
         n->subject.n ? n->subject : message_value(&e->message, TEXT("Subject"), a);
     e->subject = without_reply_marks(cleaned(subject, DIGEST_TITLE_BYTES, false, a));
     e->title = cleaned(n->item.title.n ? n->item.title : subject, DIGEST_TITLE_BYTES, false, a);
+    if (!e->text.p || !e->title.p)
+        return tide_fail(err, TIDE_ENOMEM, "out of memory for a digest");
     if (e->title.n == 0)
         e->title = TEXT("(no subject)");
-    e->text = cleaned(text, DIGEST_TEXT_BYTES, true, a);
-    if (cut && e->text.n > 0 && !text_iends(e->text, TEXT("…")))
-        e->text = text_of(arena_printf(a, TEXT_FMT "…", TEXT_ARG(e->text)));
     e->url = digest_safe_url(n->item.url, true);
-    e->icon_url = digest_safe_url(n->item.icon, false);
-    if (e->icon_url.n == 0 && n->item.icon.n <= ICON_BYTES_MAX &&
-        text_find(n->item.icon, ':') == n->item.icon.n)
-        e->icon = cleaned(n->item.icon, ICON_BYTES_MAX, false, a);
+    find_icon(e, a);
     e->thread = n->thread;
     if (e->thread.n == 0)
         e->thread = message_first_id(&e->message, TEXT("References"), a);
     if (e->thread.n == 0)
         e->thread = message_first_id(&e->message, TEXT("In-Reply-To"), a);
-    if (!e->text.p || !e->title.p)
-        return tide_fail(err, TIDE_ENOMEM, "out of memory for a digest");
     return TIDE_OK;
 }
 
