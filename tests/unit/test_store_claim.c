@@ -325,6 +325,10 @@ static void test_drops(void **state)
     T_EQ(drop.group_count, 2, "two groups");
     arena_fini(&drop.arena);
     T_EQ(state_of(flying), NOTIFICATION_RELEASING, "in flight");
+    struct change hold = {.type = CHANGE_NOTIFICATION,
+                          .notification = {.id = flying, .state = NOTIFICATION_HELD}};
+    T_OK(rig_apply(&rig, &hold, 1), &rig.err, "hold");
+    T_EQ(state_of(flying), NOTIFICATION_RELEASING, "only its attempt puts it back on hold");
     drop = (struct store_drop){.id = flying, .then = NOTIFICATION_CANCELLED, .at = rig.now};
     T_EQ(rig_drop(&rig, &drop), TIDE_ESTATE, "in flight by id");
     arena_fini(&drop.arena);

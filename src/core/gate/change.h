@@ -25,7 +25,8 @@ struct ledger_blob {
 
 enum change_type {
     CHANGE_NOTIFICATION, /* state, reason, limit, due_at of one; left out where it would be a second
-                          * fate (a cancelled one is not held again) */
+                          * fate (a cancelled one is not held again), or would put on hold what is
+                          * in flight: only the end of its attempt does */
     CHANGE_GROUP_HELD,   /* all accepted or held ones of a group are held: reason, limit, due_at;
                           * cheap: these stand once in the group's row, however many it holds */
     CHANGE_RECIPIENT,    /* plan blob */

@@ -36,7 +36,11 @@ static void change_notification(struct writing *w,
                         .limit = c->notification.limit,
                         .due_at = c->notification.due_at,
                         .at = at};
-    if (member_get(w->db, c->notification.id, &m, &g) && member_move(w, &g, &m, &move))
+    if (!member_get(w->db, c->notification.id, &m, &g))
+        return;
+    /* In flight and out of it goes only with an attempt: else one could be released twice. */
+    bool flies = m.state == NOTIFICATION_RELEASING && notification_is_pending(move.next);
+    if (!flies && move.next != NOTIFICATION_RELEASING && member_move(w, &g, &m, &move))
         settle(w, &g, touched);
 }
 

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -25,6 +26,7 @@ struct reader {
     struct db db;
     bool busy;
     struct store_job *job; /* NULL: the check of the whole file */
+    atomic_bool checking;  /* db is open, and may be interrupted */
     uv_work_t work;
     enum tide_err rc;
     struct tide_error err;
@@ -240,7 +242,7 @@ void store_close(struct store *s, void (*closed)(void *arg), void *arg)
     s->closed_arg = arg;
     s->check_wanted = false;
     for (size_t i = 0; i < READERS; i++)
-        if (s->readers[i].busy && !s->readers[i].job && s->readers[i].db.sql)
+        if (atomic_load(&s->readers[i].checking))
             sqlite3_interrupt(s->readers[i].db.sql);
     writer_close(&s->writer);
 }
@@ -270,8 +272,11 @@ static void on_read(uv_work_t *work)
     }
     if (r->rc == TIDE_OK && r->job)
         read_job(r);
-    else if (r->rc == TIDE_OK)
+    else if (r->rc == TIDE_OK) {
+        atomic_store(&r->checking, true);
         r->rc = schema_check(&r->db, &r->err);
+        atomic_store(&r->checking, false);
+    }
 }
 
 static void on_read_done(uv_work_t *work, int status)

@@ -10,15 +10,17 @@
 #define IDLE_MS          50   /* so long without a request is "idle" */
 #define RETRY_MS         100  /* between two looks whether a full disk has room again */
 #define PRUNE_EVERY_MS   30000
+#define NO_ROOM_EVERY_MS 3000 /* over our own bound with nothing finished: look again */
 #define LOOK_EVERY_MS    100  /* at sizes, under load */
 #define WAL_PAGES_MAX    8000 /* 64 MiB: a checkpoint then, idle or not */
 #define SLEEP_FOREVER_MS 3600000
 
 #define MS_NS 1000000u
 
-static bool is_full(enum tide_err rc)
+/* Failures that may be over in a while. */
+static bool may_pass(enum tide_err rc)
 {
-    return rc == TIDE_EFULL || rc == TIDE_EIO;
+    return rc == TIDE_EFULL || rc == TIDE_EIO || rc == TIDE_EBUSY || rc == TIDE_ENOMEM;
 }
 
 /* Whether a request holds the end of an attempt: what was already said by the world and would be
@@ -192,7 +194,7 @@ static void wait_or_fail(struct writer *w,
                          enum tide_err rc,
                          const struct tide_error *err)
 {
-    if (is_full(rc) && is_ending(job)) {
+    if (may_pass(rc) && is_ending(job)) {
         list_remove(&job->hook);
         list_append(&w->waiting, &job->hook);
     } else
@@ -220,7 +222,7 @@ static bool retry_waiting(struct writer *w)
     while ((node = list_first(&w->waiting)) != NULL) {
         struct store_job *job = container_of(node, struct store_job, hook);
         enum tide_err rc = try_one(w, job, &err);
-        if (is_full(rc)) {
+        if (may_pass(rc)) {
             list_prepend(&w->waiting, &job->hook);
             return false;
         }
@@ -285,8 +287,10 @@ static void probe(struct writer *w)
 static void prune_step(struct writer *w, uint64_t now_ns)
 {
     const struct store_options *o = &w->options;
-    if (o->keep_ms <= 0 && !w->pruned_for_room)
+    if (o->keep_ms <= 0 && !w->pruned_for_room) {
+        w->prune_at_ns = now_ns + (uint64_t)PRUNE_EVERY_MS * MS_NS;
         return;
+    }
     struct prune next = w->prune;
     struct tide_error err = {0};
     memset(w->writing.tally, 0, sizeof w->writing.tally);
@@ -299,11 +303,13 @@ static void prune_step(struct writer *w, uint64_t now_ns)
     judge(w, rc, &err);
     if (rc == TIDE_OK)
         w->prune = next;
-    uint64_t pause_ms = rc != TIDE_OK                               ? RETRY_MS
-                        : !over                                     ? 0
-                        : w->pruned_for_room && !next.found_nothing ? 0
-                        : w->pruned_for_room                        ? LOOK_EVERY_MS
-                                                                    : PRUNE_EVERY_MS;
+    uint64_t pause_ms = 0; /* more to delete: at once, requests permitting */
+    if (rc != TIDE_OK)
+        pause_ms = RETRY_MS;
+    else if (over && w->pruned_for_room && next.found_nothing)
+        pause_ms = NO_ROOM_EVERY_MS;
+    else if (over && !w->pruned_for_room)
+        pause_ms = PRUNE_EVERY_MS;
     w->prune_at_ns = now_ns + pause_ms * MS_NS;
 }
 
