@@ -110,6 +110,11 @@ static void test_earliest(void **state)
         charge(&f, NOON, waits[i].charges);
         tide_wall_ms at = earliest(&f, NOON);
         T_EQ(at - NOON, waits[i].want_wait_ms, "%s", waits[i].name);
+        if (at > NOON) { /* a rate rounds up, each time it is asked */
+            tide_wall_ms again = earliest(&f, at - 1), late = waits[i].w.kind == WINDOW_RATE;
+            T_TRUE(again >= at && again <= at + late, "%s: not a millisecond before",
+                   waits[i].name);
+        }
         T_EQ(earliest(&f, at), at, "%s: there is room then", waits[i].name);
         T_EQ(tally_earliest(&f.tally, 0, NOON), TIDE_NEVER, "%s: none allowed", waits[i].name);
         ledger_fini(&f.ledger);
