@@ -2,7 +2,7 @@
  *
  * Owns      nothing; struct tide_error is the caller's and holds its text itself.
  * Threads   any.
- * Errors    a verdict (SERVFAIL, a refused mailbox) is never an error: see core/verify/verdict.h.
+ * Errors    a verdict (SERVFAIL, a refused mailbox) is never an error: see core/record/verdict.h.
  */
 #ifndef MAILTIDE_ERROR_H
 #define MAILTIDE_ERROR_H

@@ -2,7 +2,7 @@
  *
  * Wall time (tide_wall_ms) is what quotas, resets and deadlines are counted in; it may be scaled
  * (src/io/loop/clock.h) and may step. Monotonic time (tide_mono_ms) is for time-outs of the wire
- * and is never scaled. Local time in an IANA zone: src/core/plan/zone.h.
+ * and is never scaled. Local time in an IANA zone: src/core/limit/zone.h.
  *
  * Owns      nothing. Threads any. Reads no clock.
  */

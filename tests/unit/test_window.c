@@ -1,5 +1,5 @@
 #include "base/macros.h"
-#include "core/plan/window.h"
+#include "core/limit/window.h"
 #include "io/loop/zones.h"
 #include "lib/check.h"
 

@@ -1,7 +1,7 @@
 #include "core/config/limits.h"
 
 #include "base/macros.h"
-#include "core/plan/zone.h"
+#include "core/limit/zone.h"
 
 #include <stdio.h>
 

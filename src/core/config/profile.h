@@ -10,7 +10,7 @@
 #define CORE_CONFIG_PROFILE_H
 
 #include "base/arena.h"
-#include "core/plan/limit.h"
+#include "core/limit/limit.h"
 
 enum profile_kind { PROFILE_PROVIDER, PROFILE_ACCOUNT };
 

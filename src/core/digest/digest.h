@@ -21,7 +21,7 @@
 #define CORE_DIGEST_DIGEST_H
 
 #include "base/buf.h"
-#include "core/gate/notification.h"
+#include "core/record/notification.h"
 
 #define DIGEST_TITLE_BYTES 200
 #define DIGEST_TEXT_BYTES  400

@@ -9,7 +9,7 @@
 
 #include "base/arena.h"
 #include "core/digest/message.h"
-#include "core/gate/notification.h"
+#include "core/record/notification.h"
 
 struct digest_entry {
     const struct notification *from;

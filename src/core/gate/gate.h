@@ -21,9 +21,9 @@
 
 #include "base/arena.h"
 #include "core/config/config.h"
-#include "core/gate/change.h"
 #include "core/outcome/outcome.h"
 #include "core/plan/planner.h"
+#include "core/record/change.h"
 
 #define GATE_STEP_MAX 512
 

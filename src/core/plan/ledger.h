@@ -26,7 +26,7 @@
 #define CORE_PLAN_LEDGER_H
 
 #include "base/buf.h"
-#include "core/plan/window.h"
+#include "core/limit/window.h"
 
 #define LEDGER_INLINE      4
 #define LEDGER_SLOTS_MAX   128

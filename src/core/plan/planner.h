@@ -20,9 +20,9 @@
 #include "base/buf.h"
 #include "base/heap.h"
 #include "core/config/config.h"
-#include "core/gate/notification.h"
 #include "core/plan/ledger.h"
 #include "core/plan/policy.h"
+#include "core/record/notification.h"
 
 struct planner;
 

@@ -9,8 +9,8 @@
 #ifndef CORE_PLAN_POLICY_H
 #define CORE_PLAN_POLICY_H
 
-#include "core/gate/notification.h"
-#include "core/plan/window.h"
+#include "core/limit/window.h"
+#include "core/record/notification.h"
 
 struct policy_view {
     tide_wall_ms now;

@@ -22,8 +22,8 @@
 #define CORE_PROTO_API_H
 
 #include "core/digest/message.h"
-#include "core/gate/notification.h"
 #include "core/proto/json.h"
+#include "core/record/notification.h"
 
 #define API_LINE_BYTES_MAX  2000 /* subject, header value, names */
 #define API_KEY_BYTES_MAX   255

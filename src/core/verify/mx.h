@@ -19,8 +19,8 @@
 
 #include "base/buf.h"
 #include "core/dns/message.h"
+#include "core/record/verdict.h"
 #include "core/verify/provider.h"
-#include "core/verify/verdict.h"
 
 #define MX_HOSTS_MAX 64
 #define MX_ASKED_MAX 8

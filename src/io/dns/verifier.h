@@ -12,7 +12,7 @@
 #ifndef IO_DNS_VERIFIER_H
 #define IO_DNS_VERIFIER_H
 
-#include "core/verify/verdict.h"
+#include "core/record/verdict.h"
 #include "io/dns/resolver.h"
 
 #define VERIFIER_JOBS_MAX 100000

@@ -16,7 +16,7 @@
 
 #include "base/arena.h"
 #include "core/config/config.h"
-#include "core/gate/notification.h"
+#include "core/record/notification.h"
 
 struct intake;
 

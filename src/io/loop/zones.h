@@ -9,7 +9,7 @@
 #ifndef IO_LOOP_ZONES_H
 #define IO_LOOP_ZONES_H
 
-#include "core/plan/zone.h"
+#include "core/limit/zone.h"
 
 /* Fits struct plan_zones; `arg` is not used. */
 TIDE_MUST_CHECK enum tide_err zones_load(void *arg,

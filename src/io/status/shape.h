@@ -18,8 +18,8 @@
 #ifndef IO_STATUS_SHAPE_H
 #define IO_STATUS_SHAPE_H
 
-#include "core/gate/notification.h"
 #include "core/proto/json_write.h"
+#include "core/record/notification.h"
 #include "io/status/operate.h"
 #include "io/store/store.h"
 

@@ -18,8 +18,8 @@
 
 #include "base/arena.h"
 #include "base/list.h"
-#include "core/gate/change.h"
-#include "core/gate/notification.h"
+#include "core/record/change.h"
+#include "core/record/notification.h"
 
 #include <uv.h>
 
@@ -90,7 +90,8 @@ struct store_accept {
  * here, event "accepted", so the gate need not. Its group's due_at becomes 0: to be planned. */
 void store_accept(struct store *s, struct store_accept *req);
 
-/* -- Apply: decisions of the gate (core/gate/change.h), one unit ----------------------------------
+/* -- Apply: decisions of the gate (core/record/change.h), one unit
+ * ----------------------------------
  */
 
 struct store_apply {

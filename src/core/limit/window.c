@@ -1,4 +1,4 @@
-#include "core/plan/window.h"
+#include "core/limit/window.h"
 
 #include "base/macros.h"
 

@@ -7,8 +7,8 @@
  * Owns      its strings (limit_fini()).
  * Threads   any, read only.
  */
-#ifndef CORE_PLAN_LIMIT_H
-#define CORE_PLAN_LIMIT_H
+#ifndef CORE_LIMIT_LIMIT_H
+#define CORE_LIMIT_LIMIT_H
 
 #include "base/time.h"
 

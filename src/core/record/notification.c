@@ -1,4 +1,4 @@
-#include "core/gate/notification.h"
+#include "core/record/notification.h"
 
 #include "base/macros.h"
 

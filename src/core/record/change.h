@@ -3,11 +3,11 @@
  * Owns      nothing: texts are borrowed until the store's callback.
  * Threads   any.
  */
-#ifndef CORE_GATE_CHANGE_H
-#define CORE_GATE_CHANGE_H
+#ifndef CORE_RECORD_CHANGE_H
+#define CORE_RECORD_CHANGE_H
 
-#include "core/gate/notification.h"
-#include "core/verify/verdict.h"
+#include "core/record/notification.h"
+#include "core/record/verdict.h"
 
 /* What deciding needs to know of a recipient, as last stored. */
 struct recipient_state {

@@ -5,8 +5,8 @@
  * Owns      nothing; strings live in the arena that the verdict was made in.
  * Threads   any.
  */
-#ifndef CORE_VERIFY_VERDICT_H
-#define CORE_VERIFY_VERDICT_H
+#ifndef CORE_RECORD_VERDICT_H
+#define CORE_RECORD_VERDICT_H
 
 #include "base/arena.h"
 #include "base/time.h"

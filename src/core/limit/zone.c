@@ -1,4 +1,4 @@
-#include "core/plan/zone.h"
+#include "core/limit/zone.h"
 
 #include "base/macros.h"
 

@@ -15,8 +15,8 @@
  * Limits    zone_offset_s() is O(log changes).
  * Known gap before the first and after the last change (2037 with GLib) the offset stays.
  */
-#ifndef CORE_PLAN_ZONE_H
-#define CORE_PLAN_ZONE_H
+#ifndef CORE_LIMIT_ZONE_H
+#define CORE_LIMIT_ZONE_H
 
 #include "base/time.h"
 

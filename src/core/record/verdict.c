@@ -1,4 +1,4 @@
-#include "core/verify/verdict.h"
+#include "core/record/verdict.h"
 
 #include "base/macros.h"
 

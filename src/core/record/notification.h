@@ -4,8 +4,8 @@
  * Owns      nothing: strings are borrowed from the arena or row that the record came in.
  * Threads   any.
  */
-#ifndef CORE_GATE_NOTIFICATION_H
-#define CORE_GATE_NOTIFICATION_H
+#ifndef CORE_RECORD_NOTIFICATION_H
+#define CORE_RECORD_NOTIFICATION_H
 
 #include "base/id.h"
 #include "base/time.h"

@@ -1,4 +1,4 @@
-#include "core/plan/limit.h"
+#include "core/limit/limit.h"
 
 #include "base/macros.h"
 

@@ -10,11 +10,11 @@
  * Threads   one at a time per struct window_rule (it remembers windows).
  * Known gap a clock window is never longer than its day, whatever span_ms says.
  */
-#ifndef CORE_PLAN_WINDOW_H
-#define CORE_PLAN_WINDOW_H
+#ifndef CORE_LIMIT_WINDOW_H
+#define CORE_LIMIT_WINDOW_H
 
-#include "core/plan/limit.h"
-#include "core/plan/zone.h"
+#include "core/limit/limit.h"
+#include "core/limit/zone.h"
 
 struct window_span {
     tide_wall_ms start, end; /* start <= t < end */
