@@ -300,9 +300,10 @@ static void prune_step(struct writer *w, uint64_t now_ns)
     bool over = prune_write(&w->writing, &next, before, w->pruned_for_room);
     tally_flush(&w->writing);
     enum tide_err rc = db_end(&w->db, &err);
-    judge(w, rc, &err);
     if (rc == TIDE_OK)
         w->prune = next;
+    look_for_room(w); /* what was deleted may have made some, or there is nothing to delete */
+    judge(w, rc, &err);
     uint64_t pause_ms = 0; /* more to delete: at once, requests permitting */
     if (rc != TIDE_OK)
         pause_ms = RETRY_MS;
