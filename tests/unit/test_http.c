@@ -2,9 +2,12 @@
  * loop is turned until what was waited for is there. */
 #include "io/loop/clock.h"
 #include "io/loop/http.h"
+#include "lib/certificate.h"
 #include "lib/check.h"
 #include "lib/client.h"
 
+#include <openssl/ssl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -413,6 +416,63 @@ static void test_unix_socket(void **state)
     rmdir(dir);
 }
 
+/* A blocking client of its own thread; says what it got. */
+struct tls_client {
+    int fd;
+    char got[2000];
+    bool done;
+};
+
+static void *tls_ask(void *arg)
+{
+    struct tls_client *c = arg;
+    SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+    SSL *ssl = SSL_new(ctx);
+    static const char ask[] = "POST /tls HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n"
+                              "Connection: close\r\n\r\nhi";
+    SSL_set_fd(ssl, c->fd);
+    if (SSL_connect(ssl) == 1 && SSL_write(ssl, ask, sizeof ask - 1) > 0) {
+        int n, at = 0;
+        while ((n = SSL_read(ssl, c->got + at, (int)sizeof c->got - 1 - at)) > 0)
+            at += n;
+    }
+    SSL_free(ssl);
+    SSL_CTX_free(ctx);
+    __atomic_store_n(&c->done, true, __ATOMIC_RELEASE);
+    return NULL;
+}
+
+static void test_tls(void **state)
+{
+    (void)state;
+    struct world w = {0};
+    struct tide_error err = {0};
+    struct certificate files;
+    certificate_make(&files, "mail.example");
+    uv_loop_init(&w.loop);
+    struct http_options o = {.listen = "127.0.0.1:0",
+                             .tls = {files.cert_file, files.key_file},
+                             .limits = {.body_bytes_max = BODY_MAX},
+                             .on_request = on_request,
+                             .arg = &w};
+    T_OK(http_open(&w.loop, &o, &w.http, &err), &err, "open");
+    struct tls_client c = {.fd = dial(&w)};
+    pthread_t thread;
+    w.hold = true;
+    T_EQ(pthread_create(&thread, NULL, tls_ask, &c), 0, "thread");
+    turn_until_held(&w, 1);
+    answer(w.held[0]);
+    tide_mono_ms stop = clock_mono() + CLIENT_WAIT_MS;
+    while (!__atomic_load_n(&c.done, __ATOMIC_ACQUIRE) && clock_mono() < stop)
+        uv_run(&w.loop, UV_RUN_NOWAIT);
+    shutdown(c.fd, SHUT_RDWR);
+    pthread_join(thread, NULL);
+    close(c.fd);
+    T_HAS(c.got, "POST /tls q= x= 2:hi");
+    shut(&w);
+    certificate_remove(&files);
+}
+
 static const struct {
     const char *listen;
     enum tide_err want;
@@ -461,6 +521,7 @@ int main(void)
         cmocka_unit_test(test_idle_timeout),
         cmocka_unit_test(test_connection_limit),
         cmocka_unit_test(test_unix_socket),
+        cmocka_unit_test(test_tls),
         cmocka_unit_test(test_open_fails),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
