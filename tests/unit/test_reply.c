@@ -168,7 +168,7 @@ static void test_corpus(void **state)
         if (reply_parse(reply, &r, &err) != TIDE_OK)
             continue;
         parsed++;
-        T_EQ(r.code, atoi(reply.p), "%s", line);
+        T_EQ(r.code, strtol(reply.p, NULL, 10), "%s", line);
         T_TRUE(text_is_utf8(text_of(r.text)), "%s", line);
     }
     fclose(f);

@@ -473,7 +473,7 @@ static void run_line(struct run *r, const struct cut *cut, const char *line)
     if (starts(line, "S:", &rest))
         feed(r, cut, text_of(rest));
     else if (starts(line, "TAKE:", &rest))
-        r->take = (size_t)atoi(rest);
+        r->take = strtoul(rest, NULL, 10);
     else if (!strcmp(line, "TLS"))
         smtp_client_tls_open(&r->client, ++r->now);
     else if (!strcmp(line, "SEND"))

@@ -1,5 +1,6 @@
 /* The pool against a server inside the test: faults at every stage, TLS, AUTH, reuse, room. */
 #include "io/release/account.h"
+#include "io/release/smtp_conn.h"
 #include "io/release/smtp_out.h"
 #include "lib/certificate.h"
 #include "lib/check.h"
@@ -394,6 +395,75 @@ static void test_name_without_address(void **state)
     free(s);
 }
 
+struct dialled {
+    bool ready, closed, fault;
+    char reason[256];
+};
+
+static struct account_mail *on_dialled_ready(void *arg, struct smtp_conn *c)
+{
+    (void)c;
+    ((struct dialled *)arg)->ready = true;
+    return NULL;
+}
+
+static void on_dialled_closed(void *arg, struct smtp_conn *c, const struct account_outcome *fault)
+{
+    struct dialled *d = arg;
+    (void)c;
+    d->closed = true;
+    d->fault = fault != NULL;
+    if (fault)
+        snprintf(d->reason, sizeof d->reason, "%.200s", fault->reply.text);
+}
+
+/* Addresses are tried in order: one that refuses gives way to the next. */
+static void test_next_address(void **state)
+{
+    (void)state;
+    for (int good = 0; good < 2; good++) {
+        uv_loop_t loop;
+        struct tide_error err;
+        struct fake_smtp server = {0}, gone = {0};
+        struct dialled d = {0};
+        struct smtp_addresses addresses = {.count = 3};
+        struct smtp_conn *c;
+        static struct smtp_conn_setup setup;
+        uv_loop_init(&loop);
+        fake_smtp_open(&server, &loop);
+        fake_smtp_open(&gone, &loop);
+        fake_smtp_close(&gone);
+        uv_run(&loop, UV_RUN_NOWAIT);
+        for (size_t i = 0; i < 3; i++)
+            uv_ip4_addr("127.0.0.1", i == 2 && good ? server.port : gone.port,
+                        (struct sockaddr_in *)&addresses.list[i]);
+        setup = (struct smtp_conn_setup){
+            .loop = &loop,
+            .client = {.peer = "fake", .helo = "me", .command_timeout_ms = 5000},
+            .connect_timeout_ms = 5000,
+            .idle_timeout_ms = 5000,
+            .arg = &d,
+            .next_mail = on_dialled_ready,
+            .closed = on_dialled_closed};
+        T_OK(smtp_conn_open(&setup, &addresses, &c, &err), &err, "open");
+        T_TRUE(smtp_conn_is_starting(c), "not from inside the call");
+        while (!d.ready && !d.closed)
+            uv_run(&loop, UV_RUN_ONCE);
+        T_EQ(d.ready, good, "the third address");
+        T_EQ(d.fault, !good, "no address left");
+        if (good)
+            smtp_conn_close(c, "enough");
+        else
+            T_STR(d.reason, "fake: cannot connect: connection refused", "why");
+        fake_smtp_close(&server);
+        uv_run(&loop, UV_RUN_DEFAULT);
+        T_TRUE(d.closed, "closed");
+        T_EQ(uv_loop_close(&loop), 0, "all handles are closed");
+        fake_smtp_free(&server);
+        fake_smtp_free(&gone);
+    }
+}
+
 static const struct {
     const char *name, *host;
     enum tls_mode mode;
@@ -562,6 +632,7 @@ int main(void)
         cmocka_unit_test(test_kept_connection_that_died),
         cmocka_unit_test(test_nobody_listens),
         cmocka_unit_test(test_name_without_address),
+        cmocka_unit_test(test_next_address),
         cmocka_unit_test(test_tls),
         cmocka_unit_test(test_auth),
         cmocka_unit_test(test_message_that_is_not_read),
