@@ -16,7 +16,7 @@ static tide_wall_ms rig_now(void *arg)
 void rig_init(struct store_rig *r)
 {
     *r = (struct store_rig){.now = RIG_START};
-    strcpy(r->dir, "/tmp/test_store.XXXXXX");
+    snprintf(r->dir, sizeof r->dir, "/tmp/test_store.XXXXXX");
     if (!mkdtemp(r->dir) || uv_loop_init(&r->loop) != 0)
         abort();
     snprintf(r->path, sizeof r->path, "%s/mail.db", r->dir);
