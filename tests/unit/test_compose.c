@@ -99,6 +99,17 @@ static void test_plain(void **state)
           "Content-Transfer-Encoding: 7bit\r\n\r\nline 1\r\nline 2\r\n",
           "as simple as it can be");
     parsed_free(&p);
+    static const struct {
+        const char *in, *want;
+    } ends[] = {
+        {"", ""},     {"a", "a\n"}, {"a\r\n", "a\n"},  {"a\rb\n\nc\r\n\r\n", "a\nb\n\nc\n\n"},
+        {"\n", "\n"}, {"\r", "\n"}, {"\r\r\n", "\n\n"}};
+    for (size_t i = 0; i < TIDE_COUNT(ends); i++) {
+        d.text = text_of(ends[i].in);
+        p = parse(&d, ends[i].in);
+        check_text(g_mime_message_get_mime_part(p.message), ends[i].want, ends[i].in);
+        parsed_free(&p);
+    }
     p = parse(&d, "again");
     struct parsed q = parse(&d, "again");
     T_TRUE(text_eq(buf_text(&p.bytes), buf_text(&q.bytes)), "the same draft, the same bytes");
