@@ -19,7 +19,7 @@ struct smtp_conn {
     uv_connect_t connect;
     uv_write_t write;
     int handles; /* open ones */
-    bool dialling, redialling, closing, turning, writing, ever_ready, idle;
+    bool dialling, redialling, closing, turning, writing, ever_ready, idle, overdue;
     tide_mono_ms dial_deadline, idle_deadline;
     char dial_error[128];
     struct smtp_client client;
@@ -269,11 +269,17 @@ static void on_event(struct smtp_conn *c, enum smtp_event e)
 
 static void on_timer(uv_timer_t *timer);
 
+static tide_mono_ms deadline_of(const struct smtp_conn *c)
+{
+    return c->dialling ? c->dial_deadline
+           : c->idle   ? c->idle_deadline
+                       : smtp_client_deadline(&c->client);
+}
+
 static void set_timer(struct smtp_conn *c)
 {
-    tide_mono_ms at = c->dialling ? c->dial_deadline
-                      : c->idle   ? c->idle_deadline
-                                  : smtp_client_deadline(&c->client);
+    tide_mono_ms at = deadline_of(c);
+    c->overdue = c->overdue && at <= clock_mono(); /* half a reply is no progress */
     if (at == TIDE_NEVER) {
         uv_timer_stop(&c->timer);
         return;
@@ -410,6 +416,12 @@ static void on_timer(uv_timer_t *timer)
     tide_mono_ms now = clock_mono();
     if (c->redialling)
         return;
+    if (now >= deadline_of(c) && !c->overdue) {
+        /* Perhaps it was this process that slept: what has come meanwhile is read first. */
+        c->overdue = true;
+        uv_timer_start(timer, on_timer, 1, 0);
+        return;
+    }
     if (c->dialling && now >= c->dial_deadline) {
         next_address(c, "no answer in time");
         return;
