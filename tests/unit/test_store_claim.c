@@ -223,6 +223,46 @@ static void test_claim_charges_or_does_nothing(void **state)
     arena_fini(&ask.arena);
 }
 
+/* What was abandoned may have arrived, and everything tried with it or after it may be a double. */
+static void test_may_be_double(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        enum attempt_state end;
+        bool fresh; /* a mail that was never tried comes in before this attempt */
+        bool want;
+    } cases[] = {
+        {"first try", ATTEMPT_DEFERRED, true, false},
+        {"after a refusal for now", ATTEMPT_ABANDONED, false, false},
+        {"after no news", ATTEMPT_DEFERRED, false, true},
+        {"still, after a refusal for now", ATTEMPT_DEFERRED, false, true},
+        {"a digest with one of these", ATTEMPT_ACCEPTED, true, true},
+        {"others of the recipient", ATTEMPT_ACCEPTED, true, false},
+    };
+    struct group_pending p;
+    for (size_t i = 0; i < TIDE_COUNT(cases); i++) {
+        if (cases[i].fresh)
+            mail("a@x.example", "text", "digestible", 5, 0, &p);
+        struct store_claim claim = claim_of(&p);
+        claim.digest = true;
+        T_OK(rig_claim(&rig, &claim), &rig.err, "%s", cases[i].name);
+        T_EQ(claim.attempt.retry_of_unknown, cases[i].want, "%s: told", cases[i].name);
+        struct store_ask ask = {.view = STORE_VIEW_WHY, .id = claim.attempt.id};
+        T_OK(rig_ask(&rig, &ask), &rig.err, "%s", cases[i].name);
+        T_EQ(ask.attempts[0].retry_of_unknown, cases[i].want, "%s: kept", cases[i].name);
+        arena_fini(&ask.arena);
+        bool again = cases[i].end != ATTEMPT_ACCEPTED;
+        struct change end = {.type = CHANGE_ATTEMPT,
+                             .attempt = {.id = claim.attempt.id,
+                                         .state = cases[i].end,
+                                         .ended_at = rig.now,
+                                         .then = again ? NOTIFICATION_HELD : NOTIFICATION_SENT}};
+        T_OK(rig_apply(&rig, &end, 1), &rig.err, "%s: end", cases[i].name);
+        arena_fini(&claim.arena);
+    }
+}
+
 static void test_fates(void **state)
 {
     (void)state;
@@ -531,6 +571,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_what_is_claimed, setup, teardown),
         cmocka_unit_test_setup_teardown(test_claim_charges_or_does_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_may_be_double, setup, teardown),
         cmocka_unit_test_setup_teardown(test_fates, setup, teardown),
         cmocka_unit_test_setup_teardown(test_drops, setup, teardown),
         cmocka_unit_test_setup_teardown(test_books_after_anything, setup, teardown),

@@ -34,6 +34,15 @@ static size_t choose(
     return n;
 }
 
+/* Whether one of these may have arrived already, by an attempt of which no news ever came. */
+static bool may_be_double(struct writing *w, const tide_id *ids, size_t n)
+{
+    bool found = false;
+    for (size_t i = 0; i < n && !found; i++)
+        found = db_row(w->db, Q_ATTEMPT_MAYBE_ARRIVED, DB_VALUES(db_int(ids[i]))) != NULL;
+    return found;
+}
+
 static void attempt_add(struct writing *w, const struct attempt *a, size_t count)
 {
     db_run(w->db, Q_ATTEMPT_ADD,
@@ -85,6 +94,7 @@ void claim_write(struct writing *w, struct store_claim *req)
         n = choose(w, req, ids, q, most);
     if (n > 0 && w->db->rc == TIDE_OK) {
         req->notifications = db_array(w->db, &req->arena, n, sizeof *req->notifications);
+        req->attempt.retry_of_unknown = may_be_double(w, ids, n);
         attempt_add(w, &req->attempt, n);
         for (size_t i = 0; i < n && w->db->rc == TIDE_OK; i++)
             take_one(w, req, &g, ids[i], &req->notifications[i]);

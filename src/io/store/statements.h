@@ -166,6 +166,9 @@
     X(ATTEMPT_END, "UPDATE attempt SET state = ?2, reply = ?3, ended_at = ?4, open = ?5" \
         " WHERE id = ?1") \
     X(ATTEMPT_ITEM_ADD, "INSERT INTO attempt_item VALUES (?1, ?2)") \
+    /* Of the last attempt: abandoned itself, or tried again after one that was. */ \
+    X(ATTEMPT_MAYBE_ARRIVED, "SELECT 1 FROM notification n JOIN attempt a ON a.id = n.attempt_id" \
+        " WHERE n.id = ?1 AND (a.state = 5 OR a.retry_of_unknown)") \
     X(ATTEMPT_RELEASING, "SELECT n.id FROM attempt_item i JOIN notification n" \
         " ON n.id = i.notification_id WHERE i.attempt_id = ?1 AND n.attempt_id = ?1" \
         " AND n.state = 2") \

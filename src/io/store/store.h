@@ -115,7 +115,8 @@ void store_apply(struct store *s, struct store_apply *req);
 
 struct store_claim {
     /* in */
-    struct attempt attempt; /* id, recipient_id, group_id, account, provider, started_at, ... */
+    struct attempt attempt; /* id, recipient_id, group_id, account, provider, started_at, ...;
+                             * retry_of_unknown is found here, from what was abandoned before */
     tide_id only;           /* this one notification; 0: by `digest` */
     bool digest;      /* all digestible ones, else the first single one: urgent before others, then
                        * priority, then age */
