@@ -107,18 +107,22 @@ static void test_keys(void **state)
         const char *name, *application, *key, *to, *message;
         enum tide_err want;
         int like; /* the case whose ids are expected; -1: its own */
+        const char *fingerprint;
     } cases[] = {
-        {"first", "app", "k1", "a@x.example b@x.example", "one", TIDE_OK, -1},
-        {"the same", "app", "k1", "a@x.example b@x.example", "one", TIDE_OK, 0},
-        {"other body", "app", "k1", "a@x.example b@x.example", "two", TIDE_EEXIST, -1},
-        {"other recipients", "app", "k1", "a@x.example c@x.example", "one", TIDE_EEXIST, -1},
-        {"fewer recipients", "app", "k1", "a@x.example", "one", TIDE_EEXIST, -1},
-        {"other application", "app2", "k1", "a@x.example b@x.example", "one", TIDE_OK, -1},
-        {"other key", "app", "k2", "a@x.example b@x.example", "one", TIDE_OK, -1},
-        {"named twice", "app", "k3", "a@x.example a@x.example", "one", TIDE_OK, -1},
-        {"named twice again", "app", "k3", "a@x.example a@x.example", "one", TIDE_OK, 7},
-        {"no key", "app", "", "a@x.example b@x.example", "one", TIDE_OK, -1},
-        {"no key again", "app", "", "a@x.example b@x.example", "one", TIDE_OK, -1},
+        {"first", "app", "k1", "a@x.example b@x.example", "one", TIDE_OK, -1, ""},
+        {"the same", "app", "k1", "a@x.example b@x.example", "one", TIDE_OK, 0, ""},
+        {"other body", "app", "k1", "a@x.example b@x.example", "two", TIDE_EEXIST, -1, ""},
+        {"other recipients", "app", "k1", "a@x.example c@x.example", "one", TIDE_EEXIST, -1, ""},
+        {"fewer recipients", "app", "k1", "a@x.example", "one", TIDE_EEXIST, -1, ""},
+        {"other application", "app2", "k1", "a@x.example b@x.example", "one", TIDE_OK, -1, ""},
+        {"other key", "app", "k2", "a@x.example b@x.example", "one", TIDE_OK, -1, ""},
+        {"named twice", "app", "k3", "a@x.example a@x.example", "one", TIDE_OK, -1, ""},
+        {"named twice again", "app", "k3", "a@x.example a@x.example", "one", TIDE_OK, 7, ""},
+        {"no key", "app", "", "a@x.example b@x.example", "one", TIDE_OK, -1, ""},
+        {"no key again", "app", "", "a@x.example b@x.example", "one", TIDE_OK, -1, ""},
+        {"with a fingerprint", "app", "k4", "a@x.example b@x.example", "one", TIDE_OK, -1, "f"},
+        {"the same one", "app", "k4", "a@x.example b@x.example", "new date", TIDE_OK, 11, "f"},
+        {"another", "app", "k4", "a@x.example b@x.example", "one", TIDE_EEXIST, -1, "g"},
     };
     /* One by one, and all in the queue at once: the answers are the same. */
     for (int at_once = 0; at_once < 2; at_once++) {
@@ -134,6 +138,7 @@ static void test_keys(void **state)
             snprintf(key, sizeof key, "%s%s", cases[i].key,
                      cases[i].key[0] && at_once ? "-at-once" : "");
             m->submission.key = arena_text(&m->req.arena, text_of(key));
+            m->submission.fingerprint = text_of(cases[i].fingerprint);
             own[i] = m->items[0].id;
             m->req.done = rig_accept_done;
             m->req.arg = &rig;
@@ -151,18 +156,18 @@ static void test_keys(void **state)
             T_EQ(mails[i].items[0].id, want, "%s, at once %d", cases[i].name, at_once);
             T_EQ(mails[i].items[0].duplicate, cases[i].like >= 0, "%s", cases[i].name);
             if (cases[i].want == TIDE_EEXIST)
-                T_TRUE(strstr(mails[i].req.job.err.text, "\"k1"), "names the key: %s",
+                T_TRUE(strstr(mails[i].req.job.err.text, cases[i].key), "names the key: %s",
                        mails[i].req.job.err.text);
         }
         T_EQ(mails[8].items[1].id, mails[7].items[1].id, "the second of a pair");
         T_TRUE(mails[8].items[1].id != mails[8].items[0].id, "has its own id");
         for (size_t i = 0; i < TIDE_COUNT(cases); i++)
             mail_fini(&mails[i]);
-        T_EQ(rig.failed, 3, "refused");
+        T_EQ(rig.failed, 4, "refused");
     }
     struct store_counts c;
     counts(&c);
-    T_EQ(c.notifications[NOTIFICATION_ACCEPTED], 2 * 12, "duplicates are stored once");
+    T_EQ(c.notifications[NOTIFICATION_ACCEPTED], 2 * 14, "duplicates are stored once");
     T_EQ(c.bodies, 1, "bodies");
 }
 

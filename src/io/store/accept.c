@@ -255,7 +255,7 @@ void accept_write(struct writing *w, struct store_accept *req)
     }
     struct store_accepted *out = db_array(w->db, &req->arena, s->recipient_count, sizeof *out);
     if (s->key.n > 0) {
-        digest = hash_of(w->db, s->sender, s->message);
+        digest = hash_of(w->db, s->sender, s->fingerprint.n > 0 ? s->fingerprint : s->message);
         if (key_used(w, req, out, &digest)) {
             req->job.result = out;
             return;

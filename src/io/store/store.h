@@ -85,9 +85,10 @@ struct store_accept {
     struct store_job job;
 };
 
-/* With key set: same application, key, body and recipients gives duplicates; same key and anything
- * else is TIDE_EEXIST ("key ... was used for another message"). Each new notification is journalled
- * here, event "accepted", so the gate need not. Its group's due_at becomes 0: to be planned. */
+/* With key set: same application, key, sender, recipients and fingerprint (without one: body) gives
+ * duplicates; same key and anything else is TIDE_EEXIST ("key ... was used for another message").
+ * Each new notification is journalled here, event "accepted", so the gate need not. Its group's
+ * due_at becomes 0: to be planned. */
 void store_accept(struct store *s, struct store_accept *req);
 
 /* -- Apply: decisions of the gate (core/record/change.h), one unit
