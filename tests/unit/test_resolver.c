@@ -15,6 +15,7 @@ struct liar {
     uv_tcp_t tcp;
     int port;
     int asked_udp, asked_tcp;
+    bool sealed;                       /* knows no name at all, the root neither */
     uint8_t late[DNS_QUERY_BYTES_MAX]; /* the first question for "late", answered with the second */
     size_t late_n;
     char slab[SLAB_BYTES];
@@ -54,7 +55,7 @@ static void right_answer(const uint8_t *query, size_t n)
 }
 
 /* What both UDP and TCP get. */
-static void broken_answer(const uint8_t *q, size_t n)
+static void broken_answer(const uint8_t *q, size_t n, bool sealed)
 {
     right_answer(q, n);
     if (is(q, "loop")) {
@@ -77,7 +78,7 @@ static void broken_answer(const uint8_t *q, size_t n)
         packet_answer(&packet, q, n, 2);
     } else if (is(q, "refused")) {
         packet_answer(&packet, q, n, 5);
-    } else if (is(q, "none")) {
+    } else if (is(q, "none") || (sealed && q[12] == 0)) {
         packet_answer(&packet, q, n, 3);
         packet_soa(&packet, "example", 60, 60);
     } else if (is(q, "formerr") && has_edns(q)) {
@@ -104,7 +105,7 @@ static void on_query(
     bool again = l->asked_udp++ > 0;
     if (is(q, "silent"))
         return;
-    broken_answer(q, (size_t)n);
+    broken_answer(q, (size_t)n, l->sealed);
     if (needs_tcp(q))
         packet_answer(&packet, q, (size_t)n, PACKET_TC);
     if (is(q, "wrongid") && !again)
@@ -166,7 +167,7 @@ static void peer_answer(struct peer *p)
         uv_tcp_close_reset(&p->handle, on_peer_closed);
         return;
     }
-    broken_answer(q, n);
+    broken_answer(q, n, p->liar->sealed);
     if (is(q, "tcpwrong")) { /* another's answer first */
         packet.b[0] ^= 1;
         head[0] = (uint8_t)(packet.n >> 8);
@@ -649,6 +650,35 @@ static void test_verifier_shares_and_closes(void **state)
     close_world(&w);
 }
 
+static void test_sealed_network(void **state)
+{
+    (void)state;
+    static struct world w;
+    struct heard open = {0}, sealed = {0};
+    open_world(&w);
+    struct verifier *v = open_verifier(&w);
+    verify(v, "none.example", &open);
+    while (open.calls == 0)
+        uv_run(&w.loop, UV_RUN_ONCE);
+    T_EQ(open.kind, VERDICT_UNDELIVERABLE, "the name does not exist");
+    verifier_close(v, on_closed, &w);
+    run_until_closed(&w);
+    w.closed = false;
+    close_world(&w);
+
+    open_world(&w);
+    w.liar.sealed = true;
+    v = open_verifier(&w);
+    verify(v, "none.example", &sealed);
+    while (sealed.calls == 0)
+        uv_run(&w.loop, UV_RUN_ONCE);
+    T_EQ(sealed.kind, VERDICT_UNKNOWN, "a server that does not know the root knows nothing");
+    verifier_close(v, on_closed, &w);
+    run_until_closed(&w);
+    w.closed = false;
+    close_world(&w);
+}
+
 static void test_verifier_closes_from_a_callback(void **state)
 {
     (void)state;
@@ -702,6 +732,7 @@ int main(void)
         cmocka_unit_test(test_close_from_a_callback),
         cmocka_unit_test(test_verifier_shares_and_closes),
         cmocka_unit_test(test_verifier_closes_from_a_callback),
+        cmocka_unit_test(test_sealed_network),
         cmocka_unit_test(test_servers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -339,6 +339,7 @@ enum tide_err daemon_run(const struct daemon_options *options, struct tide_error
         log_set_level(level);
     log_set_time(clock_now, &d->options.clock);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file-size limit is a full disk, named by the store */
     d->started_at = clock_wall(&d->options.clock);
     if (d->options.clock.rate != 1)
         clock_text(&d->options.clock, d->clock_text);

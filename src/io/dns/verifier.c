@@ -28,6 +28,7 @@ struct job {
     struct mx mx;
     struct list requests;
     struct resolver_request *question;
+    bool no_root; /* a name that "does not exist" was held against the root, which did not either */
 };
 
 struct request {
@@ -56,6 +57,19 @@ static void job_free(struct job *job)
     free(job);
 }
 
+/* A sealed network's name server says of every name that it does not exist, the root included. That
+ * is no finding about the domain. (A server that knows only its own zones refuses the question for
+ * the root, which is well.) */
+#define NO_ROOT_AGAIN_MS (5 * TIME_MINUTE_MS)
+
+static void forget_nxdomain(const struct job *job, struct verdict *verdict)
+{
+    verdict->kind = VERDICT_UNKNOWN;
+    verdict->reason = TEXT("The name servers in use do not even know the root of the DNS: this "
+                           "machine seems to be cut off from the Internet's DNS.");
+    verdict->valid_until = clock_wall(job->verifier->clock) + NO_ROOT_AGAIN_MS;
+}
+
 /* Everybody hears the same; a callback may ask anew for the same domain. */
 static void job_end(struct job *job, enum tide_err rc)
 {
@@ -63,6 +77,8 @@ static void job_end(struct job *job, enum tide_err rc)
     struct verdict verdict = {0};
     if (rc == TIDE_OK)
         mx_verdict(&job->mx, &v->providers, clock_wall(v->clock), &job->arena, &verdict);
+    if (job->no_root)
+        forget_nxdomain(job, &verdict);
     strmap_remove(&v->jobs, job->mx.domain);
     for (struct list *node; (node = list_take_first(&job->requests));) {
         struct request *q = container_of(node, struct request, node);
@@ -80,6 +96,27 @@ static enum tide_err job_ask(struct job *job, const struct mx_todo *todo, struct
 {
     return resolver_query(job->verifier->resolver, todo->name, todo->type, on_answer, job,
                           &job->question, err);
+}
+
+static void on_root(void *arg, enum tide_err rc, const struct dns_answer *answer)
+{
+    struct job *job = arg;
+    job->question = NULL;
+    job->no_root = rc == TIDE_OK && answer->status == DNS_NXDOMAIN;
+    job_end(job, job->verifier->closing ? TIDE_ECANCELED : TIDE_OK);
+}
+
+/* True when the root is being asked: its answer ends the job. */
+static bool ask_root(struct job *job)
+{
+    struct verifier *v = job->verifier;
+    struct verdict verdict;
+    struct arena arena = {0};
+    mx_verdict(&job->mx, &v->providers, clock_wall(v->clock), &arena, &verdict);
+    bool gone = verdict.kind == VERDICT_UNDELIVERABLE && job->mx.no_domain;
+    arena_fini(&arena);
+    return gone && resolver_query(v->resolver, TEXT("."), DNS_NS, on_root, job, &job->question,
+                                  NULL) == TIDE_OK;
 }
 
 /* Feeds the answer; a question that cannot be asked counts as one that nobody answered. */
@@ -101,7 +138,8 @@ static void on_answer(void *arg, enum tide_err rc, const struct dns_answer *answ
                                   .status = rc == TIDE_EINVAL ? DNS_NXDOMAIN : DNS_UNREACHABLE};
         mx_answer(&job->mx, &none, &todo);
     }
-    job_end(job, TIDE_OK);
+    if (!ask_root(job))
+        job_end(job, TIDE_OK);
 }
 
 static struct job *job_new(struct verifier *v, struct text domain)
