@@ -231,7 +231,7 @@ static int set_up(void **state)
     uv_idle_start(&w.later, on_later);
     struct http_api_options o = {.loop = &w.loop, .operate = &operate, .clock = &clock_real};
     T_OK(http_api_open(&o, &w.api, &err), &err, "open");
-    strcpy(socket_dir + sizeof socket_dir - 7, "XXXXXX");
+    memcpy(socket_dir + sizeof socket_dir - 7, "XXXXXX", 7);
     T_TRUE(mkdtemp(socket_dir) != NULL, "folder");
     snprintf(socket_path, sizeof socket_path, "%s/status", socket_dir);
     struct config_status c = {.socket = socket_path, .mode = 0660};
@@ -477,7 +477,7 @@ static void test_what_is_submitted(void **state)
     T_TRUE(!strstr(w.message, "e@f.example"), "Bcc is not told");
     char first[32], message[4096];
     memcpy(first, w.fingerprint, 32);
-    strcpy(message, w.message);
+    memcpy(message, w.message, sizeof message);
     ask("POST", "/v1/notifications", KEY "Idempotency-Key: k-1\r\n",
         "{\"to\":[\"a@b.example\",\"c@d.example\"],\"from\":\"Shop <n@s.example>\","
         "\"bcc\":\"e@f.example\",\"subject\":\"s\",\"text\":\"t\",\"stream\":\"comments\"}");
