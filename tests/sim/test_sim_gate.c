@@ -422,7 +422,7 @@ static void drop(struct world *w, const struct gate_action *a)
 static void verify(struct world *w, struct text domain)
 {
     struct happening *h = add_happening(w, HAP_EVENT, w->now + 5 + rng_below(&w->rng, 500));
-    int recipient = atoi(domain.p + 1);
+    int recipient = (int)strtol(domain.p + 1, NULL, 10);
     h->ev.type = GATE_VERDICT;
     snprintf(h->domain, sizeof h->domain, TEXT_FMT, TEXT_ARG(domain));
     bool unknown = rng_below(&w->rng, 20) == 0;

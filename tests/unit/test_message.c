@@ -257,13 +257,16 @@ static const char *const round_trips[] = {
     "passt",
     "你好你好你好你好你好你好你好你好你好你好你好你好你好你好你好你好你好你好你好你好你好你好你好你"
     "好你好",
+    /* clang-format off: it breaks emoji families, anew each time */
     "שלום עולם مرحبا بالعالم",
-    "👩‍👩‍👧‍👦👩‍👩‍👧‍👦👩‍👩‍👧‍👦👩‍👩‍👧‍👦👩‍"
+    "👩‍👩‍👧‍👦👩‍👩‍👧‍👦👩‍👩‍👧‍👦👩‍👩‍👧‍👦👩"
+    "‍"
     "👩"
     "‍"
     "👧"
     "‍"
     "👦",
+    /* clang-format on */
     "=?utf-8?Q?not_encoded?= but looks so",
     "many words that are ASCII and long enough to be folded over two lines, at least over two",
     "a\tb   c     d",

@@ -66,7 +66,7 @@ static bool is_name_char(char c)
     return ascii_is_alnum(c) || c == '_' || c == '-' || c == '*';
 }
 
-/* libconfig 1.5 reads a number with atoi(): 2147483648 would become negative without a word. */
+/* libconfig 1.5 reads a number with C's atoi: 2147483648 would become negative without a word. */
 static bool number_ok(struct text word)
 {
     if (word.n > 0 && word.p[0] == '-')

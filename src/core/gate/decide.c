@@ -99,7 +99,8 @@ static void wait_in_line(struct gate *g,
     int stream = stream_of_next(g, grp);
     int priority = stream >= 0 ? g->config->streams[stream].priority : 9;
     int64_t order = queue_order(priority, p->urgent > 0, p->deadline_at, p->oldest_at);
-    /* The first in line sets when the line is asked next; whoever comes behind it changes nothing. */
+    /* The first in line sets when the line is asked next; whoever comes behind it changes nothing.
+     */
     if (!queue_put_line(&g->queue, &grp->entry, subject, order, wake_at))
         todo->failed = true;
 }
