@@ -257,7 +257,8 @@ static const char *const round_trips[] = {
     "passt",
     "你好你好你好你好你好你好你好你好你好你好你好你好你好你好你好你好你好你好你好你好你好你好你好你"
     "好你好",
-    /* clang-format off: it breaks emoji families, anew each time */
+    /* clang-format breaks emoji families, anew each time */
+    /* clang-format off */
     "שלום עולם مرحبا بالعالم",
     "👩‍👩‍👧‍👦👩‍👩‍👧‍👦👩‍👩‍👧‍👦👩‍👩‍👧‍👦👩"
     "‍"

@@ -119,9 +119,6 @@ static void start_digest(struct release_job *job)
 {
     struct drive *d = job->drive;
     const struct config_digest *config = &d->parts.config->digest;
-    char id[ID_TEXT_BYTES];
-    snprintf(job->message_id, sizeof job->message_id, "<%s.digest@%s>",
-             id_text(job->claim.attempt.id, id), d->parts.hostname);
     job->options = (struct digest_options){
         .templates = d->parts.templates,
         .as_mime = config->format && strcmp(config->format, "mime") == 0,
@@ -170,6 +167,7 @@ static void on_claimed(struct store_claim *claim, enum tide_err rc, const struct
 
 void drive_claim(struct drive *d, struct drive_todo *t, const struct gate_action *action)
 {
+    char id[ID_TEXT_BYTES];
     struct release_job *job = calloc(1, sizeof *job);
     char *account =
         job ? strndup(action->claim.attempt.account.p, action->claim.attempt.account.n) : NULL;
@@ -187,6 +185,9 @@ void drive_claim(struct drive *d, struct drive_todo *t, const struct gate_action
     job->todo = t;
     job->account = account;
     job->claim.attempt = action->claim.attempt;
+    snprintf(job->message_id, sizeof job->message_id, "<%s.digest@%s>",
+             id_text(job->claim.attempt.id, id), d->parts.hostname);
+    job->claim.attempt.message_id = text_of(job->message_id); /* if it becomes a digest */
     job->claim.only = action->claim.only;
     job->claim.digest = action->claim.digest;
     job->claim.most = action->claim.most;

@@ -79,8 +79,12 @@ static void end_job(struct intake_job *job, enum tide_err rc, const struct tide_
 {
     struct intake *in = job->intake;
     struct intake_request *req = job->req;
+    size_t duplicates = 0;
+    for (size_t i = 0; rc == TIDE_OK && i < job->submission.recipient_count; i++)
+        duplicates += job->accept.items[i].duplicate;
+    in->counts.duplicates += (int64_t)duplicates;
     if (rc == TIDE_OK)
-        in->counts.accepted += (int64_t)req->recipient_count;
+        in->counts.accepted += (int64_t)(req->recipient_count - duplicates);
     else
         in->counts.refused++;
     arena_fini(&job->accept.arena);
@@ -143,7 +147,6 @@ static void on_accepted(struct store_accept *accept, enum tide_err rc, const str
             .reason = decisions[i].reason,
             .due_at = decisions[i].due_at,
         };
-        job->intake->counts.duplicates += accept->items[i].duplicate;
     }
     /* It is durable: even without memory for the details the answer is yes. */
     end_job(job, TIDE_OK, NULL);

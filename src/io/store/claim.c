@@ -53,6 +53,19 @@ static void attempt_add(struct writing *w, const struct attempt *a, size_t count
     w->tally[TALLY_ATTEMPT + a->state]++;
 }
 
+/* What the attempt's row tells of the mail that leaves: a single one is the original itself. */
+static void describe_mail(struct writing *w, struct store_claim *req, tide_id first, size_t count)
+{
+    struct notification n = {0};
+    if (!notification_get(w->db, first, &req->arena, &n))
+        return;
+    req->attempt.digest = count > 1;
+    req->attempt.stream = n.stream;
+    req->attempt.sender = n.sender;
+    if (count == 1)
+        req->attempt.message_id = n.message_id;
+}
+
 static void take_one(struct writing *w,
                      struct store_claim *req,
                      struct group *g,
@@ -95,6 +108,7 @@ void claim_write(struct writing *w, struct store_claim *req)
     if (n > 0 && w->db->rc == TIDE_OK) {
         req->notifications = db_array(w->db, &req->arena, n, sizeof *req->notifications);
         req->attempt.retry_of_unknown = may_be_double(w, ids, n);
+        describe_mail(w, req, ids[0], n);
         attempt_add(w, &req->attempt, n);
         for (size_t i = 0; i < n && w->db->rc == TIDE_OK; i++)
             take_one(w, req, &g, ids[i], &req->notifications[i]);
