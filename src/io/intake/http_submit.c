@@ -1,28 +1,22 @@
 #include "io/intake/http_submit.h"
 
 #include "base/macros.h"
-#include "core/proto/compose.h"
 #include "core/proto/json_write.h"
+#include "io/intake/handin.h"
 #include "io/status/views.h"
 
-#include <inttypes.h>
-#include <openssl/evp.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <sys/random.h>
 
-#define POOL_BYTES_MIN    (256u * 1024) /* bodies from here on are read off the loop */
-#define FINGERPRINT_BYTES 32
-#define RETRY_AFTER_S     "10"
+#define POOL_BYTES_MIN (256u * 1024) /* bodies from here on are read off the loop */
+#define RETRY_AFTER_S  "10"
 
 /* One draft on its way. */
 struct item {
     struct job *job;
     struct api_draft draft;
-    struct intake_recipient *recipients;
-    size_t recipient_count;
-    struct buf composed;
-    char fingerprint[FINGERPRINT_BYTES];
-    struct intake_request in;
+    struct handin handin;
     /* what became of it */
     unsigned status; /* 202, or of the refusal */
     struct api_error error;
@@ -96,13 +90,13 @@ static void write_item(struct json_writer *w, const struct item *it, int64_t ind
         jw_end(w);
         return;
     }
-    for (size_t i = 0; i < it->recipient_count; i++) {
-        const struct intake_result *r = &it->in.results[i];
+    for (size_t i = 0; i < it->handin.in.recipient_count; i++) {
+        const struct intake_result *r = &it->handin.in.results[i];
         jw_object(w, NULL);
         if (index >= 0)
             jw_int(w, "index", index);
         jw_id(w, "id", r->id);
-        jw_text(w, "recipient", it->recipients[i].address);
+        jw_text(w, "recipient", it->handin.in.recipients[i].address);
         jw_str(w, "state", notification_state_name(r->state));
         jw_text(w, "reason", r->reason);
         jw_time(w, "estimated_release_at", r->due_at);
@@ -113,10 +107,8 @@ static void write_item(struct json_writer *w, const struct item *it, int64_t ind
 
 static void job_free(struct job *j)
 {
-    for (size_t i = 0; i < j->count; i++) {
-        buf_fini(&j->items[i].composed);
-        arena_fini(&j->items[i].in.arena);
-    }
+    for (size_t i = 0; i < j->count; i++)
+        handin_fini(&j->items[i].handin);
     json_free(j->doc);
     free(j->application);
     arena_fini(&j->arena);
@@ -181,92 +173,6 @@ static void set_field(struct item *it, const char *name)
                  name);
 }
 
-static bool list_recipients(struct item *it)
-{
-    const struct api_draft *d = &it->draft;
-    const struct api_addresses *all[] = {&d->to, &d->cc, &d->bcc};
-    it->recipients = arena_array(&it->job->arena, d->to.count + d->cc.count + d->bcc.count,
-                                 sizeof *it->recipients);
-    for (size_t k = 0; it->recipients && k < TIDE_COUNT(all); k++)
-        for (size_t i = 0; i < all[k]->count; i++)
-            it->recipients[it->recipient_count++].address = all[k]->list[i].address;
-    return it->recipients != NULL;
-}
-
-static void hash_text(EVP_MD_CTX *ctx, struct text t)
-{
-    uint64_t n = t.p ? t.n : UINT64_MAX; /* the length first: no two drafts run together */
-    EVP_DigestUpdate(ctx, &n, sizeof n);
-    if (t.n > 0)
-        EVP_DigestUpdate(ctx, t.p, t.n);
-}
-
-static void hash_addresses(EVP_MD_CTX *ctx, const struct api_addresses *a)
-{
-    EVP_DigestUpdate(ctx, &a->count, sizeof a->count);
-    for (size_t i = 0; i < a->count; i++) {
-        hash_text(ctx, a->list[i].name);
-        hash_text(ctx, a->list[i].address);
-    }
-}
-
-/* What must be the same under the same key. Not the times: "2h" is another instant each time. */
-static bool take_fingerprint(struct item *it)
-{
-    const struct api_draft *d = &it->draft;
-    const struct text texts[] = {d->from.name, d->from.address, d->subject,    d->text,
-                                 d->html,      d->stream,       d->thread,     d->message,
-                                 d->item.url,  d->item.text,    d->item.title, d->item.icon};
-    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    if (!ctx || EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) != 1) {
-        EVP_MD_CTX_free(ctx);
-        return false;
-    }
-    hash_addresses(ctx, &d->to);
-    hash_addresses(ctx, &d->cc);
-    hash_addresses(ctx, &d->bcc);
-    hash_addresses(ctx, &d->reply_to);
-    for (size_t i = 0; i < TIDE_COUNT(texts); i++)
-        hash_text(ctx, texts[i]);
-    for (size_t i = 0; i < d->header_count; i++) {
-        hash_text(ctx, d->headers[i].name);
-        hash_text(ctx, d->headers[i].value);
-    }
-    for (size_t i = 0; i < d->attachment_count; i++) {
-        const struct api_attachment *a = &d->attachments[i];
-        hash_text(ctx, a->filename);
-        hash_text(ctx, a->content_type);
-        hash_text(ctx, a->content_id);
-        hash_text(ctx, a->content);
-        EVP_DigestUpdate(ctx, &a->is_inline, sizeof a->is_inline);
-    }
-    bool good = EVP_DigestFinal_ex(ctx, (unsigned char *)it->fingerprint, NULL) == 1;
-    EVP_MD_CTX_free(ctx);
-    return good;
-}
-
-static bool compose_item(struct item *it)
-{
-    unsigned char random[16];
-    char id[2 * sizeof random + 2 + 256];
-    struct text from = it->draft.from.address;
-    struct text domain = text_cut(from, text_find(from, '@') + 1, 253);
-    struct tide_error err = {0};
-    if (getrandom(random, sizeof random, 0) != sizeof random)
-        return false;
-    for (size_t i = 0; i < sizeof random; i++)
-        snprintf(id + 2 * i, 3, "%02x", random[i]);
-    snprintf(id + 2 * sizeof random, sizeof id - 2 * sizeof random, "@%.*s",
-             text_is_ascii(domain) ? (int)domain.n : 9,
-             text_is_ascii(domain) ? domain.p : "localhost");
-    struct compose_given given = {.date = it->job->rules.now, .message_id = text_of(id)};
-    if (compose(&it->draft, &given, &it->composed, &err) == TIDE_OK)
-        return true;
-    refuse_item(it, 400, "bad_value", err.text);
-    set_field(it, "");
-    return false;
-}
-
 static void read_item(struct item *it, const struct json *v, int index)
 {
     struct job *j = it->job;
@@ -281,13 +187,14 @@ static void read_item(struct item *it, const struct json *v, int index)
     }
     if (j->key.n > 0)
         d->key = j->key;
-    if (!list_recipients(it) || !take_fingerprint(it)) {
-        refuse_item(it, 503, "no_memory", "out of memory, try again later");
+    struct tide_error err = {0};
+    enum tide_err rc = handin_prepare(&it->handin, d, j->rules.now, &j->arena, &err);
+    it->status = 0; /* to be submitted */
+    if (rc != TIDE_OK) {
+        refuse_item(it, rc == TIDE_EINVAL ? 400 : 503,
+                    rc == TIDE_EINVAL ? "bad_value" : "no_memory", err.text);
         set_field(it, "");
-        return;
     }
-    if (d->message.p || compose_item(it))
-        it->status = 0; /* to be submitted */
 }
 
 /* Fills items, each with its draft or its refusal; or refuses the whole. */
@@ -330,7 +237,7 @@ static void read_body(struct job *j)
 
 static void on_submitted(struct intake_request *in, enum tide_err rc, const struct tide_error *err)
 {
-    struct item *it = in->arg;
+    struct item *it = container_of(in, struct item, handin.in);
     struct job *j = it->job;
     it->status = 202;
     if (rc != TIDE_OK) {
@@ -344,29 +251,6 @@ static void on_submitted(struct intake_request *in, enum tide_err rc, const stru
     }
     if (--j->pending == 0)
         job_answer(j);
-}
-
-static void submit_item(struct item *it, const struct config_application *application)
-{
-    const struct api_draft *d = &it->draft;
-    it->in = (struct intake_request){
-        .application = application,
-        .sender = d->from.address,
-        .recipients = it->recipients,
-        .recipient_count = it->recipient_count,
-        .message = d->message.p ? d->message : buf_text(&it->composed),
-        .stream = d->stream,
-        .key = d->key,
-        .fingerprint = {it->fingerprint, sizeof it->fingerprint},
-        .thread = d->thread,
-        .item = d->item,
-        .not_before = d->not_before,
-        .deadline_at = d->deadline_at,
-        .source = text_of(arena_printf(&it->job->arena, "http %s", it->job->req->peer)),
-        .done = on_submitted,
-        .arg = it,
-    };
-    intake_submit(it->job->door.intake, &it->in);
 }
 
 static void submit_all(struct job *j)
@@ -384,9 +268,10 @@ static void submit_all(struct job *j)
         job_answer(j);
         return;
     }
+    struct text source = text_of(arena_printf(&j->arena, "http %s", j->req->peer));
     for (size_t i = 0; i < j->count; i++)
         if (j->items[i].status == 0)
-            submit_item(&j->items[i], application);
+            handin_submit(&j->items[i].handin, j->door.intake, application, source, on_submitted);
 }
 
 static void on_work(uv_work_t *work)
