@@ -15,7 +15,7 @@
 #define CMD_MAILTIDE_LAB_WORLD_H
 
 #include "base/arena.h"
-#include "core/plan/window.h"
+#include "core/limit/window.h"
 #include "core/proto/reply.h"
 
 /* Where in a session a limit is looked at. */
