@@ -53,6 +53,23 @@ static void test_line(void **state)
     queue_fini(&q);
 }
 
+/* Equals that all have to wait: each is taken once at most, then the line rests. */
+static void test_equals_in_line(void **state)
+{
+    (void)state;
+    struct queue q;
+    struct queue_entry e[5] = {0};
+    queue_init(&q);
+    for (size_t i = 0; i < TIDE_COUNT(e); i++)
+        T_TRUE(queue_put_line(&q, &e[i], 5, 30, 1000), "put");
+    size_t taken = 0;
+    for (struct queue_entry *x; taken < 100 && (x = queue_take(&q, 1000)); taken++)
+        T_TRUE(queue_put_line(&q, x, 5, 30, 2000), "has to wait");
+    T_TRUE(taken <= TIDE_COUNT(e), "asked %zu times", taken);
+    T_EQ(queue_next_at(&q), 2000, "the line rests");
+    queue_fini(&q);
+}
+
 static const struct {
     const char *name;
     int priority_a, priority_b;
@@ -127,9 +144,8 @@ static void test_against_model(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_by_time),
-        cmocka_unit_test(test_line),
-        cmocka_unit_test(test_order),
+        cmocka_unit_test(test_by_time),        cmocka_unit_test(test_line),
+        cmocka_unit_test(test_equals_in_line), cmocka_unit_test(test_order),
         cmocka_unit_test(test_against_model),
     };
     return cmocka_run_group_tests_name("queue", tests, NULL, NULL);

@@ -113,7 +113,10 @@ bool queue_put_line(
                                     : move(q, e, &line->entries, order);
     if (ok) {
         e->subject = subject;
-        if (heap_first(&line->entries) == &e->node) /* whoever is first knows when to ask */
+        /* Whoever is first knows when to ask; of several equals any. (By order, not by place: one
+         * that was taken and comes back may find an equal in front, and the line would go round.)
+         */
+        if (heap_first(&line->entries)->key >= order)
             queue_line_wait(q, subject, wake_at);
     } else {
         drop_if_empty(q, line);
