@@ -6,7 +6,9 @@
 
 #include <stdlib.h>
 
-#define RECIPIENT_VERSION 1
+/* Version 1, which is still read, had no forecast. */
+#define RECIPIENT_VERSION 2
+#define RECIPIENT_HEAD    (5 + FORECAST_BYTES)
 #define NO_MEMORY_WAIT_MS TIME_SECOND_MS
 /* Each round waits for one limit; they settle in two or three. Should they not, the answer is
  * merely early: asked again then, it is HOLD again. */
@@ -174,8 +176,9 @@ void plan_recipient_fini(struct plan_recipient *r)
 void plan_recipient_encode(const struct plan_recipient *r, struct buf *ret)
 {
     const uint32_t w = r->policy_word;
-    const char head[] = {RECIPIENT_VERSION, (char)w, (char)(w >> 8), (char)(w >> 16),
-                         (char)(w >> 24)};
+    char head[RECIPIENT_HEAD] = {RECIPIENT_VERSION, (char)w, (char)(w >> 8), (char)(w >> 16),
+                                 (char)(w >> 24)};
+    forecast_encode(&r->forecast, head + 5);
     buf_add(ret, head, sizeof head);
     ledger_encode(&r->ledger, ret);
 }
@@ -185,12 +188,16 @@ enum tide_err plan_recipient_decode(struct text blob,
                                     struct tide_error *err)
 {
     struct plan_recipient r = {0};
-    if (blob.n < 5 || blob.p[0] != RECIPIENT_VERSION)
+    size_t head = blob.n && blob.p[0] == 1 ? 5 : RECIPIENT_HEAD;
+    if (blob.n < head || blob.p[0] < 1 || blob.p[0] > RECIPIENT_VERSION)
         return tide_fail(err, TIDE_ECORRUPT, "recipient's ledger: %zu bytes of no known version",
                          blob.n);
+    /* A damaged forecast is a forecast lost, not a ledger. */
+    if (head == RECIPIENT_HEAD && !forecast_decode(blob.p + 5, &r.forecast))
+        r.forecast = (struct forecast){0};
     for (unsigned i = 0; i < 4; i++)
         r.policy_word |= (uint32_t)(unsigned char)blob.p[1 + i] << 8 * i;
-    enum tide_err rc = ledger_decode(text_cut(blob, 5, blob.n), &r.ledger, err);
+    enum tide_err rc = ledger_decode(text_cut(blob, head, blob.n), &r.ledger, err);
     if (rc != TIDE_OK)
         return tide_wrap(err, rc, "recipient's ledger");
     *ret = r;
@@ -449,27 +456,70 @@ static tide_wall_ms spread_all(const struct planner *p,
     return latest;
 }
 
-static tide_wall_ms policy_wish(const struct planner *p,
-                                const struct plan_query *q,
-                                const struct applied *a)
+static void view_of(const struct planner *p,
+                    const struct plan_query *q,
+                    const struct applied *a,
+                    struct policy_view *ret)
 {
     struct meter *m = a->tally.meter;
-    struct policy_view v = {
+    const struct window *w = &m->limit->window;
+    *ret = (struct policy_view){
         .now = q->now,
         .pending = q->pending,
         .last_at = q->last_at,
         .hold_until_max = q->hold_until_max,
+        .weight = q->weight,
         .word = q->recipient->policy_word,
+        .forecast = &q->recipient->forecast,
         .count = m->limit->count,
         .used = tally_used(&a->tally, q->now),
         .reserve = reserve_of(p, m->limit),
-        .span_ms = window_length_ms(&m->limit->window),
+        .span_ms = window_length_ms(w),
         .direct_share = p->config->planner.direct_share,
+        .window_id = m->window,
     };
-    if (window_is_fixed(&m->limit->window))
-        v.window = window_at(&m->rule, q->now);
+    if (window_is_fixed(w))
+        ret->window = window_at(&m->rule, q->now);
+    ret->is_day = w->kind == WINDOW_CALENDAR && w->unit == WINDOW_DAY;
+    if (ret->is_day)
+        ret->day = (int32_t)((zone_local_ms(m->rule.zone, ret->window.start) - w->offset_ms) /
+                             TIME_DAY_MS);
+}
+
+static tide_wall_ms policy_wish(const struct planner *p,
+                                const struct plan_query *q,
+                                const struct applied *a)
+{
+    struct policy_view v;
+    view_of(p, q, a, &v);
     tide_wall_ms at = p->policy->wish(p->policy->arg, &v);
     return q->hold_until_max ? TIDE_MIN(at, q->hold_until_max) : at;
+}
+
+/* His own daily limit of the least count; NULL: he has none. */
+static const struct applied *daily(const struct applied_set *set)
+{
+    const struct applied *least = NULL;
+    for (unsigned i = 0; i < set->count; i++) {
+        const struct limit *l = set->all[i].tally.meter->limit;
+        if (!set->all[i].subject && l->window.kind == WINDOW_CALENDAR &&
+            l->window.unit == WINDOW_DAY && l->count > 0 &&
+            (!least || l->count < least->tally.meter->limit->count))
+            least = &set->all[i];
+    }
+    return least;
+}
+
+void planner_arrived(struct planner *p, const struct plan_query *q, unsigned n)
+{
+    if (!p->policy->arrived || !make_ready(p, q))
+        return;
+    const struct applied *a = daily(&p->ready);
+    struct policy_view v;
+    if (!a)
+        return;
+    view_of(p, q, a, &v);
+    p->policy->arrived(p->policy->arg, &v, n);
 }
 
 static void explain(struct plan_answer *ret, const struct applied *a, tide_wall_ms now)
@@ -566,7 +616,9 @@ void planner_refund(struct planner *p,
 
 bool planner_next_dirty(struct planner *p, struct text *ret_subject, struct buf *ret_blob)
 {
-    return subjects_next_dirty(&p->subjects, ret_subject, ret_blob);
+    if (subjects_next_dirty(&p->subjects, ret_subject, ret_blob))
+        return true;
+    return p->policy->next_dirty && p->policy->next_dirty(p->policy->arg, ret_subject, ret_blob);
 }
 
 enum tide_err planner_restore(struct planner *p,
@@ -574,6 +626,9 @@ enum tide_err planner_restore(struct planner *p,
                               struct text blob,
                               struct tide_error *err)
 {
+    if (text_starts(subject, TEXT("policy|")))
+        return p->policy->restore ? p->policy->restore(p->policy->arg, subject, blob, err)
+                                  : TIDE_OK;
     uint32_t known = p->subjects.name_count;
     enum tide_err rc = subjects_restore(&p->subjects, subject, blob, err);
     link_rules(p, known + 1);

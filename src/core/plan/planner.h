@@ -44,7 +44,7 @@ TIDE_MUST_CHECK enum tide_err planner_configure(struct planner *p,
                                                 const struct config *config,
                                                 struct tide_error *err);
 void planner_free(struct planner *p);
-/* Another policy than policy_even(), borrowed; for the forecast and for simulations. */
+/* Another policy than policy_even(), borrowed. To be set before rows are restored. */
 void planner_set_policy(struct planner *p, const struct policy *policy);
 
 /* -- A recipient ------------------------------------------------------------------------------- */
@@ -53,6 +53,7 @@ void planner_set_policy(struct planner *p, const struct policy *policy);
 struct plan_recipient {
     struct ledger ledger; /* recipient and pair limits; inline until there are more */
     uint32_t policy_word; /* the policy's */
+    struct forecast forecast;
 };
 
 void plan_recipient_init(struct plan_recipient *r);
@@ -86,6 +87,7 @@ struct plan_query {
     struct plan_route route;
     const struct group_pending *pending;
     tide_wall_ms last_at; /* newest arrival in the group */
+    double weight;        /* of what is pending, in mails of the mean weight; 0: all weigh alike */
     bool urgent;          /* may use the reserve */
     bool digest;          /* the release would take all digestible ones */
     bool is_reply;        /* answers the recipient: free where the limit says so */
@@ -117,6 +119,10 @@ struct plan_answer {
     uint32_t subject;          /* of a wider binding limit: where to queue (plan/queue.h); 0: own */
 };
 
+/* `n` notifications that may be put into a digest have come at q->now: the forecast learns of it.
+ * To be called once for each, before the decision about it. */
+void planner_arrived(struct planner *p, const struct plan_query *q, unsigned n);
+
 void planner_decide(struct planner *p, const struct plan_query *q, struct plan_answer *ret);
 
 /* Charges all limits of the route for one attempt. Changed blobs wait in planner_next_dirty(). */
@@ -130,8 +136,8 @@ void planner_refund(struct planner *p,
                     tide_wall_ms started_at,
                     enum plan_refund what);
 
-/* Wider ledgers as rows for the store: the next one that changed since it was last asked for, or
- * false. Texts hold until the next call. */
+/* Wider ledgers, and what the policy has learnt, as rows for the store: the next one that changed
+ * since it was last asked for, or false. Texts hold until the next call. */
 bool planner_next_dirty(struct planner *p, struct text *ret_subject, struct buf *ret_blob);
 TIDE_MUST_CHECK enum tide_err planner_restore(struct planner *p,
                                               struct text subject,

@@ -2,7 +2,9 @@
  * taste, behind one interface so that another can take its place and both can be simulated.
  *
  * The planner keeps every limit and the reserve by itself; a policy is asked only about mail that
- * could leave now and may be put into a digest, and can only make it wait.
+ * could leave now and may be put into a digest, and can only make it wait. What a policy learns of
+ * a recipient lives in struct forecast, beside his ledger; what it learns of all of them goes to
+ * the store as rows of its own.
  *
  * Owns      nothing. Threads: loop thread only. Reads no clock.
  */
@@ -10,6 +12,7 @@
 #define CORE_PLAN_POLICY_H
 
 #include "core/limit/window.h"
+#include "core/plan/forecast.h"
 #include "core/record/notification.h"
 
 struct policy_view {
@@ -17,11 +20,17 @@ struct policy_view {
     const struct group_pending *pending; /* may be NULL */
     tide_wall_ms last_at;                /* newest arrival in the group */
     tide_wall_ms hold_until_max;         /* may not be held longer; 0: no bound */
+    double weight;                       /* of what is pending, in mails of the mean weight; 0: all
+                                          * weigh alike */
     uint32_t word;                       /* what this policy remembers of the recipient */
-    /* the recipient's tightest limit */
+    struct forecast *forecast;           /* what was learnt of the recipient */
+    /* the recipient's tightest limit; for arrived(): his daily limit of the least count */
     int64_t count, used, reserve;
     struct window_span window; /* calendar, clock: of now; else both 0 */
     int64_t span_ms;           /* length of the window */
+    bool is_day;               /* a calendar day: `day` and `window_id` say which */
+    int32_t day;               /* local date, in days since 1970 */
+    uint32_t window_id;        /* of the window's definition, stable over restarts */
     double direct_share;
 };
 
@@ -32,6 +41,13 @@ struct policy {
     tide_wall_ms (*wish)(void *arg, const struct policy_view *v);
     /* The recipient's new word after a release at `now`. */
     uint32_t (*charged)(void *arg, tide_wall_ms now, bool urgent, uint32_t word);
+    /* `n` notifications that may be put into a digest have come; for a recipient with a daily
+     * limit. May be NULL, as all below. */
+    void (*arrived)(void *arg, const struct policy_view *v, unsigned n);
+    /* Rows for the store, as planner_next_dirty() and planner_restore(); keys start with
+     * "policy|". */
+    bool (*next_dirty)(void *arg, struct text *ret_key, struct buf *ret_blob);
+    enum tide_err (*restore)(void *arg, struct text key, struct text blob, struct tide_error *err);
 };
 
 /* At once while more than direct_share of the tightest limit is free; then what is left of the

@@ -1,0 +1,321 @@
+#include "core/plan/policy_quiet.h"
+
+#include "base/macros.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define AT_ONCE_MS      TIME_SECOND_MS
+#define SAVE_EACH       256  /* notifications: so many may be missing of a profile after a crash */
+#define MOVED_SHARE     0.06 /* of the day's mail in other hours: the table is outdated */
+#define KEY_BYTES       32
+#define FLUID_STEPS_MAX 3
+
+struct place {
+    struct site site;
+    uint32_t window_id;
+    uint64_t saved; /* site.seen when it was written last */
+    int32_t saved_day;
+};
+
+struct table_entry {
+    struct quiet_table *table; /* NULL: none yet */
+    struct place *place;
+    int quota;
+    int32_t checked_day; /* the profile was compared on that day */
+    bool wanted, building;
+};
+
+struct quiet_policy {
+    struct quiet_settings settings;
+    struct policy policy;
+    struct place *places[QUIET_SITES_MAX];
+    struct table_entry tables[QUIET_TABLES_MAX];
+    unsigned place_count, table_count, wanted_count;
+    struct table_entry *last_table; /* looked up last */
+    char key[KEY_BYTES];
+};
+
+/* -- Sites and tables -------------------------------------------------------------------------- */
+
+static struct place *find_place(const struct quiet_policy *q, uint32_t window_id)
+{
+    for (unsigned i = 0; i < q->place_count; i++)
+        if (q->places[i]->window_id == window_id)
+            return q->places[i];
+    return NULL;
+}
+
+static struct place *get_place(struct quiet_policy *q, uint32_t window_id)
+{
+    struct place *p = find_place(q, window_id);
+    if (p || q->place_count == QUIET_SITES_MAX)
+        return p;
+    p = calloc(1, sizeof *p);
+    if (!p)
+        return NULL;
+    site_init(&p->site);
+    p->window_id = window_id;
+    q->places[q->place_count++] = p;
+    return p;
+}
+
+const struct site *quiet_policy_site(const struct quiet_policy *q, uint32_t window_id)
+{
+    const struct place *p = find_place(q, window_id);
+    return p ? &p->site : NULL;
+}
+
+/* The greater of the shares of the day's mail that have moved to other hours. */
+static double moved(const struct site *s, const struct quiet_case *c)
+{
+    double most = 0;
+    for (int y = 0; y < 2; y++) {
+        double sum = 0;
+        for (int h = 0; h < 24; h++)
+            sum += fabs((double)s->share[y][h] - (double)c->share[y][h]) / 2;
+        most = TIDE_MAX(most, sum);
+    }
+    return most;
+}
+
+static void want(struct quiet_policy *q, struct table_entry *t)
+{
+    if (t->wanted || t->building)
+        return;
+    t->wanted = true;
+    q->wanted_count++;
+}
+
+static struct table_entry *find_table(struct quiet_policy *q, struct place *p, int quota)
+{
+    struct table_entry *t = q->last_table;
+    if (t && t->place == p && t->quota == quota)
+        return t;
+    for (unsigned i = 0; i < q->table_count; i++) {
+        t = &q->tables[i];
+        if (t->place == p && t->quota == quota)
+            return q->last_table = t;
+    }
+    if (q->table_count == QUIET_TABLES_MAX)
+        return NULL;
+    t = &q->tables[q->table_count++];
+    *t = (struct table_entry){.place = p, .quota = quota, .checked_day = INT32_MIN};
+    return q->last_table = t;
+}
+
+/* The table, if there is one; asks for it, and once a day whether the profile has left it behind.
+ */
+static const struct quiet_table *table_for(struct quiet_policy *q, struct place *p, int64_t count)
+{
+    struct table_entry *t = find_table(q, p, (int)TIDE_MIN(count, QUIET_QUOTA_MAX));
+    if (!t || q->settings.fluid_only)
+        return NULL;
+    if (t->checked_day != p->site.day) {
+        t->checked_day = p->site.day;
+        if (!t->table || moved(&p->site, &t->table->made_for) > MOVED_SHARE)
+            want(q, t);
+    }
+    return t->table;
+}
+
+bool quiet_policy_wants(struct quiet_policy *q, struct quiet_job *ret)
+{
+    for (unsigned i = 0; q->wanted_count && i < q->table_count; i++) {
+        struct table_entry *t = &q->tables[i];
+        if (!t->wanted)
+            continue;
+        float cost = q->settings.urgent_cost;
+        *ret = (struct quiet_job){.window_id = t->place->window_id, .wanted.quota = t->quota};
+        ret->wanted.urgent_cost = cost < 0 ? 0 : cost == 0 ? QUIET_URGENT_COST : cost;
+        memcpy(ret->wanted.share, t->place->site.share, sizeof ret->wanted.share);
+        t->wanted = false;
+        t->building = true;
+        q->wanted_count--;
+        return true;
+    }
+    return false;
+}
+
+void quiet_policy_take(struct quiet_policy *q,
+                       const struct quiet_job *job,
+                       struct quiet_table *take_table)
+{
+    for (unsigned i = 0; i < q->table_count; i++) {
+        struct table_entry *t = &q->tables[i];
+        if (t->place->window_id != job->window_id || t->quota != job->wanted.quota)
+            continue;
+        t->building = false;
+        if (take_table) {
+            quiet_table_free(t->table);
+            t->table = take_table;
+        }
+        return;
+    }
+    quiet_table_free(take_table);
+}
+
+/* -- The policy -------------------------------------------------------------------------------- */
+
+static double part_of_day(const struct policy_view *v, tide_wall_ms at)
+{
+    double x = (double)(at - v->window.start) / (double)(v->window.end - v->window.start);
+    return TIDE_MIN(TIDE_MAX(x, 0), 1);
+}
+
+static void quiet_arrived(void *arg, const struct policy_view *v, unsigned n)
+{
+    struct quiet_policy *q = arg;
+    struct place *p = get_place(q, v->window_id);
+    if (!p || !v->forecast)
+        return;
+    site_roll(&p->site, v->day);
+    site_count(&p->site, TIDE_MIN((int)(part_of_day(v, v->now) * 24), 23), n);
+    for (unsigned i = 0; i < n; i++)
+        forecast_count(v->forecast, &p->site, v->day, (uint32_t)(v->now / TIME_SECOND_MS));
+}
+
+/* Ages add up to `price` minutes at: the sum of the arrivals is taken from the oldest and the
+ * newest, the others lying evenly between. */
+static tide_wall_ms fluid_due(const struct policy_view *v,
+                              const float share[24],
+                              double mean,
+                              unsigned k)
+{
+    double oldest = (double)(v->pending ? v->pending->oldest_at : v->last_at),
+           newest = (double)v->last_at;
+    double middle = (oldest + newest) / 2;
+    int b = (int)TIDE_MIN(v->count - v->used - v->reserve, INT32_MAX);
+    tide_wall_ms at = TIDE_MAX(v->last_at, v->window.start);
+    for (int i = 0; i < FLUID_STEPS_MAX; i++) {
+        double roots = quiet_fluid_roots(share, mean, part_of_day(v, at));
+        double ms = quiet_fluid_price(roots, b) * (double)TIME_MINUTE_MS;
+        at = (tide_wall_ms)(middle + TIDE_MIN(ms / k, (double)TIME_DAY_MS));
+    }
+    return at;
+}
+
+static tide_wall_ms quiet_wish(void *arg, const struct policy_view *v)
+{
+    struct quiet_policy *q = arg;
+    struct place *p = v->is_day && v->forecast ? get_place(q, v->window_id) : NULL;
+    if (!p)
+        return policy_even()->wish(NULL, v);
+    if (v->count - v->used - v->reserve < 1)
+        return v->now; /* the limit holds it */
+    site_roll(&p->site, v->day);
+    forecast_roll(v->forecast, &p->site, v->day);
+
+    bool weekend = forecast_weekend(v->day);
+    tide_wall_ms last = TIDE_MIN(v->last_at, v->now);
+    bool carried = last < v->window.start;
+    tide_wall_ms from = carried ? v->window.start : last;
+    double x = part_of_day(v, from);
+    double mean =
+        forecast_level_now(&v->forecast->level, v->forecast->today, site_gone(&p->site, v->day, x));
+    double k = v->weight > 0 ? v->weight : v->pending ? v->pending->digestible : 1;
+    unsigned pending = (unsigned)TIDE_MIN(TIDE_MAX(lround(k), 1), QUIET_PENDING);
+    const struct quiet_table *t = table_for(q, p, v->count);
+    if (!t)
+        return TIDE_MIN(fluid_due(v, p->site.share[weekend], mean, pending), v->window.end);
+    unsigned slot = carried ? QUIET_SLOTS : TIDE_MIN((unsigned)(x * QUIET_SLOTS), QUIET_SLOTS - 1);
+    int b = (int)TIDE_MIN(v->count - v->used, QUIET_QUOTA_MAX);
+    double wait = quiet_wait_minutes(t, weekend, mean, slot, b, pending);
+    if (wait >= QUIET_FOREVER)
+        return v->window.end;
+    tide_wall_ms ms = (tide_wall_ms)(wait * (double)TIME_MINUTE_MS);
+    return ms < AT_ONCE_MS ? v->now : TIDE_MIN(from + ms, v->window.end);
+}
+
+static uint32_t quiet_charged(void *arg, tide_wall_ms now, bool urgent, uint32_t word)
+{
+    (void)arg;
+    return policy_even()->charged(NULL, now, urgent, word);
+}
+
+/* -- Rows -------------------------------------------------------------------------------------- */
+
+static bool quiet_next_dirty(void *arg, struct text *ret_key, struct buf *ret_blob)
+{
+    struct quiet_policy *q = arg;
+    for (unsigned i = 0; i < q->place_count; i++) {
+        struct place *p = q->places[i];
+        if (p->site.seen < p->saved + SAVE_EACH &&
+            (p->saved_day == p->site.day || p->site.seen == p->saved))
+            continue;
+        buf_clear(ret_blob);
+        site_encode(&p->site, ret_blob);
+        if (ret_blob->failed != TIDE_OK)
+            return false;
+        p->saved = p->site.seen;
+        p->saved_day = p->site.day;
+        snprintf(q->key, sizeof q->key, "policy|site|%08x", p->window_id);
+        *ret_key = text_of(q->key);
+        return true;
+    }
+    return false;
+}
+
+static enum tide_err quiet_restore(void *arg,
+                                   struct text key,
+                                   struct text blob,
+                                   struct tide_error *err)
+{
+    struct quiet_policy *q = arg;
+    const struct text prefix = TEXT("policy|site|");
+    char hex[9] = "";
+    char *end = hex;
+    if (!text_starts(key, prefix) || key.n != prefix.n + 8)
+        return TIDE_OK; /* of a policy that is not this one */
+    memcpy(hex, key.p + prefix.n, 8);
+    unsigned long id = strtoul(hex, &end, 16);
+    if (*end)
+        return tide_fail(err, TIDE_ECORRUPT, "policy's row \"" TEXT_FMT "\"", TEXT_ARG(key));
+    struct site s;
+    enum tide_err rc = site_decode(blob, &s, err);
+    if (rc != TIDE_OK)
+        return rc;
+    struct place *p = get_place(q, (uint32_t)id);
+    if (!p)
+        return tide_fail(err, TIDE_ENOMEM, "site profile");
+    p->site = s;
+    p->saved = s.seen;
+    p->saved_day = s.day;
+    return TIDE_OK;
+}
+
+/* -- Life -------------------------------------------------------------------------------------- */
+
+struct quiet_policy *quiet_policy_new(const struct quiet_settings *settings)
+{
+    struct quiet_policy *q = calloc(1, sizeof *q);
+    if (!q)
+        return NULL;
+    if (settings)
+        q->settings = *settings;
+    q->policy = (struct policy){.name = "quiet",
+                                .arg = q,
+                                .wish = quiet_wish,
+                                .charged = quiet_charged,
+                                .arrived = quiet_arrived,
+                                .next_dirty = quiet_next_dirty,
+                                .restore = quiet_restore};
+    return q;
+}
+
+void quiet_policy_free(struct quiet_policy *q)
+{
+    if (!q)
+        return;
+    for (unsigned i = 0; i < q->place_count; i++)
+        free(q->places[i]);
+    for (unsigned i = 0; i < q->table_count; i++)
+        quiet_table_free(q->tables[i].table);
+    free(q);
+}
+
+const struct policy *quiet_policy(struct quiet_policy *q)
+{
+    return &q->policy;
+}
