@@ -1,54 +1,9 @@
-#include "base/file.h"
 #include "base/log.h"
 #include "cmd/mailtided/inside.h"
+#include "cmd/templates.h"
 #include "io/loop/files.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-
-#define TEMPLATE_BYTES_MAX (1 << 20)
-
-/* A template that the operator did not write is no error: the built-in one serves. */
-static enum tide_err read_template(const char *dir,
-                                   const char *name,
-                                   struct buf *ret,
-                                   struct tide_error *err)
-{
-    char path[1024];
-    snprintf(path, sizeof path, "%s/%s", dir, name);
-    enum tide_err rc = file_read(path, TEMPLATE_BYTES_MAX, ret, err);
-    return rc == TIDE_ENOENT ? TIDE_OK : rc;
-}
-
-static enum tide_err read_templates(const struct config *config,
-                                    struct digest_templates **ret,
-                                    struct tide_error *err)
-{
-    const char *dir = config->digest.templates_dir;
-    struct buf subject = {0}, text = {0}, html = {0};
-    if (!dir)
-        return digest_templates_new(NULL, ret, err);
-    enum tide_err rc = read_template(dir, "subject.txt", &subject, err);
-    if (rc == TIDE_OK)
-        rc = read_template(dir, "digest.txt", &text, err);
-    if (rc == TIDE_OK)
-        rc = read_template(dir, "digest.html", &html, err);
-    if (rc == TIDE_OK) {
-        const struct digest_sources sources = {.dir = dir,
-                                               .subject = buf_text(&subject),
-                                               .text = buf_text(&text),
-                                               .html = buf_text(&html)};
-        rc = digest_templates_new(&sources, ret, err);
-        if (rc != TIDE_OK && *ret) { /* the file's text is needed no more, the fallback neither */
-            digest_templates_free(*ret);
-            *ret = NULL;
-        }
-    }
-    buf_fini(&subject);
-    buf_fini(&text);
-    buf_fini(&html);
-    return rc;
-}
 
 enum tide_err daemon_read_config(struct daemon *d, struct generation **ret, struct tide_error *err)
 {
@@ -57,7 +12,7 @@ enum tide_err daemon_read_config(struct daemon *d, struct generation **ret, stru
         return tide_fail(err, TIDE_ENOMEM, "out of memory");
     enum tide_err rc = config_load(d->options.config_path, &files_source, &g->config, err);
     if (rc == TIDE_OK)
-        rc = read_templates(g->config, &g->templates, err);
+        rc = templates_load(g->config, &g->templates, err);
     if (rc == TIDE_OK)
         *ret = g;
     else

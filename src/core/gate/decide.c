@@ -203,9 +203,8 @@ static int choose_account(struct gate *g,
         }
     }
     tell_hold(g, grp, TOLD_ACCOUNTS, earliest,
-              gate_printf(todo, "held until %s: account %s is resting: %s",
-                          gate_when(earliest, now, when, sizeof when),
-                          g->config->accounts[resting].name, g->accounts[resting].backoff.reason),
+              gate_printf(todo, "held until %s: %s", gate_when(earliest, now, when, sizeof when),
+                          g->accounts[resting].backoff.reason),
               TEXT(""), now, todo);
     /* Whoever waits for a resting account waits in its line, so that one of them probes it and the
      * others are not asked one by one. */

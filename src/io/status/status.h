@@ -2,11 +2,11 @@
  *
  *   GET  /                              a few lines for people
  *   GET  /v1/status                     shape_status()
- *   GET  /v1/queue?recipient=&domain=&stream=&after=&most=   {"notifications":[...],"next"}
+ *   GET  /v1/queue?recipient=&domain=&stream=&after=&most=   {"now","notifications":[...],"next"}
  *   GET  /v1/why?recipient=|id=&after=&most=
- *                      {"recipient":{...},"notifications":[...],"attempts":[...],"journal":[...],
- *                       "next"}
- *   GET  /v1/limits[?recipient=]        {"limits":[...]}, with "recipient", "provider" when asked
+ *                      {"now","recipient":{...},"notifications":[...],"attempts":[...],
+ *                       "journal":[...],"next"}
+ *   GET  /v1/limits[?recipient=]        {"now","limits":[...]}, with "recipient", "provider" when asked
  *   GET  /v1/notifications/{id}         a notification
  *   POST /v1/notifications[?application=]           hands in (io/intake/http_submit.h)
  *   POST /v1/notifications/{id}/cancel, .../release   {"cancelled":N}, {"released":N}

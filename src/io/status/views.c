@@ -158,6 +158,14 @@ static void write_next(struct json_writer *w, const struct store_ask *ask)
         jw_null(w, "next");
 }
 
+/* What "in 3 h" counts from: the clock may be hurried. */
+static void write_now(struct json_writer *w, struct job *j)
+{
+    struct operate_status s = {0};
+    j->views.operate->status(j->views.operate->arg, &j->arena, &s);
+    jw_time(w, "now", s.now);
+}
+
 static void write_notifications(struct json_writer *w, const struct store_ask *ask)
 {
     jw_array(w, "notifications");
@@ -229,6 +237,7 @@ static void on_why(struct store_ask *ask, enum tide_err rc, const struct tide_er
     }
     jw_init(&w, &b);
     jw_object(&w, NULL);
+    write_now(&w, j);
     if (ask->recipient_row) {
         const struct recipient_state *r = ask->recipient_row;
         jw_object(&w, "recipient");
@@ -290,6 +299,7 @@ static void on_queue(struct store_ask *ask, enum tide_err rc, const struct tide_
     }
     jw_init(&w, &b);
     jw_object(&w, NULL);
+    write_now(&w, j);
     write_notifications(&w, ask);
     write_next(&w, ask);
     jw_end(&w);
@@ -324,6 +334,7 @@ static void on_limits(struct operate_limits *o, enum tide_err rc, const struct t
     }
     jw_init(&w, &b);
     jw_object(&w, NULL);
+    write_now(&w, j);
     if (o->recipient.n > 0) {
         jw_text(&w, "recipient", o->recipient);
         jw_text(&w, "provider", o->provider);

@@ -1,0 +1,278 @@
+/* why: the story of a recipient or of one notification. */
+#include "cmd/mailtide/ask.h"
+
+#include "base/macros.h"
+
+/* "  label  text", the text wrapped behind the label. */
+#define LABEL_COLUMNS 13
+
+static void labelled(struct cli *cli, const char *label, enum style style, struct text t)
+{
+    buf_addf(&cli->out, "  %-*s", LABEL_COLUMNS - 2, label);
+    if (style != STYLE_PLAIN) {
+        show_styled(&cli->show, style, t);
+        buf_addc(&cli->out, '\n');
+    } else {
+        show_paragraph(&cli->show, LABEL_COLUMNS, LABEL_COLUMNS, t);
+    }
+}
+
+static void labelled_sentence(struct cli *cli, const char *label, struct text sentence)
+{
+    struct buf b = {0};
+    show_sentence(&b, sentence, cli->show.now);
+    labelled(cli, label, STYLE_PLAIN, buf_text(&b));
+    buf_fini(&b);
+}
+
+static void heading(struct cli *cli, const char *text)
+{
+    buf_addc(&cli->out, '\n');
+    show_styled(&cli->show, STYLE_BOLD, text_of(text));
+    buf_addc(&cli->out, '\n');
+}
+
+static void show_recipient(struct cli *cli, const struct json *r)
+{
+    const struct json *v = json_member(r, "verdict");
+    struct text provider = ask_text(v, "provider"), gateway = ask_text(v, "gateway");
+    struct text suppressed = ask_text(r, "suppressed"), rest = ask_text(v, "evidence"), line;
+    struct text verdict = ask_text(v, "verdict");
+    tide_wall_ms found = ask_time(v, "found_at");
+    char when[SHOW_TIME_BYTES];
+    show_styled(&cli->show, STYLE_BOLD, ask_text(r, "address"));
+    buf_addc(&cli->out, '\n');
+    labelled(cli, "domain", STYLE_PLAIN, ask_text(r, "domain"));
+    labelled(cli, "provider", STYLE_PLAIN, provider.n ? provider : TEXT("not one that is known"));
+    if (gateway.n > 0)
+        labelled(cli, "behind", STYLE_PLAIN, gateway);
+    labelled(cli, "verdict", show_style_of_state(verdict), verdict);
+    if (ask_text(v, "reason").n > 0)
+        labelled_sentence(cli, "", ask_text(v, "reason"));
+    for (const char *label = "evidence"; text_split(&rest, '\n', &line); label = "")
+        labelled(cli, label, STYLE_PLAIN, line);
+    if (found)
+        labelled(cli, "found", STYLE_PLAIN, text_of(show_when(found, cli->show.now, when)));
+    if (suppressed.n > 0)
+        labelled(cli, "suppressed", STYLE_BAD, suppressed);
+}
+
+static bool is_pending(struct text state)
+{
+    return text_eq(state, TEXT("accepted")) || text_eq(state, TEXT("held")) ||
+           text_eq(state, TEXT("releasing"));
+}
+
+static void show_notification(struct cli *cli, const struct json *n)
+{
+    struct text state = ask_text(n, "state"), reason = ask_text(n, "reason");
+    tide_wall_ms at = ask_time(n, "estimated_release_at"), deadline = ask_time(n, "deadline");
+    char when[SHOW_TIME_BYTES];
+    buf_adds(&cli->out, "  ");
+    show_styled(&cli->show, STYLE_DIM, ask_text(n, "id"));
+    buf_adds(&cli->out, "  ");
+    show_styled(&cli->show, show_style_of_state(state), state);
+    buf_adds(&cli->out, "  ");
+    struct buf line = {0};
+    struct text subject = ask_text(n, "subject");
+    buf_addf(&line, "\"" TEXT_FMT "\" from " TEXT_FMT, TEXT_ARG(subject),
+             TEXT_ARG(ask_text(n, "sender")));
+    if (ask_text(n, "stream").n > 0)
+        buf_addf(&line, ", stream " TEXT_FMT, TEXT_ARG(ask_text(n, "stream")));
+    show_paragraph(&cli->show, 19 + state.n, 4, buf_text(&line));
+    buf_fini(&line);
+    if (!is_pending(state)) {
+        if (reason.n > 0)
+            labelled_sentence(cli, "", reason);
+        return;
+    }
+    if (at)
+        labelled(cli, "  release", STYLE_PLAIN,
+                 text_of(at <= cli->show.now ? "next" : show_when(at, cli->show.now, when)));
+    if (deadline)
+        labelled(cli, "  deadline", STYLE_PLAIN, text_of(show_when(deadline, cli->show.now, when)));
+    if (reason.n > 0)
+        labelled_sentence(cli, "  because", show_reason(reason));
+}
+
+/* Those with the same reason as the one before stand in one line each: thirty comments that wait
+ * for one reset tell it once. */
+static void show_notifications(struct cli *cli, const struct json *list, bool pending)
+{
+    struct text last_reason = {0};
+    bool first = true;
+    for (size_t i = 0; i < json_count(list); i++) {
+        const struct json *n = json_element(list, i);
+        if (is_pending(ask_text(n, "state")) != pending)
+            continue;
+        if (first)
+            heading(cli, pending ? "pending" : "done");
+        struct text reason = ask_text(n, "reason");
+        if (!first && reason.n > 0 && text_eq(reason, last_reason)) {
+            struct text subject = ask_text(n, "subject"), state = ask_text(n, "state");
+            struct buf line = {0};
+            buf_adds(&cli->out, "  ");
+            show_styled(&cli->show, STYLE_DIM, ask_text(n, "id"));
+            buf_adds(&cli->out, "  ");
+            show_styled(&cli->show, show_style_of_state(state), state);
+            buf_addf(&line, "  \"" TEXT_FMT "\", the same", TEXT_ARG(subject));
+            show_text(&cli->out, buf_text(&line), 0);
+            buf_addc(&cli->out, '\n');
+            buf_fini(&line);
+        } else {
+            show_notification(cli, n);
+        }
+        last_reason = reason;
+        first = false;
+    }
+    if (first && pending)
+        buf_adds(&cli->out, "\nNothing is pending.\n");
+}
+
+/* -- The journal ---------------------------------------------------------------------------------
+ */
+
+static const struct json *of_id(const struct json *list, struct text id)
+{
+    for (size_t i = 0; i < json_count(list); i++)
+        if (text_eq(ask_text(json_element(list, i), "id"), id))
+            return json_element(list, i);
+    return NULL;
+}
+
+/* "attempt 0cn... through esp, a digest of 3" behind its release. */
+static void show_attempt(struct cli *cli, const struct json *a, size_t indent)
+{
+    char when[SHOW_TIME_BYTES];
+    struct buf line = {0};
+    int64_t count = ask_int(a, "notifications");
+    struct text state = ask_text(a, "state");
+    buf_addf(&line, "attempt " TEXT_FMT " through " TEXT_FMT, TEXT_ARG(ask_text(a, "id")),
+             TEXT_ARG(ask_text(a, "account")));
+    if (count > 1)
+        buf_addf(&line, ", a digest of %lld", (long long)count);
+    if (ask_bool(a, "may_be_double"))
+        buf_adds(&line, ", may be seen twice");
+    if (text_eq(state, TEXT("flying")))
+        buf_adds(&line, ", under way");
+    else if (ask_time(a, "ended_at"))
+        buf_addf(&line, ", " TEXT_FMT " at %s", TEXT_ARG(state),
+                 show_time(ask_time(a, "ended_at"), cli->show.now, when));
+    buf_addf(&cli->out, "%*s", (int)indent, "");
+    show_paragraph(&cli->show, indent, indent + 2, buf_text(&line));
+    buf_fini(&line);
+}
+
+static enum style style_of_event(struct text event)
+{
+    if (text_eq(event, TEXT("accepted")))
+        return STYLE_PLAIN;
+    return text_eq(event, TEXT("released")) ? STYLE_BOLD : show_style_of_state(event);
+}
+
+/* The event stands in its own column: "held until ..." becomes "until ...". */
+static struct text without_event(struct text sentence, struct text event)
+{
+    if (!text_starts(sentence, event))
+        return sentence;
+    struct text rest = text_cut(sentence, event.n, sentence.n);
+    if (text_starts(rest, TEXT(": ")))
+        return text_cut(rest, 2, rest.n);
+    return text_starts(rest, TEXT(" ")) ? text_cut(rest, 1, rest.n) : sentence;
+}
+
+/* A sentence, with the reason left out when it is that of the hold before. */
+static void add_sentence(struct cli *cli,
+                         struct text event,
+                         struct text sentence,
+                         struct text *last_reason,
+                         struct buf *ret)
+{
+    struct text reason = show_reason(sentence);
+    bool again = reason.p != sentence.p && text_eq(reason, *last_reason);
+    if (reason.p != sentence.p)
+        *last_reason = reason;
+    if (again)
+        sentence.n = (size_t)(reason.p - sentence.p) - 2;
+    show_sentence(ret, without_event(sentence, event), cli->show.now);
+    if (again)
+        buf_adds(ret, ", for the same reason");
+}
+
+static void show_journal(struct cli *cli, const struct json *doc)
+{
+    const struct json *journal = json_member(doc, "journal");
+    const struct json *attempts = json_member(doc, "attempts");
+    const struct json *notifications = json_member(doc, "notifications");
+    char when[SHOW_TIME_BYTES];
+    struct text last_reason = {0};
+    size_t time_columns = 0;
+    if (json_count(journal) == 0)
+        return;
+    heading(cli, "what happened");
+    for (size_t i = 0; i < json_count(journal); i++) {
+        tide_wall_ms at = ask_time(json_element(journal, i), "at");
+        time_columns = TIDE_MAX(time_columns, strlen(show_time(at, cli->show.now, when)));
+    }
+    for (size_t i = 0; i < json_count(journal); i++) {
+        const struct json *e = json_element(journal, i);
+        struct text event = ask_text(e, "event"), id = ask_text(e, "notification");
+        const struct json *about = of_id(notifications, id);
+        const struct json *attempt = of_id(attempts, ask_text(e, "attempt"));
+        size_t indent = 2 + time_columns + 2 + 10;
+        struct buf line = {0};
+        add_sentence(cli, event, ask_text(e, "sentence"), &last_reason, &line);
+        if (about && text_eq(event, TEXT("accepted")))
+            buf_addf(&line, ": \"" TEXT_FMT "\" (" TEXT_FMT ")",
+                     TEXT_ARG(ask_text(about, "subject")), TEXT_ARG(id));
+        buf_addf(&cli->out, "  %-*s  ", (int)time_columns,
+                 show_time(ask_time(e, "at"), cli->show.now, when));
+        show_styled(&cli->show, style_of_event(event), event);
+        buf_addf(&cli->out, "%*s", event.n < 10 ? (int)(10 - event.n) : 1, "");
+        show_paragraph(&cli->show, TIDE_MAX(indent, 2 + time_columns + 2 + event.n + 1), indent,
+                       buf_text(&line));
+        buf_fini(&line);
+        if (attempt && text_eq(event, TEXT("released")))
+            show_attempt(cli, attempt, indent);
+    }
+}
+
+static void show_why(struct cli *cli, const struct ask *a)
+{
+    const struct json *notifications = json_member(a->doc, "notifications");
+    const struct json *recipient = json_member(a->doc, "recipient");
+    ask_set_now(cli, a);
+    if (json_kind(recipient) == JSON_KIND_OBJECT)
+        show_recipient(cli, recipient);
+    show_notifications(cli, notifications, true);
+    show_notifications(cli, notifications, false);
+    show_journal(cli, a->doc);
+    if (ask_text(a->doc, "next").n > 0)
+        buf_adds(&cli->out, "\nOlder or further decisions are kept too; see -n.\n");
+}
+
+int cmd_why(struct cli *cli)
+{
+    bool is_address = false;
+    const char *what = cli->argv[0], *most = cli_option_value(cli, "most");
+    struct buf path = {0};
+    struct ask a;
+    int64_t n;
+    struct tide_error err;
+    if (most && text_int(text_of(most), 1, 1000, &n, &err) != TIDE_OK)
+        return cli_fail(cli, CLI_USAGE, "-n: %s", err.text);
+    int code = ask_check_address_or_id(cli, what, &is_address);
+    if (code != CLI_OK)
+        return code;
+    buf_adds(&path, "/v1/why");
+    ask_param(&path, is_address ? "recipient" : "id", what);
+    ask_param(&path, "most", most);
+    code = ask_get(cli, buf_str(&path), false, &a);
+    buf_fini(&path);
+    if (code == CLI_OK && cli_json(cli))
+        ask_pass(cli, &a);
+    else if (code == CLI_OK)
+        show_why(cli, &a);
+    ask_fini(&a);
+    return code;
+}

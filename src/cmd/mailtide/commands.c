@@ -1,0 +1,88 @@
+/* The table of commands, options and exit codes. Whoever adds a row here runs `make manual`. */
+#include "cmd/mailtide/cli.h"
+
+#include "base/macros.h"
+
+#define ADDRESS_OR_ID "ADDRESS|ID"
+
+/* clang-format off */
+const struct cli_command cli_commands[] = {
+    {"status", "", 0, 0, cmd_status, "how the daemon is doing: mail, accounts, store",
+     "Says no (exit code 1) while the daemon does not take mail or its store does not write."},
+    {"top", "", 0, 0, cmd_top, "the same, refreshed; q ends it", NULL},
+    {"queue", "", 0, 0, cmd_queue, "what waits, why, and until when", NULL},
+    {"why", ADDRESS_OR_ID, 1, 1, cmd_why,
+     "the story of a recipient or of one notification",
+     "Who the recipient is (domain, provider, verdict with evidence), what is pending with its "
+     "reason and release time, then every decision in order."},
+    {"limits", "[ADDRESS]", 0, 1, cmd_limits, "every limit with what is used of it",
+     "With an address, the limits that apply to it; else those of providers and accounts that "
+     "have been in use."},
+    {"verify", "ADDRESS...", 1, -1, cmd_verify, "whether addresses can take mail, with evidence",
+     "Checks the syntax and asks DNS with the servers of the configuration; needs no daemon. When"
+     " one runs, it is asked whether the recipient is suppressed. Says no (exit code 1) unless "
+     "every address can take mail."},
+    {"send", "", 0, 0, cmd_send, "hands in a notification",
+     "With -t the message stands on standard input (RFC 5322), for those in To, Cc and Bcc. "
+     "Else it is made of --from, --to and --subject, with the text of --text or of standard "
+     "input."},
+    {"cancel", ADDRESS_OR_ID, 1, 1, cmd_cancel, "what is pending shall not leave",
+     "For operators: root, the daemon's user and those of status.operators."},
+    {"release", ADDRESS_OR_ID, 1, 1, cmd_release, "what is held shall leave now",
+     "For operators. It counts in every limit, may use the reserve, and does not go over a limit"
+     "."},
+    {"check-config", "", 0, 0, cmd_check_config, "reads a configuration as the daemon would",
+     "Profiles, time zones, limits and templates are loaded too. What is wrong is named by file "
+     "and line (exit code 1). Without a file: /etc/mailtide/mailtide.conf where there is one, "
+     "else the embedded defaults."},
+    {"completion", "bash|zsh", 1, 1, cmd_completion, "prints shell completion",
+     "For bash: eval \"$(mailtide completion bash)\"."},
+    {"help", "[COMMAND]", 0, 1, cmd_help, "this, or about one command", NULL},
+    {"version", "", 0, 0, cmd_version, "prints the version", NULL},
+};
+
+const struct cli_option cli_options[] = {
+    {NULL, 's', "socket", "SOCKET", "the daemon's status socket"},
+    {NULL, 'c', "config", "FILE", "the configuration; its status.socket is asked"},
+    {NULL, 0, "json", NULL, "the daemon's answer as it is, for programs"},
+    {NULL, 'h', "help", NULL, "about the command"},
+
+    {"queue", 'r', "recipient", "ADDRESS", "of this recipient only"},
+    {"queue", 'd', "domain", "DOMAIN", "of this recipient domain only"},
+    {"queue", 'S', "stream", "STREAM", "of this stream only"},
+    {"queue", 'n', "most", "N", "at most so many (100)"},
+
+    {"why", 'n', "most", "N", "at most so many of the newest decisions (1000)"},
+
+    {"send", 't', "stdin", NULL, "the whole message stands on standard input"},
+    {"send", 'f', "from", "ADDRESS", "sender; with -t in place of From"},
+    {"send", 0, "to", "ADDRESS", "recipient, or several divided by commas; with -t in place of "
+                                 "To, Cc and Bcc"},
+    {"send", 0, "subject", "TEXT", "subject"},
+    {"send", 0, "text", "TEXT", "the text; not given: standard input"},
+    {"send", 'S', "stream", "STREAM", "stream; not given: the application's"},
+    {"send", 0, "thread", "NAME", "what belongs together in a digest"},
+    {"send", 'k', "key", "KEY", "the same key again is the same notification, sent once"},
+    {"send", 0, "deadline", "WHEN", "\"2h\" from now, or an RFC 3339 time"},
+    {"send", 0, "application", "NAME", "in the name of this application"},
+
+    {"check-config", 'n', "non-defaults", NULL, "prints what differs from the defaults"},
+    {"check-config", 0, "print-default", NULL, "prints a file of all keys with their defaults"},
+    {"check-config", 0, "print-templates", NULL, "prints the built-in digest templates"},
+
+    {"help", 0, "roff", "LIST", "a list of the manual: \"commands\", \"exits\" or \"keys\""},
+};
+/* clang-format on */
+
+const struct cli_exit_text cli_exits[] = {
+    {CLI_OK, "done, or the answer is yes"},
+    {CLI_NO, "it failed, or the answer is no"},
+    {CLI_USAGE, "the command line is wrong"},
+    {CLI_UNREACHABLE, "no daemon answers at the socket"},
+    {CLI_NOT_FOUND, "there is no such recipient or notification, or nothing of it is pending"},
+    {CLI_NOT_PERMITTED, "not permitted: the socket, or an operation that is for operators"},
+};
+
+const size_t cli_command_count = TIDE_COUNT(cli_commands);
+const size_t cli_option_count = TIDE_COUNT(cli_options);
+const size_t cli_exit_count = TIDE_COUNT(cli_exits);
