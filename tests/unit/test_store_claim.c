@@ -93,24 +93,28 @@ static void test_what_is_claimed(void **state)
     T_EQ(p.not_before, later, "not before");
     static const struct {
         const char *name;
-        bool digest;
+        bool by_hand, digest;
         size_t most, bytes_max;
         int only; /* index, -1 none */
-        int want[4];
+        int want[5];
     } cases[] = {
         /* Each goes back to HELD afterwards, so every case meets all eight. */
-        {"urgent first", false, 0, 0, -1, {3, -1}},
-        {"digest: priority, then age", true, 0, 0, -1, {5, 0, 4, -1}},
-        {"at most two", true, 2, 0, -1, {5, 0, -1}},
-        {"at most 22 bytes", true, 0, 22, -1, {5, 0, -1}},
-        {"the first whatever its size", true, 0, 1, -1, {5, -1}},
-        {"only this", false, 0, 0, 1, {1, -1}},
-        {"only this, whatever its class", true, 0, 0, 4, {4, -1}},
-        {"only this, not yet", false, 0, 0, 7, {-1}},
+        {"urgent first", false, false, 0, 0, -1, {3, -1}},
+        {"digest: priority, then age", false, true, 0, 0, -1, {5, 0, 4, -1}},
+        {"at most two", false, true, 2, 0, -1, {5, 0, -1}},
+        {"at most 22 bytes", false, true, 0, 22, -1, {5, 0, -1}},
+        {"the first whatever its size", false, true, 0, 1, -1, {5, -1}},
+        {"only this", false, false, 0, 0, 1, {1, -1}},
+        {"only this, whatever its class", false, true, 0, 0, 4, {4, -1}},
+        {"only this, not yet", false, false, 0, 0, 7, {-1}},
+        {"only this, by hand", true, false, 0, 0, 7, {7, -1}},
+        {"urgent first, by hand", true, false, 0, 0, -1, {7, -1}},
+        {"a digest by hand", true, true, 0, 0, -1, {6, 5, 0, 4, -1}},
     };
     for (size_t i = 0; i < TIDE_COUNT(cases); i++) {
         struct store_claim claim = claim_of(&p);
         claim.digest = cases[i].digest;
+        claim.by_hand = cases[i].by_hand;
         claim.most = cases[i].most;
         claim.bytes_max = cases[i].bytes_max;
         claim.only = cases[i].only >= 0 ? ids[cases[i].only] : 0;
@@ -148,7 +152,7 @@ static void test_what_is_claimed(void **state)
         arena_fini(&claim.arena);
     }
     struct store_ask ask;
-    T_EQ(look(&ask, ids[5])->attempts, 4, "tries are counted");
+    T_EQ(look(&ask, ids[5])->attempts, 5, "tries are counted");
     T_TEXT(ask.notifications->reason, "450 later", "reason");
     arena_fini(&ask.arena);
 }

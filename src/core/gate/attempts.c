@@ -82,6 +82,7 @@ void gate_claim(struct gate *g,
 
     action->claim.account = a->account;
     action->claim.only = only;
+    action->claim.by_hand = q->by_hand;
     action->claim.digest = q->digest;
     action->claim.most = q->digest ? DIGEST_ITEMS : 1;
     const char *provider = grp->recipient->domain->provider_name;

@@ -114,7 +114,7 @@ struct gate_action {
             struct attempt attempt;
             int account; /* index into the configuration */
             tide_id only;
-            bool digest;
+            bool by_hand, digest;
             size_t most;
             struct change *changes;
             size_t change_count;

@@ -20,9 +20,10 @@ static size_t choose(
     struct writing *w, const struct store_claim *req, tide_id *ids, enum query q, size_t most)
 {
     int64_t of = q == Q_CLAIM_ONLY ? req->only : req->attempt.group_id;
+    tide_wall_ms until = req->by_hand ? INT64_MAX : req->now;
     struct values which = q == Q_CLAIM_ONLY
-                              ? DB_VALUES(db_int(of), db_int(req->now))
-                              : DB_VALUES(db_int(of), db_int(req->now), db_int((int64_t)most));
+                              ? DB_VALUES(db_int(of), db_int(until))
+                              : DB_VALUES(db_int(of), db_int(until), db_int((int64_t)most));
     size_t n = 0, bytes = 0;
     for (sqlite3_stmt *row = db_row(w->db, q, which); row && n < most; row = db_next(w->db, q)) {
         bytes += (size_t)col_int(row, 1);

@@ -119,11 +119,12 @@ struct store_claim {
     struct attempt attempt; /* id, recipient_id, group_id, account, provider, started_at, ...;
                              * retry_of_unknown is found here, from what was abandoned before */
     tide_id only;           /* this one notification; 0: by `digest` */
+    bool by_hand;           /* those that are not to leave before later go too */
     bool digest;      /* all digestible ones, else the first single one: urgent before others, then
                        * priority, then age */
     size_t most;      /* digest: at most so many, priority first, then age; 0: no bound */
     size_t bytes_max; /* digest: their messages together, the first always taken; 0: no bound */
-    tide_wall_ms now; /* not_before later than this stays */
+    tide_wall_ms now; /* not_before later than this stays, if not by hand */
     const struct change *changes; /* charged in the same unit: ledger, plan, journal */
     size_t change_count;
     /* out; strings in arena; each with its message */
