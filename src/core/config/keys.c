@@ -137,6 +137,8 @@ const struct key config_keys[] = {
     C("dns.cache_entries_max", INT, "answers", "100000", 100, 100000000, NULL,
       dns.cache_entries_max,
       "Most answers kept in memory."),
+    C("dns.private_addresses", BOOL, NULL, "false", 0, 0, NULL, dns.private_addresses,
+      "Mail hosts whose addresses are not on the Internet take mail: intranets, mailtide-lab."),
     C("dns.ttl_max", DURATION, NULL, "1d", 0, 30 * DAY, NULL, dns.ttl_max_ms,
       "Longest time that an answer is kept, whatever its TTL."),
     C("dns.negative_ttl_max", DURATION, NULL, "1h", 0, DAY, NULL, dns.negative_ttl_max_ms,
