@@ -238,7 +238,7 @@ static struct text why_now(const struct plan_answer *a,
 
 static struct text why_not(const struct plan_answer *a, tide_wall_ms now, struct gate_todo *todo)
 {
-    char when[96], reset[96] = "";
+    char when[96], reset[96] = "", limit[128];
     struct text usage = usage_text(a, todo);
     gate_when(a->at, now, when, sizeof when);
     if (a->reset_at)
@@ -253,8 +253,10 @@ static struct text why_not(const struct plan_answer *a, tide_wall_ms now, struct
         return gate_printf(todo, "held until %s: " TEXT_FMT ", the rest is kept for urgent mail",
                            when, TEXT_ARG(usage));
     case PLAN_WHY_SPREAD:
-        return gate_printf(
-            todo, "held until %s: the window has just opened and releases are spread", when);
+        return gate_printf(todo,
+                           "held until %s: %s (%s) starts anew, what waited for it leaves spread "
+                           "over a while",
+                           when, a->limit->name, limit_text(a->limit, limit, sizeof limit));
     case PLAN_WHY_LIMIT:
     case PLAN_WHY_ROOM:
     case PLAN_WHY_URGENT:
