@@ -64,7 +64,10 @@ static void job_free(struct job *job)
 
 static void forget_nxdomain(const struct job *job, struct verdict *verdict)
 {
+    struct provider_match match =
+        provider_match(&job->verifier->providers, job->mx.domain, NULL, 0);
     verdict->kind = VERDICT_UNKNOWN;
+    verdict->provider = text_of(match.provider ? match.provider->name : "");
     verdict->reason = TEXT("The name servers in use do not even know the root of the DNS: this "
                            "machine seems to be cut off from the Internet's DNS.");
     verdict->valid_until = clock_wall(job->verifier->clock) + NO_ROOT_AGAIN_MS;
