@@ -225,6 +225,12 @@ static void test_margin_and_spread(void **state)
     f.q.urgent = false;
     f.pending.oldest_at = open + 10;
     T_EQ(decide(&f, open + 10).kind, PLAN_NOW, "nor what came after the opening");
+    struct plan_recipient fresh;
+    plan_recipient_init(&fresh);
+    f.q.recipient = &fresh;
+    f.pending.oldest_at = open - 55000;
+    T_EQ(decide(&f, open - 55000).kind, PLAN_NOW, "nor what comes within the margin and has room");
+    plan_recipient_fini(&fresh);
     end(&f);
 }
 

@@ -422,7 +422,7 @@ static tide_wall_ms spread_one(const struct planner *p,
     struct window_span w = window_at(&m->rule, at);
     tide_wall_ms open = w.start + m->margin_ms;
     int64_t spread = TIDE_MIN(p->config->planner.spread_ms, (w.end - w.start) / 4);
-    if (spread < 1 || q->pending->oldest_at >= open || at >= open + spread)
+    if (spread < 1 || q->pending->oldest_at >= w.start || at >= open + spread)
         return at;
     int64_t place;
     if (!a->subject) {
