@@ -57,7 +57,7 @@ E2E      := $(sort $(wildcard tests/e2e/*.sh tests/e2e/*.py))
 BENCH_SRC := $(sort $(wildcard bench/bench_*.c))
 BENCH_BIN := $(patsubst %.c,$(BUILD)/%,$(BENCH_SRC))
 
-.PHONY: all help run demo test unit conformance bench lint check-layers fuzz install uninstall deps \
+.PHONY: all help run demo test unit conformance bench lint check-layers fuzz manual install uninstall deps \
         deps-test deps-dev clean format
 
 all: $(LIB) $(PROGRAM_BIN) ## the programs, released as they are
@@ -90,6 +90,15 @@ $(TESTLIB): $(TESTLIB_OBJ)
 	@rm -f $@
 	@$(AR) rcs $@ $^
 
+# Tests of the command line link it as a whole, but for its main().
+CLILIB := $(BUILD)/libmailtide-cli.a
+$(CLILIB): $(patsubst %.c,$(BUILD)/%.o,$(filter-out %/main.c,$(sort $(wildcard src/cmd/mailtide/*.c)))) $(CMD_SHARED_OBJ)
+	@rm -f $@
+	@$(AR) rcs $@ $^
+
+$(BUILD)/tests/unit/test_cli_%: $(BUILD)/tests/unit/test_cli_%.o $(TESTLIB) $(CLILIB) $(LIB)
+	@$(CC) $(ALL_LDFLAGS) $^ -lcmocka $(LIBS) -o $@
+
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(TESTLIB) $(LIB)
 	@$(CC) $(ALL_LDFLAGS) $^ -lcmocka $(LIBS) -o $@
 
@@ -101,6 +110,12 @@ $(BUILD)/src/core/digest/builtin.o: $(wildcard src/core/digest/templates/*)
 
 # Compiled in by .incbin, which the compiler's dependency files do not see.
 $(BUILD)/src/io/store/schema.o: src/io/store/schema.sql
+
+# Compiled anew when the place to install to has changed: the profiles' folder is in it.
+$(BUILD)/src/core/config/config.o $(BUILD)/src/core/config/profiles_load.o: $(BUILD)/prefix
+$(BUILD)/prefix: FORCE
+	@mkdir -p $(@D); echo "$(PREFIX)" | cmp -s - $@ || echo "$(PREFIX)" >$@
+.PHONY: FORCE
 
 .SECONDARY:
 
@@ -152,6 +167,9 @@ deps-bench:
 	@tests/deps build test bench
 deps-dev:
 	@tests/deps build test dev
+
+manual: all ## puts the lists of commands and keys into the man pages
+	@BUILD=$(BUILD) src/cmd/manual.sh
 
 install: all ## to DESTDIR/PREFIX
 	@BUILD=$(BUILD) PREFIX="$(PREFIX)" DESTDIR="$(DESTDIR)" src/cmd/install.sh install
