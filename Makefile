@@ -113,7 +113,7 @@ $(BUILD)/src/core/digest/builtin.o: $(wildcard src/core/digest/templates/*)
 $(BUILD)/src/io/store/schema.o: src/io/store/schema.sql
 
 # Compiled anew when the place to install to has changed: the profiles' folder is in it.
-$(BUILD)/src/core/config/config.o $(BUILD)/src/core/config/profiles_load.o: $(BUILD)/prefix
+$(BUILD)/src/core/config/profiles_load.o: $(BUILD)/prefix
 $(BUILD)/prefix: FORCE
 	@mkdir -p $(@D); echo "$(PREFIX)" | cmp -s - $@ || echo "$(PREFIX)" >$@
 .PHONY: FORCE
