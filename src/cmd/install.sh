@@ -41,6 +41,7 @@ do_install() {
     for file in src/core/digest/templates/*; do
         put 644 "$file" "share/mailtide/templates/$(basename "$file")"
     done
+    put 644 src/cmd/mailtide-lab/story.conf share/mailtide/story.conf
 
     server_config >"$scratch/mailtide.conf"
     put 644 "$scratch/mailtide.conf" share/mailtide/mailtide.conf
