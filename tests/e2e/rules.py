@@ -213,7 +213,7 @@ def terminate():
         for i in range(6):
             c = client(h)
             acknowledged.append(f"tok-term-{i}")
-            queued_as(hand_in(c, acknowledged[-1], "a@client.asia"))
+            queued_as(hand_in(c, acknowledged[-1], f"p{i}@client.asia"))
             c.mail("n@app.test")
             c.rcpt("a@client.asia")
             if i % 2:

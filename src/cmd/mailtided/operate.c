@@ -25,8 +25,8 @@ static void end_job(struct operate_job *job, enum tide_err rc, const struct tide
     struct operate_request *req = job->req;
     arena_fini(&job->ask.arena);
     arena_fini(&job->drop.arena);
+    req->done(req, rc, err); /* before the job goes: `err` may be in it */
     free(job);
-    req->done(req, rc, err);
 }
 
 static void on_dropped(struct store_drop *drop, enum tide_err rc, const struct tide_error *err)
@@ -193,8 +193,8 @@ static void end_limits(struct limits_job *job, enum tide_err rc, const struct ti
 {
     struct operate_limits *req = job->req;
     arena_fini(&job->ask.arena);
+    req->done(req, rc, err); /* before the job goes: `err` may be in it */
     free(job);
-    req->done(req, rc, err);
 }
 
 static void on_recipient(struct store_ask *ask, enum tide_err rc, const struct tide_error *err)

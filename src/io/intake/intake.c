@@ -87,9 +87,9 @@ static void end_job(struct intake_job *job, enum tide_err rc, const struct tide_
         in->counts.accepted += (int64_t)(req->recipient_count - duplicates);
     else
         in->counts.refused++;
+    req->done(req, rc, err); /* before the job goes: `err` may be in it */
     arena_fini(&job->accept.arena);
     free(job);
-    req->done(req, rc, err);
     in->pending--;
     finish_closing(in);
 }
