@@ -183,10 +183,12 @@ def node_modules():
         os.makedirs(folder, exist_ok=True)
         for name in ("package.json", "package-lock.json"):
             shutil.copy(os.path.join(HERE, "lib", name), folder)
-        done = subprocess.run(["npm", "ci", "--prefix", folder, "--no-audit", "--no-fund"], text=True,
+        done = subprocess.run(["npm", "ci", "--prefix", folder, "--no-audit", "--no-fund",
+                               "--fetch-retries=0", "--fetch-timeout=30000"], text=True,
                               capture_output=True, timeout=120)
         if done.returncode != 0:
-            raise suite.Skip(f"npm cannot install nodemailer: {done.stderr.strip().splitlines()[-1:]}")
+            why = [line for line in done.stderr.splitlines() if "error" in line] or ["no reason given"]
+            raise suite.Skip(f"npm cannot install nodemailer: {why[0]}")
     return os.path.join(folder, "node_modules")
 
 

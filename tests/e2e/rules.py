@@ -238,9 +238,14 @@ def terminate():
         assert h.arrived("tok-cut-1") == []
 
 
+def first_words():
+    """Without any profile of a provider it runs, and says what that means."""
+    assert "no mailbox provider's limits are known" in house.daemon.logged("config.no_providers")
+
+
 def main():
     global house
-    tests = [invalid_addresses, too_large, no_relay, dead_domain, keys, headers, line_ends, operate_by_hand]
+    tests = [first_words, invalid_addresses, too_large, no_relay, dead_domain, keys, headers, line_ends, operate_by_hand]
     with House() as house:
         return suite.run(tests + [reload, terminate])
 

@@ -13,6 +13,10 @@ enum tide_err daemon_read_config(struct daemon *d, struct generation **ret, stru
     enum tide_err rc = config_load(d->options.config_path, &files_source, &g->config, err);
     if (rc == TIDE_OK)
         rc = templates_load(g->config, &g->templates, err);
+    if (rc == TIDE_OK && g->config->profiles.provider_count == 0)
+        log_warn("config.no_providers",
+                 "consequence=\"no mailbox provider's limits are known\" wanted=\"a folder of "
+                 "profiles: schedules, $MAILTIDE_SCHEDULES, or make install\"");
     if (rc == TIDE_OK)
         *ret = g;
     else
