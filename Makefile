@@ -76,6 +76,7 @@ $(BUILD)/%.o: %.c | deps
 define program_rule
 $(BUILD)/$(1): $(patsubst %.c,$(BUILD)/%.o,$(sort $(shell find src/cmd/$(1) -name '*.c'))) $(CMD_SHARED_OBJ) $(LIB)
 	@echo "  LD  $$@"; $$(CC) $$(ALL_LDFLAGS) $$^ $$(LIBS) -o $$@
+	@$(if $(SAN),,ln -sfn $(notdir $(BUILD))/$(1) build/$(1)) # build/mailtide: the one built last
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program_rule,$(p))))
 
@@ -112,7 +113,7 @@ $(BUILD)/src/core/digest/builtin.o: $(wildcard src/core/digest/templates/*)
 $(BUILD)/src/io/store/schema.o: src/io/store/schema.sql
 
 # Compiled anew when the place to install to has changed: the profiles' folder is in it.
-$(BUILD)/src/core/config/config.o $(BUILD)/src/core/config/profiles_load.o: $(BUILD)/prefix
+$(BUILD)/src/core/config/profiles_load.o: $(BUILD)/prefix
 $(BUILD)/prefix: FORCE
 	@mkdir -p $(@D); echo "$(PREFIX)" | cmp -s - $@ || echo "$(PREFIX)" >$@
 .PHONY: FORCE
@@ -120,7 +121,7 @@ $(BUILD)/prefix: FORCE
 .SECONDARY:
 
 run: all ## builds, then mailtide on embedded defaults: SMTP on 2525, HTTP on 8025
-	@$(BUILD)/mailtided
+	@build/mailtided
 
 demo: all ## the story, with and without mailtide, side by side
 	@BUILD=$(BUILD) tests/e2e/lib/demo

@@ -75,7 +75,7 @@ def check_comments(lab):
 UNTIL = r"until \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC"
 USED = r"\d+ of 10 used \(exmail/recipient-day: 10 per day \(Asia/Shanghai\)\)"
 SENTENCES = {
-    "accepted": r"accepted by smtp .* from application office in stream (notify|urgent)",
+    "accepted": r"accepted by SMTP .* from application office in stream (notify|urgent)",
     "held": rf"held (for a digest )?{UNTIL} \(in .*\): ({USED}.*|exmail/.*)",
     "released": rf"released( at once: urgent;| as a digest of \d+:|:) {USED}",
     "sent": r"account esp took it .*: 250 2\.0\.0 Ok: queued as esp-\d+",

@@ -101,6 +101,7 @@ try {
     tide_id id;
     int group;
     enum attempt_state state;
+    tide_wall_ms unknown_at; /* 0: never was */
     char account[16];
     bool digest;
 };
@@ -254,6 +255,12 @@ static void apply_attempt(struct world *w, const struct change *c, bool *ret_cha
 {
     struct try *t = find_try(w, c->attempt.id);
     T_TRUE(t != NULL, "attempt exists");
+    if (c->attempt.state == ATTEMPT_UNKNOWN) {
+        T_EQ(t->unknown_at, 0, "told once, however often mailtide starts anew");
+        t->unknown_at = c->attempt.ended_at;
+    }
+    if (c->attempt.state == ATTEMPT_ABANDONED)
+        T_TRUE(w->now - t->unknown_at < 16 * TIME_MINUTE_MS, "no restart puts it off");
     t->state = c->attempt.state;
     if (c->attempt.then == NOTIFICATION_RELEASING)
         return;
@@ -551,7 +558,8 @@ static void crash(struct world *w)
                             .recipient_id = t->group / IDENTITIES + 1,
                             .account = text_of(t->account),
                             .state = t->state,
-                            .started_at = w->now};
+                            .started_at = w->now,
+                            .ended_at = t->unknown_at};
         struct gate_event ev = {.type = GATE_FLYING, .flying = {.attempt = &a}};
         step(w, &ev);
     }

@@ -44,6 +44,17 @@ const struct config *intake_config(const struct intake *in)
     return &config;
 }
 
+enum tide_err intake_check_sender(struct intake *in,
+                                  const struct config_application *application,
+                                  struct text sender,
+                                  struct tide_error *err)
+{
+    (void)in;
+    if (!text_iends(sender, TEXT("@other.example")))
+        return TIDE_OK;
+    return tide_fail(err, TIDE_EPERM, "%s may not send as other.example", application->name);
+}
+
 static void copy(char *out, size_t size, struct text t)
 {
     snprintf(out, size, TEXT_FMT, TEXT_ARG(t));
@@ -296,12 +307,17 @@ static void check_json(const char *in)
     struct tide_error err = {0};
     const char *body = strstr(in, "\r\n\r\n");
     T_TRUE(body != NULL, "no answer: %s", in);
+    if (strstr(in, "Content-Length: 0\r\n"))
+        return; /* SendGrid's 202 */
     T_OK(json_parse(text_of(body + 4), 1000000, &doc, &err), &err, "%s", in);
     json_free(doc);
 }
 
 #define KEY       "Authorization: Bearer shop-key-0123456789\r\n"
 #define OTHER_KEY "Authorization: bearer other-key\r\n"
+#define SENDGRID(from, to)                                                                  \
+    "{\"personalizations\":[{\"to\":[{\"email\":\"" to "\"}]}],\"from\":{\"email\":\"" from \
+    "\"},\"subject\":\"s\",\"content\":[{\"type\":\"text/plain\",\"value\":\"t\"}]}"
 #define MAIL(to) \
     "{\"to\":\"" to "\",\"from\":\"Shop <n@s.example>\",\"subject\":\"s\",\"text\":\"t\"}"
 
@@ -348,6 +364,42 @@ static const struct {
      "Authorization: Basic eDp5\r\n",
      NULL,
      {"HTTP/1.1 401"}},
+    {"SendGrid",
+     "POST",
+     "/v3/mail/send",
+     KEY,
+     SENDGRID("n@s.example", "a@b.example"),
+     {"HTTP/1.1 202", "X-Message-Id: 00000000000", "Content-Length: 0"}},
+    {"SendGrid, no key",
+     "POST",
+     "/v3/mail/send",
+     "",
+     SENDGRID("n@s.example", "a@b.example"),
+     {"HTTP/1.1 401", "{\"errors\":[{\"message\":"}},
+    {"SendGrid, wrong key",
+     "POST",
+     "/v3/mail/send",
+     "Authorization: Bearer x\r\n",
+     SENDGRID("n@s.example", "a@b.example"),
+     {"HTTP/1.1 401", "{\"errors\":[{\"message\":\"The provided authorization grant is invalid"}},
+    {"SendGrid, limit",
+     "POST",
+     "/v3/mail/send",
+     KEY,
+     SENDGRID("n@s.example", "limit@b.example"),
+     {"HTTP/1.1 429", "X-RateLimit-Reset: ", "Retry-After: 10"}},
+    {"SendGrid, full",
+     "POST",
+     "/v3/mail/send",
+     KEY,
+     SENDGRID("n@s.example", "full@b.example"),
+     {"HTTP/1.1 503", "{\"errors\":[{\"message\":\"the disk is full\"", "Retry-After: 10"}},
+    {"SendGrid, other sender",
+     "POST",
+     "/v3/mail/send",
+     KEY,
+     SENDGRID("n@other.example", "a@b.example"),
+     {"HTTP/1.1 403", "\"field\":\"from\""}},
     {"no JSON", "POST", "/v1/notifications", KEY, "{\"to\"", {"HTTP/1.1 400", "\"bad_json\""}},
     {"field",
      "POST",

@@ -155,21 +155,23 @@ static const char *shown_path(const struct daemon *d)
 
 static void greet(const struct daemon *d, int smtp_port, int http_port)
 {
+    const char *slash = strrchr(d->options.program, '/');
+    int folder = slash ? (int)(slash - d->options.program) + 1 : 0;
     printf("mailtide " MAILTIDE_VERSION " runs on embedded defaults: no mail leaves this machine.\n"
            "\n"
            "  SMTP    127.0.0.1:%d   e.g. swaks --server 127.0.0.1:%d --from app@example.com "
-           "--to you@example.com\n"
+           "--to bruce@qq.com\n"
            "  HTTP    127.0.0.1:%d   e.g. curl -d "
-           "'{\"from\":\"app@example.com\",\"to\":\"you@example.com\","
+           "'{\"from\":\"app@example.com\",\"to\":\"bruce@qq.com\","
            "\"subject\":\"Hi\",\"text\":\"Hello\"}' \\\n"
            "                                   -H 'Content-Type: application/json' "
            "http://127.0.0.1:%d/v1/notifications\n"
            "  outbox  %s/outbox/new   what is released arrives here\n"
-           "  ask     mailtide -s %s status | queue | why you@example.com\n"
+           "  ask     %.*smailtide status | queue | why bruce@qq.com | help\n"
            "\n"
            "Ctrl-C stops it; nothing that was accepted is lost.\n",
-           smtp_port, smtp_port, http_port, http_port, d->generation->config->state_dir,
-           shown_path(d));
+           smtp_port, smtp_port, http_port, http_port, d->generation->config->state_dir, folder,
+           d->options.program);
     fflush(stdout);
 }
 

@@ -14,7 +14,8 @@
 struct daemon_options {
     const char *config_path; /* NULL: embedded defaults */
     struct clock clock;
-    bool greet; /* tell a person at a terminal what to try */
+    bool greet;          /* tell a person at a terminal what to try */
+    const char *program; /* argv[0]: mailtide lies beside it */
 };
 
 TIDE_MUST_CHECK enum tide_err daemon_run(const struct daemon_options *options,

@@ -32,7 +32,7 @@ int main(int argc, char **argv)
                                             {"version", no_argument, NULL, 'V'},
                                             {"help", no_argument, NULL, 'h'},
                                             {NULL, 0, NULL, 0}};
-    struct daemon_options daemon = {0};
+    struct daemon_options daemon = {.program = argv[0]};
     struct tide_error err = {0};
     const char *clock = getenv("MAILTIDE_CLOCK");
     for (int opt; (opt = getopt_long(argc, argv, "c:h", options, NULL)) != -1;) {

@@ -244,26 +244,37 @@ static void put_off(struct gate *g,
         grp->returning++;
 }
 
+/* News of it may come until some time after `since`; gives that time. */
+static tide_wall_ms await_news(struct gate *g,
+                               struct gate_attempt *a,
+                               tide_wall_ms since,
+                               struct gate_todo *todo)
+{
+    int64_t wait = a->account >= 0 ? g->config->accounts[a->account].unknown_wait_ms : TIME_HOUR_MS;
+    a->unknown = true;
+    if (a->group)
+        a->group->unknown++;
+    if (!heap_put(&g->unknowns, &a->wait, since + wait))
+        todo->failed = true;
+    return since + wait;
+}
+
 static void on_unknown(struct gate *g,
                        struct gate_attempt *a,
                        struct text sentence,
                        tide_wall_ms now,
                        struct gate_todo *todo)
 {
-    int64_t wait = a->account >= 0 ? g->config->accounts[a->account].unknown_wait_ms : TIME_HOUR_MS;
-    a->unknown = true;
-    if (a->group)
-        a->group->unknown++;
-    if (!heap_put(&g->unknowns, &a->wait, now + wait))
-        todo->failed = true;
+    tide_wall_ms until = await_news(g, a, now, todo);
     struct change *c = gate_add_change(todo, CHANGE_ATTEMPT);
     if (c) {
         c->attempt.id = a->id;
         c->attempt.state = ATTEMPT_UNKNOWN;
         c->attempt.reply = sentence;
+        c->attempt.ended_at = now;
         c->attempt.then = NOTIFICATION_RELEASING;
         c->attempt.reason = sentence;
-        c->attempt.due_at = now + wait;
+        c->attempt.due_at = until;
     }
     struct journal_entry about = {.recipient_id = a->recipient ? a->recipient->id : 0,
                                   .attempt_id = a->id};
@@ -366,6 +377,10 @@ void gate_on_flying(struct gate *g, const struct gate_event *ev, struct gate_tod
                                .started_at = was->started_at,
                                .account = config_account_index(g->config, was->account),
                                .digest = was->digest};
+    if (ev->flying.known == FLYING_CANNOT_TELL && was->state == ATTEMPT_UNKNOWN) {
+        await_news(g, a, was->ended_at, todo); /* as before: it was booked and journalled then */
+        return;
+    }
     if (ev->flying.known == FLYING_CANNOT_TELL) {
         on_unknown(g, a,
                    TEXT("mailtide stopped before the answer came; the mail may have left. It stays "

@@ -180,6 +180,14 @@ bool json_int(const struct json *v, int64_t *ret)
     return true;
 }
 
+bool json_number(const struct json *v, double *ret)
+{
+    if (!v || !json_is_number(inner(v)))
+        return false;
+    *ret = json_number_value(inner(v));
+    return true;
+}
+
 size_t json_count(const struct json *v)
 {
     if (!v)

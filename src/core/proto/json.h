@@ -41,6 +41,7 @@ const char *json_kind_text(const struct json *v);   /* "a string", "an array": f
 struct text json_string_text(const struct json *v); /* {NULL, 0} unless a string */
 bool json_bool(const struct json *v, bool *ret);
 bool json_int(const struct json *v, int64_t *ret); /* whole numbers only */
+bool json_number(const struct json *v, double *ret);
 
 size_t json_count(const struct json *v); /* elements or members; 0 for the others */
 const struct json *json_element(const struct json *v, size_t i);

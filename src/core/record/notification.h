@@ -143,8 +143,9 @@ struct attempt {
     bool digest;
     bool retry_of_unknown; /* the recipient may see it twice */
     int notification_count;
-    tide_wall_ms started_at, ended_at;
-    struct text reply; /* the last reply, or what happened instead */
+    tide_wall_ms started_at;
+    tide_wall_ms ended_at; /* 0: not yet; of an unknown one: when its answer was lost */
+    struct text reply;     /* the last reply, or what happened instead */
 };
 
 /* Every decision with its reason, in order: what `mailtide why` prints. */

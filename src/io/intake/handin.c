@@ -130,6 +130,7 @@ void handin_submit(struct handin *h,
         .deadline_at = d->deadline_at,
         .source = source,
         .done = done,
+        .arg = h->in.arg,
     };
     intake_submit(intake, &h->in);
 }

@@ -31,7 +31,8 @@ TIDE_MUST_CHECK enum tide_err handin_prepare(struct handin *h,
                                              struct arena *arena,
                                              struct tide_error *err);
 
-/* `source` and `arg` stay until the callback, which finds the struct by container_of(). */
+/* `source` stays until the callback, which finds the struct by container_of(); in.arg is the
+ * caller's to set before. */
 void handin_submit(struct handin *h,
                    struct intake *intake,
                    const struct config_application *application,

@@ -2,12 +2,14 @@
 
 #include "base/log.h"
 #include "base/macros.h"
+#include "io/intake/http_esp.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 struct http_api {
     struct http_submit_door door;
+    struct http_esp_door esp;
     struct views views;
     struct http **listeners;
     size_t count, open; /* open: with those that are being closed */
@@ -178,6 +180,8 @@ static void on_request(void *arg, struct http_request *req)
         view_status(&api->views, req, VIEW_METRICS);
         return;
     }
+    if (http_esp(&api->esp, req))
+        return;
     const struct config_application *a = authenticate(api, req);
     if (!a)
         return;
@@ -243,6 +247,7 @@ enum tide_err http_api_open(const struct http_api_options *options,
     }
     api->door = (struct http_submit_door){
         .loop = options->loop, .intake = options->intake, .clock = options->clock};
+    api->esp = (struct http_esp_door){.submit = api->door, .store = options->store};
     api->views = (struct views){.store = options->store, .operate = options->operate};
     uv_idle_init(options->loop, &api->later);
     api->open = 1;

@@ -7,6 +7,7 @@
  *   POST   /v1/notifications/{id}/release   by hand; it counts against the limits
  *   GET    /healthz                         200, or 503 and why
  *   GET    /metrics                         Prometheus; local clients, or with a key
+ *   ...                                     the ESPs' own APIs (http_esp.h)
  *
  * An application shows its key as "Authorization: Bearer KEY"; without one it is the anonymous
  * application, if one is configured and the client is local. A wrong key is never anonymous.

@@ -268,7 +268,7 @@ static void submit_all(struct job *j)
         job_answer(j);
         return;
     }
-    struct text source = text_of(arena_printf(&j->arena, "http %s", j->req->peer));
+    struct text source = text_of(arena_printf(&j->arena, "HTTP (%s)", j->req->peer));
     for (size_t i = 0; i < j->count; i++)
         if (j->items[i].status == 0)
             handin_submit(&j->items[i].handin, j->door.intake, application, source, on_submitted);

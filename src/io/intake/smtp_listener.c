@@ -121,7 +121,7 @@ static bool on_open(struct smtp_session *s,
         return false;
     }
     client->session = s;
-    (void)snprintf(client->source, sizeof client->source, "smtp %s", smtp_session_peer(s));
+    (void)snprintf(client->source, sizeof client->source, "SMTP (%s)", smtp_session_peer(s));
     smtp_session_set_data(s, client);
     return true;
 }

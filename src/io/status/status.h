@@ -6,7 +6,7 @@
  *   GET  /v1/why?recipient=|id=&after=&most=
  *                      {"now","recipient":{...},"notifications":[...],"attempts":[...],
  *                       "journal":[...],"next"}
- *   GET  /v1/limits[?recipient=]        {"now","limits":[...]}, with "recipient", "provider" when asked
+ *   GET  /v1/limits[?recipient=]        {"now","limits":[...]}, "recipient","provider" if asked
  *   GET  /v1/notifications/{id}         a notification
  *   POST /v1/notifications[?application=]           hands in (io/intake/http_submit.h)
  *   POST /v1/notifications/{id}/cancel, .../release   {"cancelled":N}, {"released":N}

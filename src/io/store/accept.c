@@ -2,6 +2,7 @@
 #include "io/store/writes.h"
 
 #include "base/macros.h"
+#include "base/map.h"
 
 #include <openssl/evp.h>
 
@@ -36,6 +37,19 @@ static struct hash hash_text(struct db *db, struct text t)
 static struct text hash_bytes_of(const struct hash *h)
 {
     return (struct text){(const char *)h->bytes, HASH_BYTES};
+}
+
+static bool group_find(struct writing *w,
+                       const struct submission *s,
+                       int64_t recipient_id,
+                       struct group *ret)
+{
+    sqlite3_stmt *row =
+        db_row(w->db, Q_GROUP_FIND,
+               DB_VALUES(db_int(recipient_id), db_text(s->application), db_text(s->identity)));
+    if (row)
+        rows_group(row, 0, ret);
+    return row != NULL;
 }
 
 /* -- Keys ---------------------------------------------------------------------------------------
@@ -106,12 +120,8 @@ static void answer_again(struct writing *w,
         *item = (struct store_accepted){.id = key_id(w->db, ids, i, to->normal), .duplicate = true};
         if (!recipient_find(w->db, to->normal, w->now, &req->arena, &item->recipient))
             continue;
-        sqlite3_stmt *row = db_row(
-            w->db, Q_GROUP_FIND,
-            DB_VALUES(db_int(item->recipient.id), db_text(s->application), db_text(s->identity)));
         struct group g = {0};
-        if (row)
-            rows_group(row, 0, &g);
+        group_find(w, s, item->recipient.id, &g);
         item->pending = g.pending;
     }
 }
@@ -143,18 +153,19 @@ static bool key_used(struct writing *w,
 /* -- Rows ---------------------------------------------------------------------------------------
  */
 
+/* Found again by a hash that need not be a good one: the bytes themselves are compared, so that a
+ * row that was undone or pruned, or whose id was given anew, is never taken for it. */
 static int64_t body_id(struct writing *w, struct text message)
 {
-    struct hash hash = hash_text(w->db, message);
-    struct text bytes = hash_bytes_of(&hash);
-    int64_t id = db_number(w->db, Q_BODY_FIND, DB_VALUES(db_blob(bytes)), 0);
-    if (id == 0) {
-        db_run(w->db, Q_BODY_ADD,
-               DB_VALUES(db_blob(bytes), db_int((int64_t)message.n), db_blob(message)));
-        id = db_last_rowid(w->db);
-        w->tally[TALLY_BODY]++;
-    }
-    return id;
+    struct body_recent *recent = &w->bodies[hash_bytes(message.p, message.n) % BODIES_RECENT];
+    struct values same =
+        DB_VALUES(db_int(recent->id), db_int((int64_t)message.n), db_blob(message));
+    if (recent->id != 0 && recent->size == message.n && db_number(w->db, Q_BODY_SAME, same, 0) != 0)
+        return recent->id;
+    db_run(w->db, Q_BODY_ADD, DB_VALUES(db_int((int64_t)message.n), db_blob(message)));
+    w->tally[TALLY_BODY]++;
+    *recent = (struct body_recent){db_last_rowid(w->db), message.n};
+    return recent->id;
 }
 
 static int64_t submission_add(struct writing *w, const struct submission *s)
@@ -169,38 +180,41 @@ static int64_t submission_add(struct writing *w, const struct submission *s)
     return db_last_rowid(w->db);
 }
 
-static void recipient_need(struct writing *w,
+/* True: it is new, and its state was put together without reading it back. */
+static bool recipient_need(struct writing *w,
                            const struct submission_recipient *to,
                            struct arena *arena,
                            struct recipient_state *ret)
 {
     if (recipient_find(w->db, to->normal, w->now, arena, ret))
-        return;
-    int64_t domain = db_number(w->db, Q_DOMAIN_FIND, DB_VALUES(db_text(to->domain)), 0);
-    if (domain == 0) {
+        return false;
+    struct values which = DB_VALUES(db_int(w->now), db_text(to->normal), db_text(to->domain));
+    sqlite3_stmt *row = db_row(w->db, Q_RECIPIENT_NEW, which);
+    if (!row) {
         db_run(w->db, Q_DOMAIN_ADD, DB_VALUES(db_text(to->domain)));
-        domain = db_last_rowid(w->db);
+        row = db_row(w->db, Q_RECIPIENT_NEW, which);
     }
-    db_run(w->db, Q_RECIPIENT_ADD, DB_VALUES(db_text(to->normal), db_int(domain)));
+    if (!row)
+        return true; /* failed */
+    rows_recipient(w->db, row, 0, arena, ret);
+    db_run(w->db, Q_RECIPIENT_ADD, DB_VALUES(db_text(to->normal), db_int(ret->id)));
     w->tally[TALLY_RECIPIENT]++;
-    recipient_find(w->db, to->normal, w->now, arena, ret);
+    ret->id = db_last_rowid(w->db);
+    ret->address = arena_text(arena, to->normal);
+    if (!ret->address.p)
+        db_fail(w->db, TIDE_ENOMEM, "out of memory");
+    return true;
 }
 
-static void group_need(struct writing *w,
-                       const struct submission *s,
-                       int64_t recipient_id,
-                       struct group *ret)
+/* Writes a group that is not there yet, with what is counted in it already. */
+static void group_new(struct writing *w, const struct submission *s, struct group *g)
 {
-    struct values which =
-        DB_VALUES(db_int(recipient_id), db_text(s->application), db_text(s->identity));
-    sqlite3_stmt *row = db_row(w->db, Q_GROUP_FIND, which);
-    if (row) {
-        rows_group(row, 0, ret);
-        return;
-    }
-    db_run(w->db, Q_GROUP_ADD, which);
-    *ret =
-        (struct group){.pending = {.group_id = db_last_rowid(w->db), .recipient_id = recipient_id}};
+    struct group_pending *p = &g->pending;
+    db_run(w->db, Q_GROUP_ADD,
+           DB_VALUES(db_int(p->recipient_id), db_text(s->application), db_text(s->identity),
+                     db_int(p->urgent), db_int(p->single), db_int(p->digestible), db_int(g->fresh),
+                     db_int(p->oldest_at), db_int(p->deadline_at), db_int(p->not_before)));
+    p->group_id = db_last_rowid(w->db);
 }
 
 static void accept_one(struct writing *w,
@@ -214,11 +228,10 @@ static void accept_one(struct writing *w,
     const struct submission_recipient *to = &s->recipients[i];
     struct group g = {0};
     *out = (struct store_accepted){.id = req->items[i].id};
-    recipient_need(w, to, &req->arena, &out->recipient);
-    group_need(w, s, out->recipient.id, &g);
+    bool is_new = recipient_need(w, to, &req->arena, &out->recipient);
+    bool has_group = !is_new && group_find(w, s, out->recipient.id, &g);
     struct member m = {
         .id = out->id,
-        .group_id = g.pending.group_id,
         .hold = g.hold,
         .state = NOTIFICATION_ACCEPTED,
         .class = s->urgent       ? CLASS_URGENT
@@ -228,14 +241,18 @@ static void accept_one(struct writing *w,
         .deadline_at = s->deadline_at,
         .not_before = s->not_before,
     };
-    db_run(w->db, Q_NOTIFICATION_ADD,
-           DB_VALUES(db_int(m.id), db_int(submission_id), db_int(m.group_id), db_int(m.class),
-                     db_int(s->priority), db_int(m.hold), db_int(m.accepted_at),
-                     db_int(m.deadline_at), db_int(m.not_before), db_text(to->address),
-                     db_text(to->notify), db_text(to->orcpt)));
+    g.pending.recipient_id = out->recipient.id;
     group_add(w, &g, &m);
     g.due_at = 0;
-    group_put(w, &g);
+    if (has_group)
+        group_put(w, &g);
+    else
+        group_new(w, s, &g);
+    db_run(w->db, Q_NOTIFICATION_ADD,
+           DB_VALUES(db_int(m.id), db_int(submission_id), db_int(g.pending.group_id),
+                     db_int(m.class), db_int(s->priority), db_int(m.hold), db_int(m.accepted_at),
+                     db_int(m.deadline_at), db_int(m.not_before), db_text(to->address),
+                     db_text(to->notify), db_text(to->orcpt)));
     out->pending = g.pending;
     journal_add(w, &(struct journal_entry){.at = m.accepted_at,
                                            .recipient_id = out->recipient.id,

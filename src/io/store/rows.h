@@ -22,10 +22,18 @@ enum tally {
     TALLY_COUNT
 };
 
+/* Where the bodies written last may be: a hash tells the place. Only a hint, the row decides. */
+#define BODIES_RECENT 1024
+struct body_recent {
+    int64_t id;
+    size_t size;
+};
+
 /* What writes of a unit need beside the connection. */
 struct writing {
     struct db *db;
     tide_wall_ms now;
+    struct body_recent bodies[BODIES_RECENT];
     int64_t tally[TALLY_COUNT]; /* changes of this transaction, not yet in the database */
 };
 

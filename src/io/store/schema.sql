@@ -79,11 +79,11 @@ CREATE TABLE recipient_group (
 -- The queue as people look at it: by release time, page after page.
 CREATE INDEX group_queue ON recipient_group (due_at) WHERE oldest_at > 0;
 
--- A message, once for all submissions of the same bytes: by SHA-256, which the UNIQUE finds. The
--- message comes last, so that reading the size does not walk its pages.
+-- A message, once for all submissions of the same bytes that come close together (rows.h, struct
+-- body_recent). An index by hash would find the others too, at the price of one page written anew
+-- for every message. The message comes last, so that reading the size does not walk its pages.
 CREATE TABLE body (
     id      INTEGER PRIMARY KEY,
-    hash    BLOB NOT NULL UNIQUE,
     size    INTEGER NOT NULL,
     message BLOB NOT NULL
 ) STRICT;

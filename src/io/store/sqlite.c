@@ -3,6 +3,7 @@
 #include "base/macros.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -108,8 +109,16 @@ enum tide_err db_exec(struct db *db, const char *sql, struct tide_error *err)
     return sqlite3_exec(db->sql, sql, NULL, NULL, NULL) == SQLITE_OK ? TIDE_OK : fail_sql(db, err);
 }
 
+/* SQLite counts its memory under a lock that every allocation takes; nobody asks for the count. */
+static void configure_library(void)
+{
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 enum tide_err db_open(struct db *db, const char *path, enum db_mode mode, struct tide_error *err)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, configure_library);
     *db = (struct db){.path = strdup(path)};
     if (!db->path)
         return tide_fail(err, TIDE_ENOMEM, "database %s: out of memory", path);

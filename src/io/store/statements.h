@@ -37,6 +37,11 @@
     "r.id, r.address, d.name, r.plan, d.kind, d.provider, d.gateway, d.reason, d.evidence," \
     " d.found_at, d.valid_until, x.cause"
 #define RECIPIENT_COLUMN_COUNT 12
+/* The same of one who is not there yet; ?1 is now, ?2 the address. */
+#define RECIPIENT_TO_BE                                                                        \
+    "SELECT d.id, '', d.name, x'', d.kind, d.provider, d.gateway, d.reason, d.evidence,"       \
+    " d.found_at, d.valid_until, x.cause FROM domain d LEFT JOIN suppression x ON x.address ="  \
+    " ?2 AND (x.expires_at = 0 OR x.expires_at > ?1) WHERE d.name = ?3"
 /* ?1 is now. */
 #define RECIPIENT_JOIN                                                                           \
     " JOIN domain d ON d.id = r.domain_id"                                                       \
@@ -86,7 +91,6 @@
         " ON CONFLICT (what) DO UPDATE SET count = count + excluded.count") \
     X(TALLY_ALL, "SELECT what, count FROM tally") \
     /* recipients */ \
-    X(DOMAIN_FIND, "SELECT id FROM domain WHERE name = ?1") \
     X(DOMAIN_ADD, "INSERT INTO domain (name) VALUES (?1)") \
     X(VERDICT_PUT, "INSERT INTO domain (name, kind, provider, gateway, reason, evidence," \
         " found_at, valid_until) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)" \
@@ -96,6 +100,7 @@
         "WHERE r.address = ?2") \
     X(RECIPIENT_GET, "SELECT " RECIPIENT_COLUMNS " FROM recipient r" RECIPIENT_JOIN \
         "WHERE r.id = ?2") \
+    X(RECIPIENT_NEW, RECIPIENT_TO_BE) \
     X(RECIPIENT_ADD, "INSERT INTO recipient (address, domain_id) VALUES (?1, ?2)") \
     X(RECIPIENT_PLAN, "UPDATE recipient SET plan = ?2 WHERE id = ?1") \
     X(SUPPRESS, "INSERT INTO suppression VALUES (?1, ?2, ?3, ?4, ?5)" \
@@ -107,8 +112,9 @@
     X(GROUP_GET, "SELECT " GROUP_COLUMNS " FROM recipient_group g WHERE g.id = ?1") \
     X(GROUPS_OF, "SELECT g.id FROM recipient_group g WHERE g.recipient_id = ?1 ORDER BY g.id") \
     X(GROUPS_OF_COUNT, "SELECT count(*) FROM recipient_group WHERE recipient_id = ?1") \
-    X(GROUP_ADD, "INSERT INTO recipient_group (recipient_id, application, identity)" \
-        " VALUES (?1, ?2, ?3)") \
+    X(GROUP_ADD, "INSERT INTO recipient_group (recipient_id, application, identity, urgent," \
+        " single, digestible, fresh, oldest_at, deadline_at, not_before)" \
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)") \
     X(GROUP_PUT, "UPDATE recipient_group SET urgent = ?2, single = ?3, digestible = ?4," \
         " oldest_at = ?5, deadline_at = ?6, not_before = ?7, fresh = ?8, releasing = ?9," \
         " due_at = ?10 WHERE id = ?1") \
@@ -121,8 +127,8 @@
     X(KEY_FIND, "SELECT digest, ids FROM idempotency WHERE application = ?1 AND key = ?2") \
     X(KEY_ADD, "INSERT INTO idempotency VALUES (?1, ?2, ?3, ?4)") \
     X(KEY_DELETE, "DELETE FROM idempotency WHERE application = ?1 AND key = ?2") \
-    X(BODY_FIND, "SELECT id FROM body WHERE hash = ?1") \
-    X(BODY_ADD, "INSERT INTO body (hash, size, message) VALUES (?1, ?2, ?3)") \
+    X(BODY_SAME, "SELECT 1 FROM body WHERE id = ?1 AND size = ?2 AND message = ?3") \
+    X(BODY_ADD, "INSERT INTO body (size, message) VALUES (?1, ?2)") \
     X(BODY_DELETE_UNUSED, "DELETE FROM body WHERE id = ?1" \
         " AND NOT EXISTS (SELECT 1 FROM submission s WHERE s.body_id = ?1)") \
     X(SUBMISSION_ADD, "INSERT INTO submission (body_id, notifications, stream, sender, subject," \

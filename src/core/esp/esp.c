@@ -1,0 +1,72 @@
+#include "core/esp/esp.h"
+
+#include "base/macros.h"
+
+static const struct esp_call *const tables[] = {
+    esp_sendgrid_calls,
+};
+
+/* "*" in the pattern takes one segment. */
+static bool path_matches(struct text path, const char *pattern, struct text *ret_wild)
+{
+    const char *star = strchr(pattern, '*');
+    if (!star)
+        return text_eq(path, text_of(pattern));
+    struct text before = {pattern, (size_t)(star - pattern)}, after = text_of(star + 1);
+    if (path.n <= before.n + after.n || !text_starts(path, before))
+        return false;
+    struct text wild = text_cut(path, before.n, path.n - before.n - after.n);
+    if (text_find(wild, '/') < wild.n ||
+        !text_eq(text_cut(path, before.n + wild.n, after.n), after))
+        return false;
+    *ret_wild = wild;
+    return true;
+}
+
+const struct esp_call *esp_find(struct text method,
+                                struct text path,
+                                struct text *ret_wild,
+                                bool *ret_method)
+{
+    const struct esp_call *near = NULL;
+    *ret_wild = TEXT("");
+    for (size_t i = 0; i < TIDE_COUNT(tables); i++) {
+        for (const struct esp_call *c = tables[i]; c->path; c++) {
+            if (!path_matches(path, c->path, ret_wild))
+                continue;
+            near = near ? near : c;
+            if (text_eq(method, text_of(c->method))) {
+                *ret_method = true;
+                return c;
+            }
+        }
+    }
+    *ret_method = false;
+    return near;
+}
+
+const struct esp_refusal *esp_first_refusal(const struct esp_batch *batch)
+{
+    for (size_t i = 0; i < batch->count; i++)
+        if (batch->mails[i].refusal)
+            return batch->mails[i].refusal;
+    return NULL;
+}
+
+size_t esp_weigh(const struct esp_batch *batch)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < batch->count; i++) {
+        const struct api_draft *d = &batch->mails[i].draft;
+        bytes += d->message.n + d->text.n + d->html.n;
+        for (size_t k = 0; k < d->attachment_count; k++)
+            bytes += d->attachments[k].content.n / 3 * 4;
+    }
+    return bytes;
+}
+
+void esp_batch_fini(struct esp_batch *batch)
+{
+    json_free(batch->doc);
+    batch->doc = NULL;
+}

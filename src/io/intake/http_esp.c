@@ -1,0 +1,395 @@
+#include "io/intake/http_esp.h"
+
+#include "base/base64.h"
+#include "base/macros.h"
+#include "core/esp/esp.h"
+#include "io/intake/handin.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+#define POOL_BYTES_MIN  (256u * 1024) /* bodies from here on are read off the loop */
+#define ARENA_BYTES_MAX (2u * ESP_BYTES_MAX)
+#define UNIQUE_BYTES    16
+#define RETRY_AFTER_S   "10"
+
+/* RECEIVED --read--> (pool) --> SUBMITTED --last mail--> answered, gone; a refusal answers at once
+ */
+struct job {
+    struct http_esp_door door;
+    struct http_request *req;
+    uv_work_t work;
+    struct store_ask lookup;
+    struct arena arena;
+    char *application; /* name: the configuration may change while the pool works */
+    char unique[2 * UNIQUE_BYTES + 1];
+    struct esp_ask ask;
+    struct esp_batch batch;
+    struct esp_refusal why; /* of the whole; ESP_FINE: none */
+    struct handin *handins; /* one for each mail */
+    size_t pending;
+};
+
+/* -- Answering -----------------------------------------------------------------------------------
+ */
+
+static void job_free(struct job *j)
+{
+    for (size_t i = 0; j->handins && i < j->batch.count; i++)
+        handin_fini(&j->handins[i]);
+    esp_batch_fini(&j->batch);
+    arena_fini(&j->lookup.arena);
+    arena_fini(&j->arena);
+    free(j->application);
+    free(j);
+}
+
+static void reply(struct http_request *req, struct esp_answer *a)
+{
+    struct http_header headers[ESP_ANSWER_HEADERS_MAX + 1];
+    size_t count = 0;
+    for (; count < a->header_count; count++)
+        headers[count] = (struct http_header){a->headers[count].name, a->headers[count].value};
+    if (a->status == 429 || a->status == 503)
+        headers[count++] = (struct http_header){"Retry-After", RETRY_AFTER_S};
+    if (a->body.failed != TIDE_OK)
+        http_reply_error(req, 503, "no_memory", "Out of memory, try again later.");
+    else
+        http_reply(req, a->status, a->content_type, buf_text(&a->body), headers, count);
+    buf_fini(&a->body);
+}
+
+static void refuse_request(struct http_request *req,
+                           const struct esp_ask *ask,
+                           const struct esp_refusal *why)
+{
+    struct esp_answer a = {0};
+    ask->call->esp->refuse(ask, why, &a);
+    reply(req, &a);
+}
+
+static void job_answer(struct job *j)
+{
+    struct esp_answer a = {0};
+    const struct esp_refusal *why = j->why.fault != ESP_FINE ? &j->why : NULL;
+    if (!why && !j->batch.each_own)
+        why = esp_first_refusal(&j->batch);
+    if (why)
+        j->ask.call->esp->refuse(&j->ask, why, &a);
+    else
+        j->ask.call->answer(&j->ask, &j->batch, &a);
+    reply(j->req, &a);
+    job_free(j);
+}
+
+/* -- Who asks ------------------------------------------------------------------------------------
+ */
+
+static enum esp_fault known_key(const struct config *c,
+                                struct text key,
+                                const struct config_application **ret)
+{
+    *ret = key.n > 0 ? config_application_of_key(c, key) : NULL;
+    return *ret ? ESP_FINE : key.n > 0 ? ESP_BAD_KEY : ESP_NO_KEY;
+}
+
+/* "Basic " and base64 of "api:KEY" */
+static enum esp_fault known_basic(const struct config *c,
+                                  struct text given,
+                                  const struct config_application **ret)
+{
+    struct buf b = {0};
+    enum esp_fault fault = ESP_NO_KEY;
+    if (text_istarts(given, TEXT("Basic ")) &&
+        base64_decode(text_trim(text_cut(given, 6, SIZE_MAX)), &b, NULL) == TIDE_OK) {
+        struct text pair = buf_text(&b);
+        size_t colon = text_find(pair, ':');
+        fault = ESP_BAD_KEY;
+        if (text_eq(text_cut(pair, 0, colon), TEXT("api")) && colon < pair.n)
+            fault = known_key(c, text_cut(pair, colon + 1, SIZE_MAX), ret);
+    }
+    if (b.data)
+        explicit_bzero(b.data, b.len);
+    buf_fini(&b);
+    return fault;
+}
+
+static enum esp_fault authenticate(const struct config *c,
+                                   struct http_request *req,
+                                   const struct esp *esp,
+                                   const struct config_application **ret)
+{
+    struct text given = http_header(req, "Authorization");
+    switch (esp->auth) {
+    case ESP_AUTH_BEARER:
+        if (!text_istarts(given, TEXT("Bearer ")))
+            return ESP_NO_KEY;
+        return known_key(c, text_trim(text_cut(given, 7, SIZE_MAX)), ret);
+    case ESP_AUTH_BASIC:
+        return known_basic(c, given, ret);
+    case ESP_AUTH_TOKEN:
+        return known_key(c, text_trim(http_header(req, esp->token_header)), ret);
+    }
+    return ESP_NO_KEY;
+}
+
+/* -- Reading: pure over the job, in the pool or on the loop ---------------------------------------
+ */
+
+static void refuse(struct esp_refusal *why, enum esp_fault fault, const char *message)
+{
+    why->fault = fault;
+    snprintf(why->message, sizeof why->message, "%s", message);
+}
+
+static void refuse_mail(struct job *j, struct esp_mail *m, enum tide_err rc, const char *message)
+{
+    static const struct {
+        enum tide_err rc;
+        enum esp_fault fault;
+    } table[] = {
+        {TIDE_EINVAL, ESP_BAD_VALUE}, {TIDE_ESYNTAX, ESP_BAD_VALUE}, {TIDE_EADDR, ESP_BAD_ADDRESS},
+        {TIDE_EPERM, ESP_SENDER},     {TIDE_EEXIST, ESP_KEY_USED},   {TIDE_ELIMIT, ESP_RATE},
+    };
+    enum esp_fault fault = ESP_BUSY;
+    for (size_t i = 0; i < TIDE_COUNT(table); i++)
+        if (table[i].rc == rc)
+            fault = table[i].fault;
+    m->refusal = ARENA_NEW(&j->arena, struct esp_refusal);
+    if (m->refusal)
+        refuse(m->refusal, fault, message);
+    else
+        refuse(&j->why, ESP_BUSY, "out of memory, try again later");
+}
+
+static void prepare_mails(struct job *j)
+{
+    struct tide_error err = {0};
+    if (esp_weigh(&j->batch) > ESP_BYTES_MAX) {
+        refuse(&j->why, ESP_TOO_LARGE, "The mails of this request are too large together.");
+        return;
+    }
+    struct handin *list = arena_array(&j->arena, j->batch.count + 1, sizeof *list);
+    if (!list) {
+        refuse(&j->why, ESP_BUSY, "out of memory, try again later");
+        return;
+    }
+    j->handins = list;
+    for (size_t i = 0; i < j->batch.count; i++) {
+        struct esp_mail *m = &j->batch.mails[i];
+        enum tide_err rc =
+            m->refusal ? TIDE_OK : handin_prepare(&list[i], &m->draft, j->ask.now, &j->arena, &err);
+        if (rc != TIDE_OK)
+            refuse_mail(j, m, rc, err.text);
+    }
+}
+
+static void read_body(struct job *j)
+{
+    bool good = j->ask.call->read(&j->ask, &j->arena, &j->batch, &j->why);
+    if (good && (j->batch.does == ESP_SENDS || j->batch.does == ESP_PRETENDS))
+        prepare_mails(j);
+    else if (!good && j->why.fault == ESP_FINE)
+        refuse(&j->why, ESP_BUSY, "out of memory, try again later");
+}
+
+/* -- Submitting -----------------------------------------------------------------------------------
+ */
+
+static void take_results(struct job *j, struct esp_mail *m, const struct intake_request *in)
+{
+    m->results = arena_array(&j->arena, in->recipient_count + 1, sizeof *m->results);
+    for (size_t i = 0; m->results && in->results && i < in->recipient_count; i++)
+        m->results[m->result_count++] = (struct esp_result){.id = in->results[i].id,
+                                                            .address = in->recipients[i].address,
+                                                            .state = in->results[i].state};
+}
+
+static void on_submitted(struct intake_request *in, enum tide_err rc, const struct tide_error *err)
+{
+    struct job *j = in->arg;
+    struct handin *h = container_of(in, struct handin, in);
+    struct esp_mail *m = &j->batch.mails[h - j->handins];
+    if (rc == TIDE_OK)
+        take_results(j, m, in);
+    else
+        refuse_mail(j, m, rc, err && err->text[0] ? err->text : tide_err_text(rc));
+    if (--j->pending == 0)
+        job_answer(j);
+}
+
+static const struct config_application *named(const struct config *c, const char *name)
+{
+    for (size_t i = 0; i < c->application_count; i++)
+        if (strcmp(c->applications[i].name, name) == 0)
+            return &c->applications[i];
+    return NULL;
+}
+
+/* What the intake would refuse of one mail must not come after others were taken. */
+static void check_senders(struct job *j, const struct config_application *application)
+{
+    struct tide_error err = {0};
+    for (size_t i = 0; i < j->batch.count; i++) {
+        struct esp_mail *m = &j->batch.mails[i];
+        if (m->refusal)
+            continue;
+        enum tide_err rc =
+            intake_check_sender(j->door.submit.intake, application, m->draft.from.address, &err);
+        if (rc != TIDE_OK)
+            refuse_mail(j, m, rc, err.text);
+    }
+}
+
+static void submit_all(struct job *j)
+{
+    struct intake *intake = j->door.submit.intake;
+    const struct config_application *application = named(intake_config(intake), j->application);
+    if (!application)
+        refuse(&j->why, ESP_BAD_KEY, "the application is no longer configured");
+    if (j->why.fault == ESP_FINE)
+        check_senders(j, application);
+    bool none = j->why.fault != ESP_FINE || j->batch.does == ESP_PRETENDS ||
+                (!j->batch.each_own && esp_first_refusal(&j->batch));
+    struct text source =
+        text_of(arena_printf(&j->arena, "%s %s", j->ask.call->esp->name, j->req->peer));
+    j->pending = 1; /* this loop's own */
+    for (size_t i = 0; !none && i < j->batch.count; i++) {
+        if (j->batch.mails[i].refusal)
+            continue;
+        j->pending++;
+        j->handins[i].in.arg = j;
+        handin_submit(&j->handins[i], intake, application, source, on_submitted);
+    }
+    if (--j->pending == 0)
+        job_answer(j);
+}
+
+/* -- Looking up -----------------------------------------------------------------------------------
+ */
+
+static void on_looked_up(struct store_ask *ask, enum tide_err rc, const struct tide_error *err)
+{
+    struct job *j = ask->arg;
+    (void)err;
+    bool own = rc == TIDE_OK && ask->notification_count > 0 &&
+               text_eq(ask->notifications[0].application, text_of(j->application));
+    if (own)
+        j->batch.notification = &ask->notifications[0];
+    else if (rc == TIDE_OK || rc == TIDE_ENOENT)
+        refuse(&j->why, ESP_NOT_FOUND, "There is no such mail.");
+    else
+        refuse(&j->why, ESP_BUSY, "The store cannot be read now.");
+    job_answer(j);
+}
+
+static void look_up(struct job *j)
+{
+    j->lookup = (struct store_ask){.view = STORE_VIEW_NOTIFICATION,
+                                   .id = j->batch.shown,
+                                   .most = 1,
+                                   .done = on_looked_up,
+                                   .arg = j};
+    store_ask(j->door.store, &j->lookup);
+}
+
+static void carry_on(struct job *j)
+{
+    if (j->why.fault == ESP_FINE && j->batch.does == ESP_SHOWS)
+        look_up(j);
+    else
+        submit_all(j);
+}
+
+/* -- Requests -------------------------------------------------------------------------------------
+ */
+
+static void on_work(uv_work_t *work)
+{
+    read_body(container_of(work, struct job, work));
+}
+
+static void on_worked(uv_work_t *work, int status)
+{
+    struct job *j = container_of(work, struct job, work);
+    if (status != 0)
+        refuse(&j->why, ESP_BUSY, "the service is stopping");
+    carry_on(j);
+}
+
+static bool take_unique(struct job *j)
+{
+    unsigned char random[UNIQUE_BYTES];
+    if (getrandom(random, sizeof random, 0) != sizeof random)
+        return false;
+    for (size_t i = 0; i < sizeof random; i++)
+        snprintf(j->unique + 2 * i, 3, "%02x", random[i]);
+    j->ask.unique = text_of(j->unique);
+    return true;
+}
+
+/* Names of the streams, copied: the pool may still read them when the configuration changes. */
+static bool take_streams(struct job *j, const struct config *config)
+{
+    const char **names = arena_array(&j->arena, config->stream_count + 1, sizeof *names);
+    for (size_t i = 0; names && i < config->stream_count; i++)
+        if (!(names[i] = arena_strdup(&j->arena, config->streams[i].name)))
+            return false;
+    j->ask.streams = names;
+    j->ask.stream_count = config->stream_count;
+    j->ask.recipients_max = (size_t)config->smtp.recipients_max;
+    return names != NULL;
+}
+
+static struct job *job_new(const struct http_esp_door *door,
+                           struct http_request *req,
+                           const struct esp_ask *ask,
+                           const struct config_application *application)
+{
+    struct job *j = calloc(1, sizeof *j);
+    if (!j)
+        return NULL;
+    arena_init(&j->arena, ARENA_BYTES_MAX);
+    j->door = *door;
+    j->req = req;
+    j->ask = *ask;
+    j->application = strdup(application->name);
+    if (j->application && take_unique(j) && take_streams(j, intake_config(door->submit.intake)))
+        return j;
+    job_free(j);
+    return NULL;
+}
+
+bool http_esp(const struct http_esp_door *door, struct http_request *req)
+{
+    const struct config_application *application = NULL;
+    struct esp_refusal why = {0};
+    struct esp_ask ask = {.method = req->method,
+                          .path = req->path,
+                          .body = req->body,
+                          .content_type = http_header(req, "Content-Type"),
+                          .now = clock_wall(door->submit.clock)};
+    bool method;
+    ask.call = esp_find(req->method, req->path, &ask.wild, &method);
+    if (!ask.call)
+        return false;
+    const struct esp *esp = ask.call->esp;
+    for (size_t i = 0; i < ESP_HEADERS_MAX && esp->headers[i]; i++)
+        ask.headers[i] = http_header(req, esp->headers[i]);
+    why.fault = method ? authenticate(intake_config(door->submit.intake), req, esp, &application)
+                       : ESP_BAD_METHOD;
+    struct job *j = why.fault == ESP_FINE ? job_new(door, req, &ask, application) : NULL;
+    if (!j) {
+        if (why.fault == ESP_FINE)
+            refuse(&why, ESP_BUSY, "out of memory, try again later");
+        refuse_request(req, &ask, &why);
+        return true;
+    }
+    if (req->body.n >= POOL_BYTES_MIN &&
+        uv_queue_work(door->submit.loop, &j->work, on_work, on_worked) == 0)
+        return true;
+    read_body(j);
+    carry_on(j);
+    return true;
+}
