@@ -73,7 +73,7 @@ def check_comments(lab):
 
 # What a sentence must say: until when, and which limit it is that holds, or how much of it is used.
 UNTIL = r"until \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC"
-USED = r"\d+ of 10 used \(exmail/recipient-day: 10 per day \(Asia/Shanghai\)\)"
+USED = r"\d+ of 10 used \(exmail/recipient-day: 10 per day in Asia/Shanghai\)"
 SENTENCES = {
     "accepted": r"accepted by SMTP .* from application office in stream (notify|urgent)",
     "held": rf"held (for a digest )?{UNTIL} \(in .*\): ({USED}.*|exmail/.*)",

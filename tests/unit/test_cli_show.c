@@ -107,11 +107,24 @@ static void test_sentences(void **state)
     (void)state;
     for (size_t i = 0; i < TIDE_COUNT(cases); i++) {
         struct buf b = {0};
-        show_sentence(&b, text_of(cases[i].in), NOW);
+        show_sentence(&b, text_of(cases[i].in), SHOW_SPAN_NOW, NOW);
         T_STR(buf_str(&b), cases[i].want, "%s", cases[i].name);
         T_TEXT(show_reason(text_of(cases[i].in)), cases[i].reason, "%s", cases[i].name);
         buf_fini(&b);
     }
+}
+
+static void test_spans(void **state)
+{
+    struct text said = TEXT("held until 2026-11-21 23:43:52 UTC (in 1 h): full");
+    struct buf b = {0};
+    (void)state;
+    show_sentence(&b, said, SHOW_SPAN_SAID, NOW);
+    T_STR(buf_str(&b), "held until 23:43:52 UTC (in 1 h): full", "as it was said");
+    buf_clear(&b);
+    show_sentence(&b, said, SHOW_SPAN_NONE, NOW);
+    T_STR(buf_str(&b), "held until 23:43:52 UTC: full", "the time alone");
+    buf_fini(&b);
 }
 
 static void test_numbers(void **state)
@@ -202,9 +215,10 @@ static void test_paragraphs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_text),      cmocka_unit_test(test_times),
-        cmocka_unit_test(test_sentences), cmocka_unit_test(test_numbers),
-        cmocka_unit_test(test_tables),    cmocka_unit_test(test_paragraphs),
+        cmocka_unit_test(test_text),       cmocka_unit_test(test_times),
+        cmocka_unit_test(test_sentences),  cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_spans),      cmocka_unit_test(test_tables),
+        cmocka_unit_test(test_paragraphs),
     };
     setlocale(LC_CTYPE, "C.UTF-8");
     setenv("TZ", "UTC", 1);

@@ -106,7 +106,7 @@ static int tell_refusal(struct cli *cli, const struct ask *a)
         return cli_fail(cli, code, "the daemon at %s answered with status %ld and no reason",
                         cli->socket, a->status);
     struct buf said = {0};
-    show_sentence(&said, message, cli->show.now);
+    show_sentence(&said, message, SHOW_SPAN_SAID, cli->show.now);
     cli_fail(cli, code, TEXT_FMT "%s" TEXT_FMT, TEXT_ARG(field), field.n ? ": " : "",
              TEXT_ARG(buf_text(&said)));
     buf_fini(&said);

@@ -31,7 +31,7 @@ static void show_queue(struct cli *cli, const struct ask *a)
         struct text state = ask_text(n, "state");
         tide_wall_ms at = ask_time(n, "estimated_release_at");
         struct buf reason = {0};
-        show_sentence(&reason, show_reason(ask_text(n, "reason")), cli->show.now);
+        show_sentence(&reason, show_reason(ask_text(n, "reason")), SHOW_SPAN_NOW, cli->show.now);
         table_cell(&t, STYLE_DIM, ask_text(n, "id"));
         table_cell(&t, STYLE_PLAIN, ask_text(n, "recipient"));
         table_cell(&t, STYLE_PLAIN, ask_text(n, "stream"));

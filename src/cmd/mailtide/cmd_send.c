@@ -151,7 +151,7 @@ static void show_answer(struct cli *cli, const struct ask *a)
         show_styled(&cli->show, show_style_of_state(state), state);
         if (ask_bool(n, "duplicate"))
             buf_adds(&line, "it was handed in before; ");
-        show_sentence(&line, reason, cli->show.now);
+        show_sentence(&line, reason, SHOW_SPAN_SAID, cli->show.now);
         if (line.len > 0 && !text_eq(buf_text(&line), state)) {
             buf_adds(&cli->out, "\n    ");
             show_paragraph(&cli->show, 4, 4, buf_text(&line));

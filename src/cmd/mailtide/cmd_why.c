@@ -20,7 +20,7 @@ static void labelled(struct cli *cli, const char *label, enum style style, struc
 static void labelled_sentence(struct cli *cli, const char *label, struct text sentence)
 {
     struct buf b = {0};
-    show_sentence(&b, sentence, cli->show.now);
+    show_sentence(&b, sentence, SHOW_SPAN_NOW, cli->show.now);
     labelled(cli, label, STYLE_PLAIN, buf_text(&b));
     buf_fini(&b);
 }
@@ -63,69 +63,72 @@ static bool is_pending(struct text state)
            text_eq(state, TEXT("releasing"));
 }
 
-static void show_notification(struct cli *cli, const struct json *n)
+static void show_line(struct cli *cli, const struct json *n)
 {
-    struct text state = ask_text(n, "state"), reason = ask_text(n, "reason");
-    tide_wall_ms at = ask_time(n, "estimated_release_at"), deadline = ask_time(n, "deadline");
-    char when[SHOW_TIME_BYTES];
+    struct text state = ask_text(n, "state"), subject = ask_text(n, "subject");
     buf_adds(&cli->out, "  ");
     show_styled(&cli->show, STYLE_DIM, ask_text(n, "id"));
     buf_adds(&cli->out, "  ");
     show_styled(&cli->show, show_style_of_state(state), state);
     buf_adds(&cli->out, "  ");
-    struct buf line = {0};
-    struct text subject = ask_text(n, "subject");
-    buf_addf(&line, "\"" TEXT_FMT "\" from " TEXT_FMT, TEXT_ARG(subject),
-             TEXT_ARG(ask_text(n, "sender")));
-    if (ask_text(n, "stream").n > 0)
-        buf_addf(&line, ", stream " TEXT_FMT, TEXT_ARG(ask_text(n, "stream")));
-    show_paragraph(&cli->show, 19 + state.n, 4, buf_text(&line));
-    buf_fini(&line);
-    if (!is_pending(state)) {
-        if (reason.n > 0)
-            labelled_sentence(cli, "", reason);
-        return;
-    }
-    if (at)
-        labelled(cli, "  release", STYLE_PLAIN,
-                 text_of(at <= cli->show.now ? "next" : show_when(at, cli->show.now, when)));
-    if (deadline)
-        labelled(cli, "  deadline", STYLE_PLAIN, text_of(show_when(deadline, cli->show.now, when)));
-    if (reason.n > 0)
-        labelled_sentence(cli, "  because", show_reason(reason));
+    if (subject.n == 0)
+        subject = TEXT("(no subject)");
+    size_t column = 2 + 13 + 2 + state.n + 2, width = (size_t)cli->show.width;
+    show_text(&cli->out, subject, width > column + 20 ? width - column : 0);
+    buf_addc(&cli->out, '\n');
 }
 
-/* Those with the same reason as the one before stand in one line each: thirty comments that wait
- * for one reset tell it once. */
+/* What a run of alike notifications has in common, below them. */
+static void show_details(struct cli *cli, const struct json *n)
+{
+    struct text state = ask_text(n, "state"), reason = ask_text(n, "reason");
+    struct text stream = ask_text(n, "stream");
+    tide_wall_ms at = ask_time(n, "estimated_release_at"), deadline = ask_time(n, "deadline");
+    char when[SHOW_TIME_BYTES];
+    struct buf from = {0};
+    buf_add_text(&from, ask_text(n, "sender"));
+    if (stream.n > 0)
+        buf_addf(&from, ", stream " TEXT_FMT, TEXT_ARG(stream));
+    labelled(cli, "  from", STYLE_PLAIN, buf_text(&from));
+    buf_fini(&from);
+    if (is_pending(state) && at)
+        labelled(cli, "  release", STYLE_PLAIN,
+                 text_of(at <= cli->show.now ? "next" : show_when(at, cli->show.now, when)));
+    if (is_pending(state) && deadline)
+        labelled(cli, "  deadline", STYLE_PLAIN, text_of(show_when(deadline, cli->show.now, when)));
+    if (reason.n > 0)
+        labelled_sentence(cli, is_pending(state) ? "  because" : "  outcome", show_reason(reason));
+}
+
+static bool are_alike(const struct json *a, const struct json *b)
+{
+    static const char *const same[] = {"state",  "sender",   "stream",
+                                       "reason", "deadline", "estimated_release_at"};
+    for (size_t i = 0; i < TIDE_COUNT(same); i++)
+        if (!text_eq(ask_text(a, same[i]), ask_text(b, same[i])))
+            return false;
+    return true;
+}
+
+/* Alike ones stand together, and what they have in common is told once: thirty comments that wait
+ * for one reset. */
 static void show_notifications(struct cli *cli, const struct json *list, bool pending)
 {
-    struct text last_reason = {0};
-    bool first = true;
+    const struct json *last = NULL;
     for (size_t i = 0; i < json_count(list); i++) {
         const struct json *n = json_element(list, i);
         if (is_pending(ask_text(n, "state")) != pending)
             continue;
-        if (first)
+        if (!last)
             heading(cli, pending ? "pending" : "done");
-        struct text reason = ask_text(n, "reason");
-        if (!first && reason.n > 0 && text_eq(reason, last_reason)) {
-            struct text subject = ask_text(n, "subject"), state = ask_text(n, "state");
-            struct buf line = {0};
-            buf_adds(&cli->out, "  ");
-            show_styled(&cli->show, STYLE_DIM, ask_text(n, "id"));
-            buf_adds(&cli->out, "  ");
-            show_styled(&cli->show, show_style_of_state(state), state);
-            buf_addf(&line, "  \"" TEXT_FMT "\", the same", TEXT_ARG(subject));
-            show_text(&cli->out, buf_text(&line), 0);
-            buf_addc(&cli->out, '\n');
-            buf_fini(&line);
-        } else {
-            show_notification(cli, n);
-        }
-        last_reason = reason;
-        first = false;
+        else if (!are_alike(last, n))
+            show_details(cli, last);
+        show_line(cli, n);
+        last = n;
     }
-    if (first && pending)
+    if (last)
+        show_details(cli, last);
+    else if (pending)
         buf_adds(&cli->out, "\nNothing is pending.\n");
 }
 
@@ -194,7 +197,7 @@ static void add_sentence(struct cli *cli,
         *last_reason = reason;
     if (again)
         sentence.n = (size_t)(reason.p - sentence.p) - 2;
-    show_sentence(ret, without_event(sentence, event), cli->show.now);
+    show_sentence(ret, without_event(sentence, event), SHOW_SPAN_NONE, cli->show.now);
     if (again)
         buf_adds(ret, ", for the same reason");
 }
@@ -223,8 +226,8 @@ static void show_journal(struct cli *cli, const struct json *doc)
         struct buf line = {0};
         add_sentence(cli, event, ask_text(e, "sentence"), &last_reason, &line);
         if (about && text_eq(event, TEXT("accepted")))
-            buf_addf(&line, ": \"" TEXT_FMT "\" (" TEXT_FMT ")",
-                     TEXT_ARG(ask_text(about, "subject")), TEXT_ARG(id));
+            buf_addf(&line, ": " TEXT_FMT " (" TEXT_FMT ")", TEXT_ARG(ask_text(about, "subject")),
+                     TEXT_ARG(id));
         buf_addf(&cli->out, "  %-*s  ", (int)time_columns,
                  show_time(ask_time(e, "at"), cli->show.now, when));
         show_styled(&cli->show, style_of_event(event), event);

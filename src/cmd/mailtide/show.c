@@ -202,16 +202,19 @@ static size_t take_instant(struct text t, tide_wall_ms *ret)
     return end + 1;
 }
 
-void show_sentence(struct buf *out, struct text sentence, tide_wall_ms now)
+void show_sentence(struct buf *out, struct text sentence, enum show_span span, tide_wall_ms now)
 {
     char when[SHOW_TIME_BYTES];
     for (size_t i = 0; i < sentence.n;) {
         tide_wall_ms t;
         size_t n = take_instant(text_cut(sentence, i, sentence.n), &t);
-        if (n == 0)
+        if (n == 0) {
             buf_addc(out, sentence.p[i++]);
-        else
-            buf_adds(out, show_when(t, now, when));
+            continue;
+        }
+        buf_adds(out, span == SHOW_SPAN_NOW ? show_when(t, now, when) : show_time(t, now, when));
+        if (span == SHOW_SPAN_SAID) /* what stands behind "2026-11-21 23:30:35 UTC" */
+            buf_add_text(out, text_cut(sentence, i + 23, n - 23));
         i += n;
     }
 }

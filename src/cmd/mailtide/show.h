@@ -52,9 +52,15 @@ const char *show_relative(tide_wall_ms t, tide_wall_ms now, char *out);
 /* Both: "23:30:35 CST (in 32 s)". */
 const char *show_when(tide_wall_ms t, tide_wall_ms now, char *out);
 
-/* A sentence of the daemon with its instants ("2026-11-21 23:30:35 UTC (in 32 s)", true when it was
- * written) as show_when() has them. */
-void show_sentence(struct buf *out, struct text sentence, tide_wall_ms now);
+/* A sentence of the daemon, its instants ("2026-11-21 23:30:35 UTC (in 32 s)", true when it was
+ * written) in local time. */
+enum show_span {
+    SHOW_SPAN_NOW,  /* as far away as they are now */
+    SHOW_SPAN_SAID, /* as the sentence has it: it is fresh, and what the clock says is not known */
+    SHOW_SPAN_NONE, /* the time alone: it may have passed, or have been put off since */
+};
+
+void show_sentence(struct buf *out, struct text sentence, enum show_span span, tide_wall_ms now);
 
 /* The same without "held until TIME: " in front, for where the time stands beside it. */
 struct text show_reason(struct text sentence);

@@ -74,13 +74,13 @@ const char *limit_text(const struct limit *l, char *out, size_t size)
     switch (w->kind) {
     case WINDOW_CALENDAR:
         if (w->offset_ms)
-            snprintf(out, size, "%" PRId64 " per %s (%s, from %s after its start)", l->count,
+            snprintf(out, size, "%" PRId64 " per %s in %s, from %s after its start", l->count,
                      units[w->unit], zone, text_of_duration(w->offset_ms, late, sizeof late));
         else
-            snprintf(out, size, "%" PRId64 " per %s (%s)", l->count, units[w->unit], zone);
+            snprintf(out, size, "%" PRId64 " per %s in %s", l->count, units[w->unit], zone);
         break;
     case WINDOW_CLOCK:
-        snprintf(out, size, "%" PRId64 " per fixed %s (%s)", l->count, span, zone);
+        snprintf(out, size, "%" PRId64 " per fixed %s in %s", l->count, span, zone);
         break;
     case WINDOW_ROLLING:
         snprintf(out, size, "%" PRId64 " per rolling %s", l->count, span);

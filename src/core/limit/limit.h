@@ -79,7 +79,7 @@ const char *limit_source_name(enum limit_source s);
 const char *limit_confidence_name(enum limit_confidence c);
 bool limit_scope_of(struct text name, enum limit_scope *ret);
 
-/* "10 per day (Asia/Shanghai)", "14 per 1 s", "50000 per rolling 1 d": for people. Returns out. */
+/* "10 per day in Asia/Shanghai", "14 per 1 s", "50000 per rolling 1 d": for people. Returns out. */
 const char *limit_text(const struct limit *l, char *out, size_t size);
 
 #endif
