@@ -100,6 +100,11 @@ $(CLILIB): $(patsubst %.c,$(BUILD)/%.o,$(filter-out %/main.c,$(sort $(wildcard s
 $(BUILD)/tests/unit/test_cli_%: $(BUILD)/tests/unit/test_cli_%.o $(TESTLIB) $(CLILIB) $(LIB)
 	@$(CC) $(ALL_LDFLAGS) $^ -lcmocka $(LIBS) -o $@
 
+# The lab's pure pieces are tested as modules are.
+LAB_OBJ := $(filter-out %/main.o,$(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard src/cmd/mailtide-lab/*.c))))
+$(BUILD)/tests/unit/test_lab_%: $(BUILD)/tests/unit/test_lab_%.o $(LAB_OBJ) $(TESTLIB) $(LIB)
+	@$(CC) $(ALL_LDFLAGS) $^ -lcmocka $(LIBS) -o $@
+
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(TESTLIB) $(LIB)
 	@$(CC) $(ALL_LDFLAGS) $^ -lcmocka $(LIBS) -o $@
 

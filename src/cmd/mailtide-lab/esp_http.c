@@ -74,6 +74,7 @@ void esp_write_books(const struct esp *e, struct json_writer *w, const char *nam
     jw_int(w, "suppressed", e->suppressions.count);
     jw_int(w, "under_way", length_of(&e->flying));
     jw_int(w, "waiting", length_of(&e->waiting));
+    jw_int(w, "hanging", length_of(&e->hung));
     meters_write(&e->meters, w, "limits");
     jw_end(w);
 }
