@@ -318,7 +318,7 @@ void gate_on_outcome(struct gate *g, const struct gate_event *ev, struct gate_to
     struct gate_group *grp = a->group;
     struct finding f;
     const char *account = a->account >= 0 ? g->config->accounts[a->account].name : "?";
-    finding_of_outcome(ev->outcome.outcome, text_of(account), &f);
+    finding_of_outcome(ev->outcome.outcome, text_of(account), (struct text){0}, NULL, &f);
     note_account(g, a, &f, ev->now);
     leave_wire(g, a, ev->now);
     if (f.kind == FINDING_LATER && ev->now - a->newest_at > GIVE_UP_MS)

@@ -1,6 +1,111 @@
 #include "core/outcome/finding.h"
 
+#include "core/config/limits.h"
+
 #include <stdio.h>
+
+/* -- Meaning ----------------------------------------------------------------------------------- */
+
+/* What the first digit says (RFC 5321 4.2.1), of the code or, without one, of the status. */
+static int first_digit(const struct reply_said *said)
+{
+    return said->code ? said->code / 100 : said->status[0];
+}
+
+static void last_resort(const struct reply_said *said, struct meaning *ret)
+{
+    switch (first_digit(said)) {
+    case 2:
+        ret->cause = "The server accepted.";
+        ret->advice = "There is nothing to do.";
+        break;
+    case 4:
+        ret->cause = "The server refused for now and gave no reason that is known here.";
+        ret->advice = "Wait: it is tried again. If it goes on for a day, ask the operators of the "
+                      "recipient's mail server, quoting the reply.";
+        break;
+    case 5:
+        ret->cause = "The server refused for good and gave no reason that is known here.";
+        ret->advice = "Read the reply itself; it alone does not say that the address is wrong. Ask "
+                      "the recipient by other means, or the operators of the mail server.";
+        break;
+    default:
+        ret->cause = "The text says nothing that is known here.";
+        ret->advice = "Look for the server's own reply, three digits and a text, in the log of "
+                      "whoever sent the mail.";
+        break;
+    }
+}
+
+void meaning_of(const struct rulebook *rules, const struct reply_said *said, struct meaning *ret)
+{
+    *ret = (struct meaning){0};
+    const struct reply_rule *rule = rules ? rulebook_find(rules, said, ret->evidence) : NULL;
+    if (rule) {
+        ret->rule = rule;
+        ret->class = rule->class;
+        ret->fault = rule->fault;
+        ret->retry = rule->retry;
+        ret->basis = rule->by_text ? BASIS_TEXT : BASIS_CODE;
+        ret->cause = rule->cause;
+        ret->advice = rule->advice;
+    } else {
+        last_resort(said, ret);
+    }
+    if (ret->retry == RETRY_BY_CODE)
+        ret->retry = first_digit(said) == 5 ? RETRY_NEVER : RETRY_LATER;
+}
+
+const char *meaning_consequence(const struct meaning *m, char *out, size_t size)
+{
+    static const char *const scopes[] = {
+        [LIMIT_RECIPIENT] = "mail to this recipient",
+        [LIMIT_PAIR] = "mail of this sender to this recipient",
+        [LIMIT_DOMAIN] = "mail to this recipient's domain",
+        [LIMIT_PROVIDER] = "mail to this provider",
+        [LIMIT_SENDER_DOMAIN_PROVIDER] = "mail of this sender domain to this provider",
+        [LIMIT_IP_PROVIDER] = "mail from these IP addresses to this provider",
+        [LIMIT_IP_DOMAIN] = "mail from these IP addresses to this domain",
+        [LIMIT_ACCOUNT] = "mail through this account",
+        [LIMIT_ACCOUNT_STREAM] = "mail of this stream through this account",
+    };
+    char window[64];
+    switch (m->retry) {
+    case RETRY_RESET:
+        snprintf(out, size,
+                 "Hold %s until the window (%s%s%s) opens anew; it is no failure of the "
+                 "mail, and nobody is suppressed for it.",
+                 scopes[m->rule->scope], limits_window_text(&m->rule->window, window),
+                 m->rule->window.zone ? ", " : "",
+                 m->rule->window.zone ? m->rule->window.zone : "");
+        break;
+    case RETRY_LATER:
+    case RETRY_BY_CODE:
+        snprintf(out, size, "Try again later, with growing pauses.");
+        break;
+    case RETRY_RECONNECT:
+        snprintf(out, size, "Go on at once over a new connection.");
+        break;
+    case RETRY_SPLIT:
+        snprintf(out, size, "Send again with fewer recipients in one message.");
+        break;
+    case RETRY_FIX:
+        snprintf(out, size,
+                 "Give this mail up and tell the operator: others will be refused too "
+                 "until it is mended. The address is not suppressed for it.");
+        break;
+    case RETRY_NEVER:
+        snprintf(out, size, "Give this mail up.%s",
+                 m->fault == FAULT_RECIPIENT
+                     ? " It counts as evidence against the address; once confirmed, the address is "
+                       "suppressed."
+                     : " The address is not suppressed for it.");
+        break;
+    }
+    return out;
+}
+
+/* -- Outcome ----------------------------------------------------------------------------------- */
 
 /* 421 closes the whole connection (RFC 5321 3.8); 454 is "TLS not available" or "temporary
  * authentication failure" (RFC 3207, 4954), and what SES answers when it throttles the account. */
@@ -29,6 +134,8 @@ static enum finding_kind kind_of(const struct account_outcome *o)
 
 void finding_of_outcome(const struct account_outcome *outcome,
                         struct text account,
+                        struct text provider,
+                        const struct rulebook *rules,
                         struct finding *ret)
 {
     static const char *const meanings[] = {
@@ -38,10 +145,19 @@ void finding_of_outcome(const struct account_outcome *outcome,
         [FINDING_ACCOUNT] = "cannot take mail now",
         [FINDING_UNKNOWN] = "did not answer after the whole message; it may have arrived",
     };
-    char said[320];
-    ret->kind = kind_of(outcome);
+    char said[REPLY_TEXT_BYTES_MAX + 64];
+    *ret = (struct finding){.kind = kind_of(outcome)};
     reply_text(&outcome->reply, said, sizeof said);
-    snprintf(ret->sentence, sizeof ret->sentence, "account " TEXT_FMT " %s (%s): %s",
+    if (outcome->reply.code >= 400) {
+        struct reply_said what = {.provider = provider,
+                                  .stage = (int)outcome->stage,
+                                  .code = outcome->reply.code,
+                                  .words = text_of(said)};
+        memcpy(what.status, outcome->reply.enhanced, sizeof what.status);
+        meaning_of(rules, &what, &ret->meaning);
+    }
+    snprintf(ret->sentence, sizeof ret->sentence, "account " TEXT_FMT " %s (%s): %s%s%s",
              TEXT_ARG(account), meanings[ret->kind], reply_stage_name(outcome->stage),
-             said[0] ? said : "no reply");
+             said[0] ? said : "no reply", ret->meaning.rule ? " - " : "",
+             ret->meaning.rule ? ret->meaning.cause : "");
 }

@@ -1,0 +1,62 @@
+/* rulebook.h - the rule base as it lies in memory; private to rules.c and rules_load.c.
+ *
+ * Owns      see rules.h.
+ */
+#ifndef CORE_OUTCOME_RULEBOOK_H
+#define CORE_OUTCOME_RULEBOOK_H
+
+#include "core/outcome/rules.h"
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+
+#define PIECES_MAX    8    /* trigrams of one pattern that are asked for */
+#define PIECE_BITS    8192 /* of the set of a text's trigrams; a power of two */
+#define STATUSES_MAX  RULES_LIST_MAX
+#define CODE_BITS_MAX 600
+
+struct rule_pattern {
+    pcre2_code *code;
+    uint16_t pieces[PIECES_MAX];
+    uint8_t piece_count; /* 0: it has no plain stretch, and is always tried */
+};
+
+struct rule_status {
+    int first;   /* 2, 4, 5; 0: any */
+    int subject; /* -1: any */
+    int detail_least, detail_most;
+};
+
+struct rule_entry {
+    struct reply_rule rule;
+    const char *order;  /* its file's name, by which rules are sorted */
+    size_t number;      /* within all that was added: keeps a file's own order */
+    uint64_t providers; /* bits; 0: everybody's */
+    bool strict;        /* means nothing when another provider says it */
+    bool any_code;
+    uint64_t codes[(CODE_BITS_MAX + 63) / 64];
+    struct rule_status statuses[STATUSES_MAX];
+    size_t status_count;
+    uint16_t stages; /* bits of enum reply_stage; 0: any */
+    struct rule_pattern *patterns;
+    size_t pattern_count;
+};
+
+struct rulebook {
+    struct arena memory;
+    struct rule_entry **rules;
+    size_t count;
+    const char *providers[RULES_PROVIDERS_MAX];
+    size_t provider_count;
+    pcre2_match_context *bounds;
+};
+
+/* Where a trigram's bit is; letters in lower case. */
+static inline uint16_t piece_of(const char *p)
+{
+    uint32_t h = ((uint32_t)(unsigned char)p[0] << 16) | ((uint32_t)(unsigned char)p[1] << 8) |
+                 (unsigned char)p[2];
+    return (uint16_t)((h * 2654435761u) >> 19); /* Knuth's multiplicative hash, 13 bits */
+}
+
+#endif

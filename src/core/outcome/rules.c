@@ -1,0 +1,227 @@
+#include "core/outcome/rules.h"
+
+#include "base/macros.h"
+#include "core/outcome/rulebook.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+const char *reply_fault_name(enum reply_fault f)
+{
+    static const char *const names[] = {
+        [FAULT_UNKNOWN] = "unknown",
+        [FAULT_RECIPIENT] = "recipient",
+        [FAULT_OURS] = "ours",
+        [FAULT_THEIR_LIMIT] = "their-limit",
+        [FAULT_THEIR_OUTAGE] = "their-outage",
+        [FAULT_CONTENT] = "content",
+        [FAULT_POLICY] = "policy",
+    };
+    return names[f];
+}
+
+const char *reply_class_name(enum reply_class c)
+{
+    static const char *const names[] = {
+        [CLASS_OTHER] = "other",
+        [CLASS_RECIPIENT] = "recipient",
+        [CLASS_DOMAIN] = "domain",
+        [CLASS_DISABLED] = "disabled",
+        [CLASS_FULL] = "full",
+        [CLASS_MOVED] = "moved",
+        [CLASS_TOOBIG] = "toobig",
+        [CLASS_SPAM] = "spam",
+        [CLASS_REPUTATION] = "reputation",
+        [CLASS_AUTH] = "auth",
+        [CLASS_POLICY] = "policy",
+        [CLASS_CONTENT] = "content",
+        [CLASS_VIRUS] = "virus",
+        [CLASS_RATE] = "rate",
+        [CLASS_NETWORK] = "network",
+        [CLASS_SYSTEM] = "system",
+        [CLASS_RELAY] = "relay",
+        [CLASS_PROTOCOL] = "protocol",
+    };
+    return names[c];
+}
+
+const char *reply_retry_name(enum reply_retry r)
+{
+    static const char *const names[] = {
+        [RETRY_BY_CODE] = "by-code",     [RETRY_LATER] = "later", [RETRY_RESET] = "reset",
+        [RETRY_RECONNECT] = "reconnect", [RETRY_SPLIT] = "split", [RETRY_FIX] = "fix",
+        [RETRY_NEVER] = "never",
+    };
+    return names[r];
+}
+
+/* -- One text, made ready ---------------------------------------------------------------------- */
+
+struct subject {
+    char text[RULES_TEXT_BYTES]; /* runs of blanks and controls are one blank */
+    size_t n;
+    uint64_t pieces[PIECE_BITS / 64];
+};
+
+/* A typographic apostrophe is a plain one, as patterns are written. */
+static bool is_apostrophe(struct text t, size_t at)
+{
+    return at + 2 < t.n && memcmp(t.p + at, "\xE2\x80\x99", 3) == 0;
+}
+
+static void subject_init(struct subject *s, struct text words)
+{
+    char low[RULES_TEXT_BYTES];
+    s->n = 0;
+    for (size_t i = 0; i < words.n && s->n < sizeof s->text; i++) {
+        unsigned char c = (unsigned char)words.p[i];
+        if (c <= ' ' || c == 0x7F) {
+            if (s->n > 0 && s->text[s->n - 1] != ' ')
+                s->text[s->n++] = ' ';
+        } else if (c == 0xE2 && is_apostrophe(words, i)) {
+            s->text[s->n++] = '\'';
+            i += 2;
+        } else {
+            s->text[s->n++] = (char)c;
+        }
+    }
+    memset(s->pieces, 0, sizeof s->pieces);
+    for (size_t i = 0; i < s->n; i++)
+        low[i] = ascii_lower(s->text[i]);
+    for (size_t i = 0; i + 2 < s->n; i++) {
+        uint16_t bit = piece_of(low + i);
+        s->pieces[bit / 64] |= UINT64_C(1) << (bit % 64);
+    }
+}
+
+static bool may_match(const struct rule_pattern *p, const struct subject *s)
+{
+    for (size_t i = 0; i < p->piece_count; i++)
+        if (!(s->pieces[p->pieces[i] / 64] >> (p->pieces[i] % 64) & 1))
+            return false;
+    return true;
+}
+
+/* -- One rule ---------------------------------------------------------------------------------- */
+
+/* A code that nobody told contradicts nothing, but a rule without words needs one. */
+static bool code_fits(const struct rule_entry *r, int code)
+{
+    if (r->any_code)
+        return true;
+    if (code <= 0 || code >= CODE_BITS_MAX)
+        return r->pattern_count > 0 && code == 0;
+    return r->codes[code / 64] >> (code % 64) & 1;
+}
+
+static bool status_fits(const struct rule_entry *r, const int status[3])
+{
+    if (r->status_count == 0)
+        return true;
+    if (status[0] == 0)
+        return r->pattern_count > 0;
+    for (size_t i = 0; i < r->status_count; i++) {
+        const struct rule_status *s = &r->statuses[i];
+        if ((s->first == 0 || s->first == status[0]) &&
+            (s->subject < 0 || s->subject == status[1]) && status[2] >= s->detail_least &&
+            status[2] <= s->detail_most)
+            return true;
+    }
+    return false;
+}
+
+static bool stage_fits(const struct rule_entry *r, int stage)
+{
+    return r->stages == 0 || (stage >= 0 && (r->stages >> stage & 1));
+}
+
+/* The words around the match, whole, for people: what stands before is cut, not explained. */
+static void keep_evidence(const struct subject *s, const size_t *at, char *out)
+{
+    size_t from = at[0], n = at[1] > at[0] ? at[1] - at[0] : 0;
+    if (n >= RULES_EVIDENCE_BYTES)
+        n = RULES_EVIDENCE_BYTES - 1;
+    memcpy(out, s->text + from, n);
+    while (n > 0 && ((unsigned char)s->text[from + n - 1] & 0xC0) == 0x80 &&
+           !text_is_utf8((struct text){out, n}))
+        n--;
+    out[n] = '\0';
+}
+
+static bool words_fit(const struct rulebook *b,
+                      const struct rule_entry *r,
+                      const struct subject *s,
+                      pcre2_match_data **match,
+                      char *ret_evidence)
+{
+    if (r->pattern_count == 0)
+        return true;
+    for (size_t i = 0; i < r->pattern_count; i++) {
+        if (!may_match(&r->patterns[i], s))
+            continue;
+        if (!*match)
+            *match = pcre2_match_data_create(1, NULL);
+        if (!*match)
+            return false;
+        /* 0: it matched, and had more groups than were asked for */
+        if (pcre2_match(r->patterns[i].code, (PCRE2_SPTR)s->text, s->n, 0, 0, *match, b->bounds) >=
+            0) {
+            keep_evidence(s, pcre2_get_ovector_pointer(*match), ret_evidence);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* -- All rules --------------------------------------------------------------------------------- */
+
+static uint64_t provider_bit(const struct rulebook *b, struct text provider)
+{
+    for (size_t i = 0; i < b->provider_count; i++)
+        if (text_eq(text_of(b->providers[i]), provider))
+            return UINT64_C(1) << i;
+    return 0;
+}
+
+const struct reply_rule *rulebook_find(const struct rulebook *b,
+                                       const struct reply_said *said,
+                                       char ret_evidence[RULES_EVIDENCE_BYTES])
+{
+    struct subject s;
+    const struct reply_rule *found = NULL;
+    pcre2_match_data *match = NULL;
+    uint64_t own = said->provider.n ? provider_bit(b, said->provider) : 0;
+    ret_evidence[0] = '\0';
+    subject_init(&s, said->words);
+    /* First what the provider's own rules say, then everybody's. */
+    for (int pass = own ? 0 : 1; pass < 2 && !found; pass++)
+        for (size_t i = 0; i < b->count && !found; i++) {
+            const struct rule_entry *r = b->rules[i];
+            bool is_own = (r->providers & own) != 0;
+            if (pass == 0 ? !is_own : is_own || (r->strict && r->providers))
+                continue;
+            if (code_fits(r, said->code) && status_fits(r, said->status) &&
+                stage_fits(r, said->stage) && words_fit(b, r, &s, &match, ret_evidence))
+                found = &r->rule;
+        }
+    pcre2_match_data_free(match);
+    return found;
+}
+
+size_t rulebook_count(const struct rulebook *b)
+{
+    return b->count;
+}
+
+const struct reply_rule *rulebook_rule(const struct rulebook *b, size_t i)
+{
+    return &b->rules[i]->rule;
+}
+
+const char *rulebook_rule_provider(const struct rulebook *b, size_t i)
+{
+    for (size_t k = 0; k < b->provider_count; k++)
+        if (b->rules[i]->providers >> k & 1)
+            return b->providers[k];
+    return NULL;
+}
