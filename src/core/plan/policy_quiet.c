@@ -8,7 +8,7 @@
 
 #define AT_ONCE_MS      TIME_SECOND_MS
 #define SAVE_EACH       256  /* notifications: so many may be missing of a profile after a crash */
-#define MOVED_SHARE     0.06 /* of the day's mail in other hours: the table is outdated */
+#define MOVED_SHARE     0.08 /* of the day's mail in other hours: the table is outdated */
 #define KEY_BYTES       32
 #define FLUID_STEPS_MAX 3
 
@@ -67,17 +67,16 @@ const struct site *quiet_policy_site(const struct quiet_policy *q, uint32_t wind
     return p ? &p->site : NULL;
 }
 
-/* The greater of the shares of the day's mail that have moved to other hours. */
+/* The share of a week's mail that now comes at other hours than the table was made for. */
 static double moved(const struct site *s, const struct quiet_case *c)
 {
-    double most = 0;
-    for (int y = 0; y < 2; y++) {
-        double sum = 0;
-        for (int h = 0; h < 24; h++)
-            sum += fabs((double)s->share[y][h] - (double)c->share[y][h]) / 2;
-        most = TIDE_MAX(most, sum);
-    }
-    return most;
+    double mail[2] = {0}, other[2] = {0};
+    for (int y = 0; y < 2; y++)
+        for (int h = 0; h < 24; h++) {
+            mail[y] += (double)s->hours[y][h];
+            other[y] += fabs((double)s->share[y][h] - (double)c->share[y][h]) / 2;
+        }
+    return (mail[0] * other[0] + mail[1] * other[1]) / (mail[0] + mail[1]);
 }
 
 static void want(struct quiet_policy *q, struct table_entry *t)

@@ -219,6 +219,11 @@ static void weigh_sending(struct work *w, int b)
     }
 }
 
+static bool none_of(marks m)
+{
+    return (m[0] | m[1] | m[2] | m[3]) == 0;
+}
+
 static lanes least(struct work *w, int b, int k, marks *ret_tau)
 {
     const struct silence *q = &w->silence;
@@ -235,6 +240,9 @@ static lanes least(struct work *w, int b, int k, marks *ret_tau)
         best = (lanes)(((marks)cost & better) | ((marks)best & ~better));
         int32_t age = j + 1 < n ? j + 1 : QUIET_NEVER;
         tau = ((marks){age, age, age, age} & better) | (tau & ~better);
+        /* Whatever is still to come only adds to stay[]. */
+        if (j % 4 == 3 && none_of(stay < best))
+            break;
     }
     *ret_tau = tau;
     return best;

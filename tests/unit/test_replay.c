@@ -1,0 +1,210 @@
+#include "core/plan/replay.h"
+
+#include "base/macros.h"
+#include "base/rng.h"
+#include "lib/check.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#define DAY   TIME_DAY_MS
+#define START 1772409600 /* 2026-03-02T00:00:00Z, a Monday */
+
+static enum tide_err load(void *arg, const char *name, struct zone **ret, struct tide_error *err)
+{
+    (void)arg;
+    *ret = zone_new(!strcmp(name, "east") ? 8 * 3600 : 0);
+    return *ret ? TIDE_OK : tide_fail(err, TIDE_ENOMEM, "%s", name);
+}
+
+static const struct plan_zones zones = {NULL, load};
+
+/* -- One who knows the future, against trying everything ----------------------------------------
+ */
+
+enum { ITEMS = 7, WINDOWS = 3 };
+
+struct small {
+    size_t count;
+    tide_wall_ms at[ITEMS], resets[WINDOWS + 1];
+    double weight[ITEMS];
+    int quota[WINDOWS];
+};
+
+/* Sends at any of the arrivals and resets, each taking all that is pending; the least cost. */
+static double try_all(const struct small *s)
+{
+    tide_wall_ms times[ITEMS + WINDOWS];
+    size_t n = 0;
+    double best = INFINITY;
+    for (size_t i = 0; i < s->count; i++)
+        times[n++] = s->at[i];
+    for (size_t w = 0; w < WINDOWS; w++)
+        times[n++] = s->resets[w];
+    for (unsigned set = 0; set < 1u << n; set++) {
+        int used[WINDOWS] = {0};
+        bool allowed = true;
+        double cost = 0;
+        for (size_t i = 0; i < n; i++)
+            for (size_t w = 0; w < WINDOWS; w++)
+                if (set >> i & 1 && times[i] >= s->resets[w] && times[i] < s->resets[w + 1])
+                    allowed = allowed && ++used[w] <= s->quota[w];
+        for (size_t k = 0; k < s->count && allowed; k++) {
+            tide_wall_ms when = s->resets[WINDOWS];
+            for (size_t i = 0; i < n; i++)
+                if (set >> i & 1 && times[i] >= s->at[k])
+                    when = TIDE_MIN(when, times[i]);
+            cost += s->weight[k] * (double)(when - s->at[k]);
+        }
+        if (allowed)
+            best = TIDE_MIN(best, cost);
+    }
+    return best;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    const tide_wall_ms *x = a, *y = b;
+    return (*x > *y) - (*x < *y);
+}
+
+static void test_optimum(void **state)
+{
+    (void)state;
+    struct rng r;
+    rng_seed(&r, 11);
+    for (int world = 0; world < 400; world++) {
+        struct small s = {.count = 1 + rng_below(&r, ITEMS), .resets = {0, 100, 200, 300}};
+        for (size_t i = 0; i < s.count; i++) {
+            s.at[i] = rng_below(&r, world % 2 ? 300 : 110);
+            s.weight[i] = 1 + rng_below(&r, 3);
+        }
+        qsort(s.at, s.count, sizeof s.at[0], by_value);
+        for (size_t w = 0; w < WINDOWS; w++)
+            s.quota[w] = (int)rng_below(&r, 4);
+        double got = replay_optimum(s.at, s.weight, s.count, s.resets, s.quota, WINDOWS);
+        double want = try_all(&s);
+        T_TRUE(fabs(got - want) < 1e-6, "world %d: %g, the best of all is %g", world, got, want);
+    }
+    T_TRUE(replay_optimum(NULL, NULL, 0, NULL, NULL, 0) <= 0, "nothing to do");
+}
+
+/* -- Replays ----------------------------------------------------------------------------------- */
+
+enum { USERS = 12, DAYS = 40, EVENTS_MAX = 20000 };
+
+static struct replay_event events[EVENTS_MAX];
+
+/* Bursts in working hours, a quiet weekend, urgent mail now and then. */
+static struct replay_trace world(uint64_t seed)
+{
+    struct rng r;
+    size_t n = 0;
+    rng_seed(&r, seed);
+    for (int64_t minute = 0; minute < DAYS * 1440; minute++) {
+        int64_t hour = minute / 60 % 24, day = minute / 1440 % 7;
+        uint32_t chance = hour < 8 || hour > 18 ? 900 : day > 4 ? 400 : 60;
+        if (rng_below(&r, chance) || n + 12 > EVENTS_MAX)
+            continue;
+        uint32_t user = rng_below(&r, USERS), burst = 1 + rng_below(&r, 9);
+        bool urgent = rng_below(&r, 40) == 0;
+        for (uint32_t i = 0; i < (urgent ? 1 : burst); i++)
+            events[n++] = (struct replay_event){START + minute * 60 + i, user,
+                                                urgent ? REPLAY_URGENT : 1 + rng_below(&r, 2)};
+    }
+    return (struct replay_trace){events, n, USERS};
+}
+
+static struct replay_settings settings(enum replay_policy policy, int quota)
+{
+    return (struct replay_settings){.policy = policy,
+                                    .zone = "east",
+                                    .zones = &zones,
+                                    .quota = quota,
+                                    .warmup_days = 10,
+                                    .reserve = -1};
+}
+
+static void test_policies(void **state)
+{
+    (void)state;
+    struct replay_trace t = world(3);
+    for (int quota = 2; quota <= 8; quota += 3) {
+        double optimum = 0;
+        uint64_t notifications = 0;
+        for (int p = REPLAY_POLICY_COUNT - 1; p >= 0; p--) {
+            struct replay_settings s = settings((enum replay_policy)p, quota);
+            struct replay_result a, b;
+            struct tide_error err;
+            const char *name = replay_policy_name(s.policy);
+            T_OK(replay_run(&t, &s, &a, &err), &err, "%s", name);
+            T_OK(replay_run(&t, &s, &b, &err), &err, "%s", name);
+            T_EQ(a.over, 0, "%s: over the limit of %d", name, quota);
+            T_EQ(a.all.count, a.notifications, "%s: everything has left once", name);
+            T_TRUE(a.mails == b.mails && a.all.mean == b.all.mean, "%s: the same again", name);
+            if (p == REPLAY_OPTIMUM) {
+                optimum = a.all.mean;
+                notifications = a.notifications;
+            }
+            T_EQ(a.notifications, notifications, "%s: the same notifications", name);
+            T_TRUE(a.all.mean >= optimum - 1e-9, "%s: %.3f min, better than the best, %.3f", name,
+                   a.all.mean, optimum);
+            replay_result_fini(&a);
+            replay_result_fini(&b);
+        }
+    }
+}
+
+static void test_bounds(void **state)
+{
+    (void)state;
+    struct replay_trace t = world(5);
+    struct replay_settings s = settings(REPLAY_QUIET, 1000);
+    struct replay_result r;
+    struct tide_error err;
+    T_OK(replay_run(&t, &s, &r, &err), &err, "no limit to speak of");
+    T_TRUE(r.all.mean < 0.05, "hardly any delay: %.3f min", r.all.mean);
+    T_EQ(r.urgent_held, 0, "none held");
+    T_EQ(r.refused_direct, 0, "none refused");
+    replay_result_fini(&r);
+    s = settings(REPLAY_QUIET, 3);
+    s.hold_ms_max = TIME_HOUR_MS;
+    T_OK(replay_run(&t, &s, &r, &err), &err, "held an hour at most");
+    T_TRUE(r.refused_direct > 0, "some would be refused");
+    replay_result_fini(&r);
+    struct replay_event odd[] = {{START, 0, 1}, {START - 1, 0, 1}, {START, 7, 1}, {START, 0, 9}};
+    struct replay_trace bad[] = {{odd, 2, 1}, {odd + 2, 1, 1}, {odd + 3, 1, 1}};
+    for (size_t i = 0; i < TIDE_COUNT(bad); i++)
+        T_EQ(replay_run(&bad[i], &s, &r, &err), TIDE_ERANGE, "bad trace %zu", i);
+    struct replay_trace none = {odd, 0, 1};
+    T_OK(replay_run(&none, &s, &r, &err), &err, "nothing at all");
+    replay_result_fini(&r);
+}
+
+static void test_forecast_judged(void **state)
+{
+    (void)state;
+    struct replay_trace t = world(9);
+    struct replay_settings s = settings(REPLAY_QUIET, 5);
+    struct replay_forecast f;
+    struct tide_error err;
+    T_OK(replay_forecast(&t, &s, &f, &err), &err, "forecast");
+    T_TRUE(f.midnight.days > 100 && f.midnight.days == f.noon.days, "days");
+    T_TRUE(f.noon.crps < f.midnight.crps, "a day half gone is easier: %.3f, %.3f", f.noon.crps,
+           f.midnight.crps);
+    T_TRUE(f.midnight.q90_coverage > 0.8, "coverage %.3f", f.midnight.q90_coverage);
+    T_TRUE(f.fan_count > 10, "a fan to draw");
+    for (unsigned i = 0; i < f.fan_count; i++)
+        T_TRUE(f.fan[i].q10 <= f.fan[i].q50 && f.fan[i].q90 <= f.fan[i].q99, "in order");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_optimum),
+        cmocka_unit_test(test_policies),
+        cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_forecast_judged),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
