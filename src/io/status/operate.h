@@ -44,7 +44,7 @@ struct operate_limit {
     struct text name;    /* "qq/recipient-day" */
     struct text scope;   /* "recipient", "provider", ... */
     struct text subject; /* whose counter: "qq", "sendgrid", the recipient's address */
-    struct text text;    /* "10 per day (Asia/Shanghai)" */
+    struct text text;    /* "10 per day in Asia/Shanghai" */
     int64_t count, used;
     tide_wall_ms reset_at;          /* 0: its window has no such instant */
     struct text source, confidence; /* "published", "high" */
