@@ -167,7 +167,8 @@ static int64_t used_at(struct meters *m, struct counter *c, tide_wall_ms now)
     while (old < c->time_count && c->times[old] <= now - c->limit->window.span_ms)
         old++;
     c->time_count -= old;
-    memmove(c->times, c->times + old, c->time_count * sizeof *c->times);
+    if (old > 0)
+        memmove(c->times, c->times + old, c->time_count * sizeof *c->times);
     return (int64_t)c->time_count;
 }
 
