@@ -209,7 +209,7 @@ static void submit_all(struct send *s)
 
 static void on_send(struct esp *e, struct http_request *req)
 {
-    static struct send s; /* the loop thread's; nothing in it outlives this call */
+    struct send s = {.esp = e, .req = req};
     struct tide_error err = {0};
     struct text given = http_header(req, "Authorization");
     char want[512];
@@ -218,9 +218,6 @@ static void on_send(struct esp *e, struct http_request *req)
         http_reply_error(req, 401, "unauthorized", "Want Authorization: Bearer and the password.");
         return;
     }
-    memset(&s, 0, sizeof s);
-    s.esp = e;
-    s.req = req;
     if (json_parse(req->body, BODY_BYTES_MAX, &s.doc, &err) != TIDE_OK) {
         http_reply_error(req, 400, "bad_json", err.text);
         return;
