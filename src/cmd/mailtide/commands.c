@@ -35,6 +35,14 @@ const struct cli_command cli_commands[] = {
      "Profiles, time zones, limits and templates are loaded too. What is wrong is named by file "
      "and line (exit code 1). Without a file: /etc/mailtide/mailtide.conf where there is one, "
      "else the embedded defaults."},
+    {"simulate", "", 0, 0, cmd_simulate, "what would have been: a log of notifications, replayed",
+     "Runs the daemon's own planner over a log in virtual time, for one or several limits a "
+     "mailbox and day and several policies side by side: mails, digests, delays, what would have "
+     "been refused if sent directly, urgent mail held, and how good the forecast was. Needs no "
+     "daemon, and sends nothing.\n\n"
+     "A line of the log is TIME, RECIPIENT, and perhaps THREAD and PRIORITY (urgent, direct, "
+     "watched or 0 to 2), divided by tabs or commas; the time is in seconds since 1970 or RFC "
+     "3339. Files that end in .xz are unpacked by xz(1)."},
     {"completion", "bash|zsh", 1, 1, cmd_completion, "prints shell completion",
      "For bash: eval \"$(mailtide completion bash)\"."},
     {"help", "[COMMAND]", 0, 1, cmd_help, "this, or about one command", NULL},
@@ -69,6 +77,18 @@ const struct cli_option cli_options[] = {
     {"check-config", 'n', "non-defaults", NULL, "prints what differs from the defaults"},
     {"check-config", 0, "print-default", NULL, "prints a file of all keys with their defaults"},
     {"check-config", 0, "print-templates", NULL, "prints the built-in digest templates"},
+
+    {"simulate", 't', "trace", "FILE", "the log; not given: standard input"},
+    {"simulate", 'z', "zone", "ZONE", "in which days turn over: an IANA zone, or +8 (UTC)"},
+    {"simulate", 'q', "quota", "N,N", "mails a mailbox and day (5,10,20)"},
+    {"simulate", 'p', "policy", "NAME,NAME", "quiet, fluid, even, at-once, hourly, optimum, all "
+                                             "(all; with --json quiet)"},
+    {"simulate", 'w', "warmup-days", "N", "so many days to learn from, not scored (60)"},
+    {"simulate", 0, "reserve", "N", "mails kept for urgent ones (none for quiet, which knows "
+                                    "their price; else 1)"},
+    {"simulate", 0, "hold-max", "TIME", "no digest waits longer while there is room, as \"4h\""},
+    {"simulate", 0, "direct-weight", "N", "direct mail weighs so many times watched mail (1)"},
+    {"simulate", 0, "html", "FILE", "writes a report with plots"},
 
     {"help", 0, "roff", "LIST", "a list of the manual: \"commands\", \"exits\" or \"keys\""},
 };

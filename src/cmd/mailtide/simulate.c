@@ -1,0 +1,350 @@
+#include "cmd/mailtide/simulate.h"
+
+#include "base/macros.h"
+#include "cmd/mailtide/cli.h"
+#include "core/proto/json_write.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <unistd.h>
+
+void sim_options_init(struct sim_options *o)
+{
+    *o = (struct sim_options){.zone = "UTC",
+                              .quotas = {5, 10, 20},
+                              .quota_count = 3,
+                              .policies = {REPLAY_QUIET},
+                              .policy_count = 1,
+                              .warmup_days = 60,
+                              .reserve = -1,
+                              .forecast = true};
+}
+
+enum tide_err sim_quotas_of(const char *list, struct sim_options *ret, struct tide_error *err)
+{
+    struct text rest = text_of(list), piece;
+    size_t n = 0;
+    while (text_split(&rest, ',', &piece)) {
+        int64_t x;
+        if (n == SIM_QUOTAS_MAX)
+            return tide_fail(err, TIDE_ELIMIT, "--quota: at most %d numbers", SIM_QUOTAS_MAX);
+        enum tide_err rc = text_int(text_trim(piece), 1, 1000000, &x, err);
+        if (rc != TIDE_OK)
+            return tide_wrap(err, rc, "--quota");
+        ret->quotas[n++] = (int)x;
+    }
+    ret->quota_count = n;
+    return n ? TIDE_OK : tide_fail(err, TIDE_ESYNTAX, "--quota: want numbers, as \"5,10,20\"");
+}
+
+static bool policy_of(struct text name, enum replay_policy *ret)
+{
+    for (int p = 0; p < REPLAY_POLICY_COUNT; p++)
+        if (text_eq(name, text_of(replay_policy_name((enum replay_policy)p)))) {
+            *ret = (enum replay_policy)p;
+            return true;
+        }
+    return false;
+}
+
+enum tide_err sim_policies_of(const char *list, struct sim_options *ret, struct tide_error *err)
+{
+    struct text rest = text_of(list), piece;
+    size_t n = 0;
+    if (!strcmp(list, "all")) {
+        for (; n < REPLAY_POLICY_COUNT; n++)
+            ret->policies[n] = (enum replay_policy)n;
+        ret->policy_count = n;
+        return TIDE_OK;
+    }
+    while (text_split(&rest, ',', &piece)) {
+        enum replay_policy p;
+        piece = text_trim(piece);
+        if (!policy_of(piece, &p))
+            return tide_fail(err, TIDE_ESYNTAX,
+                             "--policy: \"" TEXT_FMT "\" is none of quiet, fluid, even, at-once, "
+                             "hourly, optimum, all",
+                             TEXT_ARG(piece));
+        bool twice = false;
+        for (size_t i = 0; i < n; i++)
+            twice = twice || ret->policies[i] == p;
+        if (!twice)
+            ret->policies[n++] = p;
+    }
+    ret->policy_count = n;
+    return n ? TIDE_OK : tide_fail(err, TIDE_ESYNTAX, "--policy: want a name");
+}
+
+/* -- Running ----------------------------------------------------------------------------------- */
+
+static void tell_progress(const struct sim_options *o, size_t done, size_t of)
+{
+    if (!o->progress)
+        return;
+    if (done == of) {
+        fputs("\r\033[K", stderr);
+        return;
+    }
+    char bar[41];
+    for (size_t i = 0; i < 40; i++)
+        bar[i] = i * of < done * 40 ? '#' : '.';
+    bar[40] = '\0';
+    fprintf(stderr, "\r%s %zu/%zu", bar, done, of);
+}
+
+enum tide_err sim_run(const struct sim_options *o, struct sim_results *ret, struct tide_error *err)
+{
+    const struct plan_zones zones = {NULL, sim_zone_load};
+    struct sim_trace trace;
+    struct replay_settings s = {.zone = o->zone,
+                                .zones = &zones,
+                                .warmup_days = o->warmup_days,
+                                .reserve = o->reserve,
+                                .hold_ms_max = o->hold_ms_max,
+                                .urgent_cost = o->urgent_cost,
+                                .direct_weight = o->direct_weight};
+    enum tide_err rc = sim_trace_read(o->trace, &trace, err);
+    if (rc != TIDE_OK)
+        return rc;
+    *ret = (struct sim_results){.options = o,
+                                .notifications = trace.trace.count,
+                                .users = trace.trace.user_count,
+                                .first_s = trace.events[0].at_s,
+                                .last_s = trace.events[trace.trace.count - 1].at_s};
+    size_t done = 0, of = o->quota_count * o->policy_count + 1;
+    tell_progress(o, 0, of);
+    for (size_t q = 0; q < o->quota_count; q++)
+        for (size_t p = 0; p < o->policy_count && rc == TIDE_OK; p++) {
+            s.quota = o->quotas[q];
+            s.policy = o->policies[p];
+            rc = replay_run(&trace.trace, &s, &ret->cells[q][p], err);
+            tell_progress(o, ++done, of);
+        }
+    if (rc == TIDE_OK && o->forecast)
+        rc = replay_forecast(&trace.trace, &s, &ret->forecast, err);
+    tell_progress(o, of, of);
+    sim_trace_fini(&trace);
+    if (rc != TIDE_OK)
+        sim_results_fini(ret);
+    return rc;
+}
+
+void sim_results_fini(struct sim_results *r)
+{
+    for (size_t q = 0; q < SIM_QUOTAS_MAX; q++)
+        for (size_t p = 0; p < REPLAY_POLICY_COUNT; p++)
+            replay_result_fini(&r->cells[q][p]);
+}
+
+/* -- For people -------------------------------------------------------------------------------- */
+
+static void print_row(const struct sim_results *r, size_t q, size_t p, struct buf *out)
+{
+    const struct replay_result *c = &r->cells[q][p];
+    const struct replay_delays *d = &c->all;
+    if (r->options->policies[p] == REPLAY_OPTIMUM) {
+        buf_addf(out, "  %-8s %26s %8.2f\n", "optimum", "", d->mean);
+        return;
+    }
+    buf_addf(out, "  %-8s %9" PRIu64 " %9" PRIu64 " %6" PRIu64,
+             replay_policy_name(r->options->policies[p]), c->mails, c->digests, c->over);
+    buf_addf(out, " %8.2f %7.1f %7.1f %7.1f", d->mean, d->median, d->p95, d->p99);
+    buf_addf(out, " %8.2f %8.2f", c->by_class[REPLAY_DIRECT].mean,
+             c->by_class[REPLAY_WATCHED].mean);
+    buf_addf(out, " %6" PRIu64 "\n", c->urgent_held);
+}
+
+static void print_scores(const char *when, const struct replay_scores *s, struct buf *out)
+{
+    buf_addf(out, "  %-10s %9" PRIu64 " %8.4f %8.4f %8.3f %8.3f\n", when, s->days, s->crps,
+             s->log_score, s->q90_coverage, s->pit_error);
+}
+
+void sim_print_text(const struct sim_results *r, struct buf *out)
+{
+    const struct sim_options *o = r->options;
+    const struct replay_result *any = &r->cells[0][0];
+    char from[TIME_TEXT_BYTES], to[TIME_TEXT_BYTES];
+    time_rfc3339(r->first_s * 1000, 0, from);
+    time_rfc3339(r->last_s * 1000, 0, to);
+    buf_addf(out,
+             "%" PRIu64 " notifications for %" PRIu64 " recipients, %.10s to %.10s; days in %s\n",
+             r->notifications, r->users, from, to, o->zone);
+    buf_addf(out,
+             "after %d days of warm-up: %" PRIu64 " notifications, %" PRIu64
+             " urgent ones, %" PRIu64 " days of a recipient\n",
+             o->warmup_days, any->notifications, any->urgent, any->user_days);
+    for (size_t q = 0; q < o->quota_count; q++) {
+        buf_addf(out, "\n%d mails a day; sent directly, %" PRIu64 " would have been refused\n",
+                 o->quotas[q], r->cells[q][0].refused_direct);
+        buf_addf(out, "  %-8s %9s %9s %6s %8s %7s %7s %7s %8s %8s %6s\n", "", "mails", "digests",
+                 "over", "mean min", "median", "p95", "p99", "direct", "watched", "held");
+        for (size_t p = 0; p < o->policy_count; p++)
+            print_row(r, q, p, out);
+    }
+    if (!o->forecast)
+        return;
+    buf_addf(out, "\nforecast   %9s %8s %8s %8s %8s\n", "days", "CRPS", "log", "<= q90", "PIT err");
+    print_scores("midnight", &r->forecast.midnight, out);
+    print_scores("at 13:00", &r->forecast.noon, out);
+}
+
+/* -- For programs ------------------------------------------------------------------------------ */
+
+static void json_result(struct json_writer *w, const struct replay_result *c)
+{
+    static const char *const classes[] = {"urgent", "direct", "watched"};
+    jw_int(w, "notifications", (int64_t)c->notifications);
+    jw_int(w, "mails", (int64_t)c->mails);
+    jw_int(w, "digests", (int64_t)c->digests);
+    jw_int(w, "over", (int64_t)c->over);
+    jw_number(w, "mean_delay_min", c->all.mean);
+    jw_number(w, "median_delay_min", c->all.median);
+    jw_number(w, "p95_delay_min", c->all.p95);
+    jw_number(w, "p99_delay_min", c->all.p99);
+    jw_number(w, "max_delay_min", c->all.max);
+    jw_int(w, "urgent", (int64_t)c->urgent);
+    jw_int(w, "urgent_held", (int64_t)c->urgent_held);
+    jw_int(w, "refused_if_sent_directly", (int64_t)c->refused_direct);
+    jw_int(w, "tables_built", (int64_t)c->tables);
+    jw_object(w, "streams");
+    for (int i = 0; i < REPLAY_CLASSES; i++) {
+        jw_object(w, classes[i]);
+        jw_int(w, "count", (int64_t)c->by_class[i].count);
+        jw_number(w, "mean_delay_min", c->by_class[i].mean);
+        jw_number(w, "p95_delay_min", c->by_class[i].p95);
+        jw_end(w);
+    }
+    jw_end(w);
+    jw_array(w, "mails_by_hour");
+    for (int h = 0; h < 24; h++)
+        jw_int(w, NULL, (int64_t)c->mails_by_hour[h]);
+    jw_end(w);
+}
+
+static void json_scores(struct json_writer *w, const struct replay_scores *s)
+{
+    jw_int(w, "user_days", (int64_t)s->days);
+    jw_number(w, "crps", s->crps);
+    jw_number(w, "log_score", s->log_score);
+    jw_number(w, "q90_coverage", s->q90_coverage);
+    jw_number(w, "pit_error", s->pit_error);
+}
+
+void sim_print_json(const struct sim_results *r, struct buf *out)
+{
+    const struct sim_options *o = r->options;
+    struct json_writer w;
+    jw_init(&w, out);
+    jw_object(&w, NULL);
+    jw_str(&w, "zone", o->zone);
+    jw_int(&w, "warmup_days", o->warmup_days);
+    jw_int(&w, "recipients", (int64_t)r->users);
+    jw_array(&w, "quotas");
+    for (size_t q = 0; q < o->quota_count; q++) {
+        jw_object(&w, NULL);
+        jw_int(&w, "quota", o->quotas[q]);
+        jw_str(&w, "policy", replay_policy_name(o->policies[0]));
+        json_result(&w, &r->cells[q][0]);
+        jw_object(&w, "policies");
+        for (size_t p = 0; p < o->policy_count; p++) {
+            jw_object(&w, replay_policy_name(o->policies[p]));
+            json_result(&w, &r->cells[q][p]);
+            jw_end(&w);
+        }
+        jw_end(&w);
+        jw_end(&w);
+    }
+    jw_end(&w);
+    if (o->forecast) {
+        jw_object(&w, "forecast");
+        json_scores(&w, &r->forecast.midnight);
+        jw_object(&w, "at_13");
+        json_scores(&w, &r->forecast.noon);
+        jw_end(&w);
+        jw_end(&w);
+    }
+    jw_end(&w);
+    buf_addc(out, '\n');
+}
+
+/* -- The command ------------------------------------------------------------------------------- */
+
+static enum tide_err read_numbers(const struct cli *cli,
+                                  struct sim_options *o,
+                                  struct tide_error *err)
+{
+    const char *days = cli_option_value(cli, "warmup-days"),
+               *hold = cli_option_value(cli, "hold-max");
+    const char *reserve = cli_option_value(cli, "reserve"),
+               *weight = cli_option_value(cli, "direct-weight");
+    enum tide_err rc = TIDE_OK;
+    int64_t n;
+    if (days && (rc = text_int(text_of(days), 0, 3650, &n, err)) != TIDE_OK)
+        return tide_wrap(err, rc, "--warmup-days");
+    if (days)
+        o->warmup_days = (int)n;
+    if (reserve && (rc = text_int(text_of(reserve), 0, 1000000, &n, err)) != TIDE_OK)
+        return tide_wrap(err, rc, "--reserve");
+    if (reserve)
+        o->reserve = (int)n;
+    if (hold && (rc = text_duration_ms(text_of(hold), &o->hold_ms_max, err)) != TIDE_OK)
+        return tide_wrap(err, rc, "--hold-max");
+    if (weight && (rc = text_int(text_of(weight), 1, 1000, &n, err)) != TIDE_OK)
+        return tide_wrap(err, rc, "--direct-weight");
+    if (weight)
+        o->direct_weight = (double)n;
+    return TIDE_OK;
+}
+
+static enum tide_err read_options(const struct cli *cli,
+                                  struct sim_options *o,
+                                  struct tide_error *err)
+{
+    const char *quota = cli_option_value(cli, "quota"), *policy = cli_option_value(cli, "policy");
+    const char *zone = cli_option_value(cli, "zone");
+    sim_options_init(o);
+    o->trace = cli_option_value(cli, "trace");
+    o->html = cli_option_value(cli, "html");
+    o->json = cli_json(cli);
+    o->progress = isatty(STDERR_FILENO) && !o->json;
+    if (zone)
+        o->zone = zone;
+    enum tide_err rc = quota ? sim_quotas_of(quota, o, err) : TIDE_OK;
+    if (rc == TIDE_OK && policy)
+        rc = sim_policies_of(policy, o, err);
+    else if (rc == TIDE_OK && !o->json)
+        rc = sim_policies_of("all", o, err); /* people want to compare, programs to know */
+    return rc == TIDE_OK ? read_numbers(cli, o, err) : rc;
+}
+
+static int write_report(const struct cli *cli, const struct sim_results *r, const char *path)
+{
+    struct buf page = {0};
+    FILE *f = fopen(path, "we");
+    sim_print_html(r, &page);
+    bool ok = f && page.failed == TIDE_OK && fwrite(page.data, 1, page.len, f) == page.len;
+    if (f && fclose(f) != 0)
+        ok = false;
+    buf_fini(&page);
+    return ok ? CLI_OK : cli_fail(cli, CLI_NO, "report %s: %s", path, strerror(errno));
+}
+
+int cmd_simulate(struct cli *cli)
+{
+    struct sim_options o;
+    struct sim_results r;
+    struct tide_error err;
+    if (read_options(cli, &o, &err) != TIDE_OK)
+        return cli_fail(cli, CLI_USAGE, "%s", err.text);
+    if (sim_run(&o, &r, &err) != TIDE_OK)
+        return cli_fail(cli, CLI_NO, "%s", err.text);
+    if (o.json)
+        sim_print_json(&r, &cli->out);
+    else
+        sim_print_text(&r, &cli->out);
+    int code = o.html ? write_report(cli, &r, o.html) : CLI_OK;
+    sim_results_fini(&r);
+    return code;
+}

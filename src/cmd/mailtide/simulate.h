@@ -1,0 +1,79 @@
+/* simulate.h - "what if": a log of notifications through the planner of the daemon.
+ *
+ * simulate.c        options, runs, the table, JSON
+ * simulate_trace.c  reading logs
+ * simulate_html.c   the report with its plots
+ *
+ * Owns      struct sim_trace: its events (sim_trace_fini()).
+ * Threads   one.
+ */
+#ifndef CMD_MAILTIDE_SIMULATE_H
+#define CMD_MAILTIDE_SIMULATE_H
+
+#include "core/plan/replay.h"
+
+#define SIM_QUOTAS_MAX 8
+
+struct sim_options {
+    const char *trace; /* "-" or NULL: standard input */
+    const char *zone;  /* IANA name, or "+8", "-3:30" */
+    int quotas[SIM_QUOTAS_MAX];
+    size_t quota_count;
+    enum replay_policy policies[REPLAY_POLICY_COUNT];
+    size_t policy_count;
+    int warmup_days;
+    int reserve;          /* -1: what the policy needs */
+    int64_t hold_ms_max;  /* 0: no bound */
+    double direct_weight; /* 0: all weigh alike */
+    double urgent_cost;   /* 0: the default */
+    bool forecast, json, progress;
+    const char *html; /* NULL: no report */
+};
+
+struct sim_trace {
+    struct replay_trace trace;
+    struct replay_event *events;
+};
+
+/* A trace: "unix_time<TAB>user<TAB>thread<TAB>priority", or CSV with commas; the time may be RFC
+ * 3339, thread and priority may be missing, priority is 0 to 2 or urgent, direct, watched. A first
+ * line that is none of that is a heading. Files that end in .xz are read through xz(1). */
+TIDE_MUST_CHECK enum tide_err sim_trace_read(const char *path,
+                                             struct sim_trace *ret,
+                                             struct tide_error *err);
+void sim_trace_fini(struct sim_trace *t);
+
+/* Zones for the planner, the fixed ones among them. */
+TIDE_MUST_CHECK enum tide_err sim_zone_load(void *arg,
+                                            const char *name,
+                                            struct zone **ret,
+                                            struct tide_error *err);
+
+struct sim_results {
+    const struct sim_options *options;
+    struct replay_result cells[SIM_QUOTAS_MAX][REPLAY_POLICY_COUNT]; /* [quota][index of policy] */
+    struct replay_forecast forecast;
+    uint64_t notifications, users;
+    int64_t first_s, last_s;
+};
+
+/* Runs all; on failure nothing of ret needs freeing. */
+TIDE_MUST_CHECK enum tide_err sim_run(const struct sim_options *o,
+                                      struct sim_results *ret,
+                                      struct tide_error *err);
+void sim_results_fini(struct sim_results *r);
+
+void sim_print_text(const struct sim_results *r, struct buf *out);
+void sim_print_json(const struct sim_results *r, struct buf *out);
+void sim_print_html(const struct sim_results *r, struct buf *out);
+
+/* "5,10,20" and "quiet,even" or "all". */
+TIDE_MUST_CHECK enum tide_err sim_quotas_of(const char *list,
+                                            struct sim_options *ret,
+                                            struct tide_error *err);
+TIDE_MUST_CHECK enum tide_err sim_policies_of(const char *list,
+                                              struct sim_options *ret,
+                                              struct tide_error *err);
+void sim_options_init(struct sim_options *o);
+
+#endif
