@@ -6,7 +6,8 @@
  * Owns      its connections. A struct account_mail and what it points to stay the caller's until
  *           its callback, which comes exactly once, never from inside the call.
  * Lifetime  account_open() to the closed callback; mails still inside then end with
- *           ACCOUNT_NOT_SENT, or ACCOUNT_UNKNOWN where the message may already have arrived.
+ *           ACCOUNT_NOT_SENT. Those whose message may already have arrived are given some seconds
+ *           for their answer, then they end with ACCOUNT_UNKNOWN.
  * Threads   loop thread only.
  */
 #ifndef IO_RELEASE_ACCOUNT_H

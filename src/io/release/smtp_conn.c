@@ -480,6 +480,12 @@ bool smtp_conn_is_idle(const struct smtp_conn *c)
     return c->idle && !c->closing;
 }
 
+bool smtp_conn_awaits_fate(const struct smtp_conn *c)
+{
+    return !c->closing && !c->dialling &&
+           (c->client.state == SMTP_BODY || c->client.state == SMTP_DOT);
+}
+
 bool smtp_conn_is_starting(const struct smtp_conn *c)
 {
     return !c->ever_ready && !c->closing;

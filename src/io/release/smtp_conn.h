@@ -54,6 +54,8 @@ TIDE_MUST_CHECK enum tide_err smtp_conn_open(struct smtp_conn_setup *setup,
 void smtp_conn_close(struct smtp_conn *c, const char *why);
 
 bool smtp_conn_is_idle(const struct smtp_conn *c);
+/* Its message is on its way or handed over, the answer is not there. */
+bool smtp_conn_awaits_fate(const struct smtp_conn *c);
 bool smtp_conn_is_starting(const struct smtp_conn *c);               /* may still become ready */
 bool smtp_conn_is_ending(const struct smtp_conn *c);                 /* takes no more mail */
 void smtp_conn_send(struct smtp_conn *c, struct account_mail *mail); /* only when idle */

@@ -14,6 +14,7 @@
 
 #define CONNECTIONS_DEFAULT 4
 #define CONNECTIONS_MAX     1000
+#define CLOSE_GRACE_MS      10000 /* for answers; systemd gives 90 s for the whole */
 #define IDLE_DEFAULT_MS     30000 /* servers close after 10 s to 5 min; ours goes first, mostly */
 #define RESOLVED_KEEP_MS    60000
 
@@ -29,7 +30,8 @@ struct smtp_out {
     struct list waiting;
     uv_timer_t pump_timer; /* so that no callback comes from inside account_send() */
     uv_getaddrinfo_t lookup;
-    bool looking_up, closing, timer_closed;
+    bool looking_up, closing, close_begun, timer_closed;
+    tide_mono_ms close_by; /* answers that have not come by then will not be awaited */
     struct smtp_addresses addresses;
     tide_mono_ms resolved_at;
     void (*closed)(void *arg);
@@ -58,10 +60,17 @@ static void free_all(struct smtp_out *s)
     free(s);
 }
 
+static void on_timer_closed(uv_handle_t *handle);
+
 static void close_when_empty(struct smtp_out *s)
 {
-    if (!s->closing || s->conn_count > 0 || s->looking_up || !s->timer_closed)
+    if (!s->close_begun || s->conn_count > 0 || s->looking_up)
         return;
+    if (!s->timer_closed) {
+        if (!uv_is_closing((uv_handle_t *)&s->pump_timer))
+            uv_close((uv_handle_t *)&s->pump_timer, on_timer_closed); /* comes back to here */
+        return;
+    }
     void (*closed)(void *arg) = s->closed;
     void *arg = s->closed_arg;
     free_all(s);
@@ -88,12 +97,37 @@ static void fail_waiting(struct smtp_out *s, enum reply_stage stage, const char 
         end_mail(s, container_of(node, struct account_mail, hook), &o);
 }
 
+static void on_timer_closed(uv_handle_t *handle)
+{
+    struct smtp_out *s = container_of(handle, struct smtp_out, pump_timer);
+    s->timer_closed = true;
+    close_when_empty(s);
+}
+
+/* What waits goes back, and so does what was not handed over; a message that may be taken already
+ * is given a while to be answered: broken off there, it would be of unknown fate. */
+static void on_close_tick(uv_timer_t *timer)
+{
+    struct smtp_out *s = container_of(timer, struct smtp_out, pump_timer);
+    tide_mono_ms now = clock_mono();
+    s->close_begun = true;
+    fail_waiting(s, STAGE_CONNECT, "mailtide is closing the account");
+    for (int i = 0; i < s->conn_count; i++)
+        if (now >= s->close_by || !smtp_conn_awaits_fate(s->conns[i]))
+            smtp_conn_close(s->conns[i], "mailtide is closing the account");
+    if (s->conn_count > 0 && now < s->close_by)
+        uv_timer_start(timer, on_close_tick, (uint64_t)(s->close_by - now), 0);
+    close_when_empty(s);
+}
+
 /* --- connections --- */
 
 static struct account_mail *next_mail(void *arg, struct smtp_conn *c)
 {
     struct smtp_out *s = arg;
     (void)c;
+    if (s->close_begun) /* it has its answer and can go */
+        uv_timer_start(&s->pump_timer, on_close_tick, 0, 0);
     struct list *node = s->closing ? NULL : list_take_first(&s->waiting);
     return node ? container_of(node, struct account_mail, hook) : NULL;
 }
@@ -247,16 +281,6 @@ static enum account_settled smtp_out_settle(struct account *a, tide_id attempt_i
     return SETTLED_CANNOT_TELL; /* SMTP has no way to ask */
 }
 
-static void on_timer_closed(uv_handle_t *handle)
-{
-    struct smtp_out *s = container_of(handle, struct smtp_out, pump_timer);
-    s->timer_closed = true;
-    fail_waiting(s, STAGE_CONNECT, "mailtide is closing the account");
-    for (int i = 0; i < s->conn_count; i++)
-        smtp_conn_close(s->conns[i], "mailtide is closing the account");
-    close_when_empty(s);
-}
-
 static void smtp_out_close(struct account *a, void (*closed)(void *arg), void *arg)
 {
     struct smtp_out *s = smtp_out_of(a);
@@ -267,7 +291,8 @@ static void smtp_out_close(struct account *a, void (*closed)(void *arg), void *a
     s->closed_arg = arg;
     if (s->looking_up)
         uv_cancel((uv_req_t *)&s->lookup);
-    uv_close((uv_handle_t *)&s->pump_timer, on_timer_closed); /* the rest from there */
+    s->close_by = clock_mono() + TIDE_MIN(CLOSE_GRACE_MS, s->setup.client.dot_timeout_ms);
+    uv_timer_start(&s->pump_timer, on_close_tick, 0, 0); /* the rest from there */
 }
 
 static const struct account_type_ops smtp_out_ops = {
