@@ -13,6 +13,7 @@ import random
 import re
 import socketserver
 import threading
+import time
 from datetime import datetime, timedelta, timezone
 
 TOKEN = re.compile(r"tok-[0-9a-z]+-[0-9]+")
@@ -108,6 +109,7 @@ class _Session(socketserver.StreamRequestHandler):
         reply = "451 4.3.0 Try again later" if fault == "deferred" else "250 2.0.0 Ok: taken"
         for to in recipients:
             esp.book(Mail(esp.clock(), sender, to, b"".join(lines), fault != "deferred", reply))
+        time.sleep(esp.delay)
         if fault == "lost":
             return False
         self.say(reply)
@@ -121,13 +123,15 @@ class _Server(socketserver.ThreadingTCPServer):
 
 class FakeEsp:
     """clock: a function giving epoch seconds. day_limit: mails that it takes for one mailbox on a
-    day of `zone_hours`; 0: any number. refusals: {address: reply to RCPT}."""
+    day of `zone_hours`; 0: any number. refusals: {address: reply to RCPT}. delay: seconds that it
+    thinks before it answers a message."""
 
-    def __init__(self, clock, day_limit=0, zone_hours=8, seed=0, faults=None, refusals=None):
+    def __init__(self, clock, day_limit=0, zone_hours=8, seed=0, faults=None, refusals=None,
+                 delay=0):
         self.clock, self.day_limit = clock, day_limit
         self.zone = timezone(timedelta(hours=zone_hours))
         self.random, self.faults = random.Random(seed), faults or {}
-        self.refusals = refusals or {}
+        self.refusals, self.delay = refusals or {}, delay
         self.lock = threading.Lock()
         self.mails, self.counts, self.open_sessions, self.fault_counts = [], {}, 0, {}
         self.server = _Server(("127.0.0.1", 0), _Session)
