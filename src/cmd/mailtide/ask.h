@@ -1,7 +1,7 @@
 /* ask.h - asks the daemon: HTTP over its Unix socket.
  *
- * The socket is the one given with -s, else $MAILTIDE_SOCKET, else the one that the configuration
- * names (-c, else /etc/mailtide/mailtide.conf where there is one), else
+ * The socket is the one given with -s, else the one that the configuration given with -c names,
+ * else $MAILTIDE_SOCKET, else that of /etc/mailtide/mailtide.conf where there is one, else
  * ./mailtide-state/status.sock.
  *
  * Owns      the connection is the cli's and is used again; an answer is the caller's (ask_fini()).

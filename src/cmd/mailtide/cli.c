@@ -190,18 +190,22 @@ static int take_short(struct cli *cli, char **argv, int *at)
     return CLI_OK;
 }
 
-static int take_command(struct cli *cli, const char *name)
+int cli_no_command(const struct cli *cli, const char *name)
 {
     const char *names[64];
-    cli->command = cli_command_of(text_of(name));
-    if (cli->command)
-        return CLI_OK;
-    for (size_t i = 0; i < cli_command_count && i < TIDE_COUNT(names); i++)
+    size_t count = TIDE_MIN(cli_command_count, TIDE_COUNT(names));
+    for (size_t i = 0; i < count; i++)
         names[i] = cli_commands[i].name;
-    const char *nearest = text_nearest(text_of(name), names, cli_command_count);
+    const char *nearest = text_nearest(text_of(name), names, count);
     if (nearest)
         return cli_fail(cli, CLI_USAGE, "there is no command %s; did you mean %s?", name, nearest);
     return cli_fail(cli, CLI_USAGE, "there is no command %s; see mailtide help", name);
+}
+
+static int take_command(struct cli *cli, const char *name)
+{
+    cli->command = cli_command_of(text_of(name));
+    return cli->command ? CLI_OK : cli_no_command(cli, name);
 }
 
 static int check_operands(struct cli *cli)

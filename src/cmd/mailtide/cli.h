@@ -78,6 +78,9 @@ void cli_fini(struct cli *cli);
 int cli_parse(struct cli *cli, int argc, char **argv);
 
 const struct cli_command *cli_command_of(struct text name);
+/* Says so, with the nearest one; CLI_USAGE. */
+int cli_no_command(const struct cli *cli, const char *name);
+
 /* Value of an option, NULL: not given. */
 const char *cli_option_value(const struct cli *cli, const char *name);
 bool cli_json(const struct cli *cli);

@@ -84,8 +84,7 @@ int cmd_help(struct cli *cli)
     if (c->run == cmd_help) {
         c = cli_command_of(text_of(cli->argv[0]));
         if (!c)
-            return cli_fail(cli, CLI_USAGE, "there is no command %s; see mailtide help",
-                            cli->argv[0]);
+            return cli_no_command(cli, cli->argv[0]);
     }
     about(cli, c);
     return CLI_OK;
