@@ -191,6 +191,32 @@ static void test_tables(void **state)
     }
 }
 
+static void test_notes(void **state)
+{
+    struct buf b = {0};
+    struct show s = {.out = &b, .width = 30, .now = NOW};
+    struct table t;
+    (void)state;
+    table_init(&t, &s, columns);
+    table_note(&t, TEXT("below no row: left out"));
+    table_cell(&t, STYLE_PLAIN, TEXT("a1"));
+    table_cell(&t, STYLE_PLAIN, TEXT("1"));
+    table_cell(&t, STYLE_PLAIN, TEXT("x"));
+    table_note(&t, TEXT("a note that is wrapped at the width"));
+    table_cell(&t, STYLE_PLAIN, TEXT("b2"));
+    table_cell(&t, STYLE_PLAIN, TEXT("2"));
+    table_cell(&t, STYLE_PLAIN, TEXT("y"));
+    table_print(&t, 0);
+    T_STR(buf_str(&b),
+          "id  used  reason\n"
+          "a1     1  x\n"
+          "    a note that is wrapped at\n"
+          "    the width\n"
+          "b2     2  y\n",
+          "notes");
+    buf_fini(&b);
+}
+
 static void test_paragraphs(void **state)
 {
     static const struct {
@@ -215,10 +241,10 @@ static void test_paragraphs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_text),       cmocka_unit_test(test_times),
-        cmocka_unit_test(test_sentences),  cmocka_unit_test(test_numbers),
-        cmocka_unit_test(test_spans),      cmocka_unit_test(test_tables),
-        cmocka_unit_test(test_paragraphs),
+        cmocka_unit_test(test_text),      cmocka_unit_test(test_times),
+        cmocka_unit_test(test_sentences), cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_spans),     cmocka_unit_test(test_tables),
+        cmocka_unit_test(test_notes),     cmocka_unit_test(test_paragraphs),
     };
     setlocale(LC_CTYPE, "C.UTF-8");
     setenv("TZ", "UTC", 1);

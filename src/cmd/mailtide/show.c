@@ -299,6 +299,24 @@ void table_cellf(struct table *t, enum style style, const char *fmt, ...)
     table_cell(t, style, text_of(text));
 }
 
+void table_note(struct table *t, struct text text)
+{
+    struct text kept = arena_text(&t->arena, text);
+    if (t->note_count == t->note_cap) {
+        size_t cap = t->note_cap ? 2 * t->note_cap : 16;
+        struct note *more = realloc(t->notes, cap * sizeof *more);
+        if (!more) {
+            t->failed = true;
+            return;
+        }
+        t->notes = more;
+        t->note_cap = cap;
+    }
+    t->failed |= text.n > 0 && !kept.p;
+    if (t->count >= t->column_count)
+        t->notes[t->note_count++] = (struct note){t->count / t->column_count - 1, kept};
+}
+
 /* Widths of the columns; the flexible one gives way until all fits. */
 static void measure(const struct table *t, int indent, size_t *widths)
 {
@@ -339,7 +357,7 @@ static void print_cell(
 
 void table_print(struct table *t, int indent)
 {
-    size_t widths[TABLE_COLUMNS_MAX] = {0};
+    size_t widths[TABLE_COLUMNS_MAX] = {0}, note = 0;
     struct buf *out = t->show->out;
     measure(t, indent, widths);
     if (t->failed)
@@ -353,8 +371,14 @@ void table_print(struct table *t, int indent)
         for (size_t c = 0; c < t->column_count; c++)
             print_cell(t, c, widths[c], t->cells[i + c].text, t->cells[i + c].style);
         buf_addc(out, '\n');
+        for (; note < t->note_count && t->notes[note].row == i / t->column_count; note++) {
+            size_t at = (size_t)indent + 4;
+            buf_addf(out, "%*s", (int)at, "");
+            show_paragraph(t->show, at, at, t->notes[note].text);
+        }
     }
     free(t->cells);
+    free(t->notes);
     arena_fini(&t->arena);
     *t = (struct table){0};
 }

@@ -89,6 +89,11 @@ struct table {
         enum style style;
     } * cells;
     size_t count, cap;
+    struct note {
+        size_t row;
+        struct text text;
+    } * notes; /* below their rows, in order */
+    size_t note_count, note_cap;
     struct arena arena;
     bool failed;
 };
@@ -97,6 +102,8 @@ void table_init(struct table *t, struct show *s, const struct column *columns);
 /* Row by row, left to right. */
 void table_cell(struct table *t, enum style style, struct text text);
 void table_cellf(struct table *t, enum style style, const char *fmt, ...) TIDE_PRINTF(3, 4);
+/* A paragraph below the row that was filled last: for what no column of a terminal has room for. */
+void table_note(struct table *t, struct text text);
 /* Writes and frees it. `indent` blanks before each line. */
 void table_print(struct table *t, int indent);
 
