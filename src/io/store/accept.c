@@ -160,8 +160,11 @@ static int64_t body_id(struct writing *w, struct text message)
     struct body_recent *recent = &w->bodies[hash_bytes(message.p, message.n) % BODIES_RECENT];
     struct values same =
         DB_VALUES(db_int(recent->id), db_int((int64_t)message.n), db_blob(message));
-    if (recent->id != 0 && recent->size == message.n && db_number(w->db, Q_BODY_SAME, same, 0) != 0)
-        return recent->id;
+    if (recent->id != 0 && recent->size == message.n) {
+        db_run(w->db, Q_BODY_USE_SAME, same);
+        if (sqlite3_changes(w->db->sql) > 0)
+            return recent->id;
+    }
     db_run(w->db, Q_BODY_ADD, DB_VALUES(db_int((int64_t)message.n), db_blob(message)));
     w->tally[TALLY_BODY]++;
     *recent = (struct body_recent){db_last_rowid(w->db), message.n};
@@ -180,29 +183,27 @@ static int64_t submission_add(struct writing *w, const struct submission *s)
     return db_last_rowid(w->db);
 }
 
-/* True: it is new, and its state was put together without reading it back. */
+/* True: it is new. */
 static bool recipient_need(struct writing *w,
                            const struct submission_recipient *to,
                            struct arena *arena,
                            struct recipient_state *ret)
 {
-    if (recipient_find(w->db, to->normal, w->now, arena, ret))
-        return false;
     struct values which = DB_VALUES(db_int(w->now), db_text(to->normal), db_text(to->domain));
-    sqlite3_stmt *row = db_row(w->db, Q_RECIPIENT_NEW, which);
+    sqlite3_stmt *row = db_row(w->db, Q_RECIPIENT_OR_NEW, which);
     if (!row) {
         db_run(w->db, Q_DOMAIN_ADD, DB_VALUES(db_text(to->domain)));
-        row = db_row(w->db, Q_RECIPIENT_NEW, which);
+        row = db_row(w->db, Q_RECIPIENT_OR_NEW, which);
     }
     if (!row)
         return true; /* failed */
     rows_recipient(w->db, row, 0, arena, ret);
-    db_run(w->db, Q_RECIPIENT_ADD, DB_VALUES(db_text(to->normal), db_int(ret->id)));
+    if (ret->id != 0)
+        return false;
+    int64_t domain_id = col_int(row, RECIPIENT_COLUMN_COUNT);
+    db_run(w->db, Q_RECIPIENT_ADD, DB_VALUES(db_text(to->normal), db_int(domain_id)));
     w->tally[TALLY_RECIPIENT]++;
     ret->id = db_last_rowid(w->db);
-    ret->address = arena_text(arena, to->normal);
-    if (!ret->address.p)
-        db_fail(w->db, TIDE_ENOMEM, "out of memory");
     return true;
 }
 

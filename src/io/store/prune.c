@@ -28,8 +28,11 @@ static void prune_notification(struct writing *w, const struct victim *v)
     db_run(w->db, Q_SUBMISSION_DELETE, DB_VALUES(db_int(v->submission_id)));
     if (v->key.n > 0)
         db_run(w->db, Q_KEY_DELETE, DB_VALUES(db_text(v->application), db_text(v->key)));
-    db_run(w->db, Q_BODY_DELETE_UNUSED, DB_VALUES(db_int(v->body_id)));
-    w->tally[TALLY_BODY] -= sqlite3_changes(w->db->sql);
+    db_run(w->db, Q_BODY_DELETE_LAST, DB_VALUES(db_int(v->body_id)));
+    if (sqlite3_changes(w->db->sql) > 0)
+        w->tally[TALLY_BODY]--;
+    else
+        db_run(w->db, Q_BODY_LESS, DB_VALUES(db_int(v->body_id)));
 }
 
 /* True: it came to the end of what is old enough. */

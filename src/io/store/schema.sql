@@ -81,9 +81,11 @@ CREATE INDEX group_queue ON recipient_group (due_at) WHERE oldest_at > 0;
 
 -- A message, once for all submissions of the same bytes that come close together (rows.h, struct
 -- body_recent). An index by hash would find the others too, at the price of one page written anew
--- for every message. The message comes last, so that reading the size does not walk its pages.
+-- for every message. `uses`: submissions of it, the last one takes it along. The message comes
+-- last, so that reading the size does not walk its pages.
 CREATE TABLE body (
     id      INTEGER PRIMARY KEY,
+    uses    INTEGER NOT NULL DEFAULT 1,
     size    INTEGER NOT NULL,
     message BLOB NOT NULL
 ) STRICT;
@@ -107,9 +109,6 @@ CREATE TABLE submission (
     item_icon     TEXT NOT NULL,
     drop_late     INTEGER NOT NULL
 ) STRICT;
-
--- Pruning asks whether a body is still used.
-CREATE INDEX submission_body ON submission (body_id);
 
 -- A message for one recipient. class: 0 urgent, 1 single, 2 digestible.
 CREATE TABLE notification (

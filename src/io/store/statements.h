@@ -37,11 +37,6 @@
     "r.id, r.address, d.name, r.plan, d.kind, d.provider, d.gateway, d.reason, d.evidence," \
     " d.found_at, d.valid_until, x.cause"
 #define RECIPIENT_COLUMN_COUNT 12
-/* The same of one who is not there yet; ?1 is now, ?2 the address. */
-#define RECIPIENT_TO_BE                                                                        \
-    "SELECT d.id, '', d.name, x'', d.kind, d.provider, d.gateway, d.reason, d.evidence,"       \
-    " d.found_at, d.valid_until, x.cause FROM domain d LEFT JOIN suppression x ON x.address ="  \
-    " ?2 AND (x.expires_at = 0 OR x.expires_at > ?1) WHERE d.name = ?3"
 /* ?1 is now. */
 #define RECIPIENT_JOIN                                                                           \
     " JOIN domain d ON d.id = r.domain_id"                                                       \
@@ -100,7 +95,12 @@
         "WHERE r.address = ?2") \
     X(RECIPIENT_GET, "SELECT " RECIPIENT_COLUMNS " FROM recipient r" RECIPIENT_JOIN \
         "WHERE r.id = ?2") \
-    X(RECIPIENT_NEW, RECIPIENT_TO_BE) \
+    /* ?2 of domain ?3, whether there yet (id) or not (NULL); the last column is the domain's id. */ \
+    X(RECIPIENT_OR_NEW, "SELECT r.id, ?2, d.name, r.plan, d.kind, d.provider, d.gateway," \
+        " d.reason, d.evidence, d.found_at, d.valid_until, x.cause, d.id FROM domain d" \
+        " LEFT JOIN recipient r ON r.address = ?2" \
+        " LEFT JOIN suppression x ON x.address = ?2 AND (x.expires_at = 0 OR x.expires_at > ?1)" \
+        " WHERE d.name = ?3") \
     X(RECIPIENT_ADD, "INSERT INTO recipient (address, domain_id) VALUES (?1, ?2)") \
     X(RECIPIENT_PLAN, "UPDATE recipient SET plan = ?2 WHERE id = ?1") \
     X(SUPPRESS, "INSERT INTO suppression VALUES (?1, ?2, ?3, ?4, ?5)" \
@@ -127,10 +127,11 @@
     X(KEY_FIND, "SELECT digest, ids FROM idempotency WHERE application = ?1 AND key = ?2") \
     X(KEY_ADD, "INSERT INTO idempotency VALUES (?1, ?2, ?3, ?4)") \
     X(KEY_DELETE, "DELETE FROM idempotency WHERE application = ?1 AND key = ?2") \
-    X(BODY_SAME, "SELECT 1 FROM body WHERE id = ?1 AND size = ?2 AND message = ?3") \
+    X(BODY_USE_SAME, "UPDATE body SET uses = uses + 1 WHERE id = ?1 AND size = ?2" \
+        " AND message = ?3") \
     X(BODY_ADD, "INSERT INTO body (size, message) VALUES (?1, ?2)") \
-    X(BODY_DELETE_UNUSED, "DELETE FROM body WHERE id = ?1" \
-        " AND NOT EXISTS (SELECT 1 FROM submission s WHERE s.body_id = ?1)") \
+    X(BODY_DELETE_LAST, "DELETE FROM body WHERE id = ?1 AND uses <= 1") \
+    X(BODY_LESS, "UPDATE body SET uses = uses - 1 WHERE id = ?1") \
     X(SUBMISSION_ADD, "INSERT INTO submission (body_id, notifications, stream, sender, subject," \
         " message_id, thread, key, ret, envid, item_title, item_url, item_text, item_icon," \
         " drop_late) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)") \
