@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/macros.h"
+#include "io/store/checkpoint.h"
 #include "io/store/reads.h"
 #include "io/store/schema.h"
 #include "io/store/writer.h"
@@ -40,6 +41,7 @@ struct store {
     struct writer writer;
     uv_loop_t *loop;
     uv_async_t news;
+    struct checkpoint checkpoint;
     struct reader readers[READERS];
     struct list reads; /* wait for a reader */
     bool check_wanted;
@@ -123,6 +125,7 @@ static void store_free(struct store *s)
     for (size_t i = 0; i < READERS; i++)
         if (s->readers[i].db.sql)
             db_close(&s->readers[i].db);
+    checkpoint_fini(&s->checkpoint);
     if (s->lock_fd >= 0)
         close(s->lock_fd);
     free(s->path);
@@ -135,6 +138,7 @@ static void on_failed_open_closed(uv_handle_t *handle)
 }
 
 static void on_news(uv_async_t *news);
+static void on_checkpoint_done(void *arg);
 static void read_next(struct store *s);
 
 enum tide_err store_open(uv_loop_t *loop,
@@ -155,6 +159,7 @@ enum tide_err store_open(uv_loop_t *loop,
     s->lock_fd = -1;
     s->loop = loop;
     list_init(&s->reads);
+    checkpoint_init(&s->checkpoint, path, on_checkpoint_done, s);
     for (size_t i = 0; i < READERS; i++)
         s->readers[i].store = s;
     enum tide_err rc = lock_take(path, &s->lock_fd, err);
@@ -217,7 +222,8 @@ static void on_news_closed(uv_handle_t *handle)
 
 static void close_if_idle(struct store *s)
 {
-    bool idle = s->closing && s->writer_gone && !s->news_closed && list_is_empty(&s->reads);
+    bool idle = s->closing && s->writer_gone && !s->news_closed && list_is_empty(&s->reads) &&
+                !s->checkpoint.busy;
     for (size_t i = 0; i < READERS; i++)
         idle = idle && !s->readers[i].busy;
     if (!idle)
@@ -230,6 +236,15 @@ static void on_news(uv_async_t *news)
 {
     struct store *s = container_of(news, struct store, news);
     drain(s);
+    if (!s->closing && writer_wants_checkpoint(&s->writer))
+        checkpoint_start(&s->checkpoint, s->loop);
+    close_if_idle(s);
+}
+
+static void on_checkpoint_done(void *arg)
+{
+    struct store *s = arg;
+    writer_checkpoint_done(&s->writer);
     close_if_idle(s);
 }
 

@@ -12,7 +12,9 @@
 #define PRUNE_EVERY_MS   30000
 #define NO_ROOM_EVERY_MS 3000 /* over our own bound with nothing finished: look again */
 #define LOOK_EVERY_MS    100  /* at sizes, under load */
-#define WAL_PAGES_MAX    8000 /* 64 MiB: a checkpoint then, idle or not */
+#define WAL_PAGES_MAX    8000 /* 64 MiB: a checkpoint then, beside the writer, idle or not */
+#define WAL_REST_MAX     500  /* so much is quickly copied by the writer itself */
+#define WAL_PAGES_BOUND  (4 * WAL_PAGES_MAX) /* and then it waits for it */
 #define SLEEP_FOREVER_MS 3600000
 
 #define MS_NS 1000000u
@@ -275,6 +277,28 @@ static void checkpoint(struct writer *w, int mode)
     w->wal_pages = 0;
 }
 
+/* Under load. Each run beside leaves what came in meanwhile, less each time. */
+static void checkpoint_beside(struct writer *w)
+{
+    bool want = false;
+    int state = atomic_load(&w->checkpoint), rest = w->wal_pages - w->wal_pages_copied;
+    if (w->wal_pages >= WAL_PAGES_BOUND)
+        checkpoint(w, SQLITE_CHECKPOINT_PASSIVE);
+    else if (state == CHECKPOINT_NONE)
+        want = w->wal_pages >= WAL_PAGES_MAX;
+    else if (state == CHECKPOINT_DONE && rest > WAL_REST_MAX)
+        want = true;
+    else if (state == CHECKPOINT_DONE) {
+        checkpoint(w, SQLITE_CHECKPOINT_PASSIVE);
+        atomic_store(&w->checkpoint, CHECKPOINT_NONE);
+    }
+    if (!want)
+        return;
+    w->wal_pages_copied = w->wal_pages;
+    atomic_store(&w->checkpoint, CHECKPOINT_WANTED);
+    uv_async_send(w->news);
+}
+
 static void probe(struct writer *w)
 {
     struct tide_error err = {0};
@@ -348,8 +372,7 @@ static void housekeep(struct writer *w)
 static void look_after(struct writer *w)
 {
     uint64_t now_ns = uv_hrtime();
-    if (w->wal_pages >= WAL_PAGES_MAX)
-        checkpoint(w, SQLITE_CHECKPOINT_PASSIVE);
+    checkpoint_beside(w);
     if (now_ns - w->looked_at_ns < LOOK_EVERY_MS * (uint64_t)MS_NS)
         return;
     w->looked_at_ns = now_ns;
@@ -490,6 +513,17 @@ bool writer_take_done(struct writer *w, struct list *ret)
     bool finished = w->finished;
     uv_mutex_unlock(&w->mutex);
     return finished;
+}
+
+bool writer_wants_checkpoint(struct writer *w)
+{
+    int wanted = CHECKPOINT_WANTED;
+    return atomic_compare_exchange_strong(&w->checkpoint, &wanted, CHECKPOINT_RUNNING);
+}
+
+void writer_checkpoint_done(struct writer *w)
+{
+    atomic_store(&w->checkpoint, CHECKPOINT_DONE);
 }
 
 void writer_health(struct writer *w, struct store_health *ret)

@@ -13,10 +13,16 @@
 
 #include "io/store/writes.h"
 
+#include <stdatomic.h>
+
 enum job_kind { JOB_NONE, JOB_ACCEPT, JOB_APPLY, JOB_CLAIM, JOB_DROP, JOB_LOAD, JOB_ASK };
 
 /* Longer is refused: TIDE_ELIMIT. */
 #define STORE_QUEUE_MAX 100000
+
+/* A checkpoint beside the writer (checkpoint.h):
+ *   NONE --the log is long--> WANTED --loop--> RUNNING --loop--> DONE --> WANTED or NONE */
+enum checkpoint_state { CHECKPOINT_NONE, CHECKPOINT_WANTED, CHECKPOINT_RUNNING, CHECKPOINT_DONE };
 
 struct writer {
     struct store_options options;
@@ -39,6 +45,8 @@ struct writer {
     bool pruned_for_room, no_room;
     struct tide_error why_no_room;
     int wal_pages;
+    int wal_pages_copied;  /* at the least, by the checkpoint that runs beside */
+    atomic_int checkpoint; /* enum checkpoint_state: the thread's and the loop's */
 };
 
 /* `w->db` is open and of the right schema. On failure nothing is owned. */
@@ -49,6 +57,9 @@ TIDE_MUST_CHECK enum tide_err writer_start(struct writer *w,
 void writer_put(struct writer *w, struct store_job *job);
 /* Moves what is done to `ret`; true: the thread has finished, and this was the last. */
 bool writer_take_done(struct writer *w, struct list *ret);
+/* True: a checkpoint is to be run beside; tell when it is done. */
+bool writer_wants_checkpoint(struct writer *w);
+void writer_checkpoint_done(struct writer *w);
 void writer_health(struct writer *w, struct store_health *ret);
 void writer_damaged(struct writer *w, const char *text);
 /* Finishes all that is queued, then the thread ends. */
