@@ -58,7 +58,7 @@ static struct arena_block *add_block(struct arena *a, size_t n)
     return b;
 }
 
-void *arena_alloc(struct arena *a, size_t n)
+static void *take(struct arena *a, size_t n)
 {
     size_t padded;
     if (__builtin_add_overflow(n, ALIGN - 1, &padded))
@@ -72,7 +72,13 @@ void *arena_alloc(struct arena *a, size_t n)
     void *p = b->bytes + b->used;
     b->used += padded;
     a->used_bytes += padded;
-    return memset(p, 0, n);
+    return p;
+}
+
+void *arena_alloc(struct arena *a, size_t n)
+{
+    void *p = take(a, n);
+    return p ? memset(p, 0, n) : NULL;
 }
 
 void *arena_array(struct arena *a, size_t count, size_t size)
@@ -83,9 +89,12 @@ void *arena_array(struct arena *a, size_t count, size_t size)
 
 char *arena_strndup(struct arena *a, const char *s, size_t n)
 {
-    char *copy = n < SIZE_MAX ? arena_alloc(a, n + 1) : NULL;
-    if (copy && n)
+    char *copy = n < SIZE_MAX ? take(a, n + 1) : NULL;
+    if (!copy)
+        return NULL;
+    if (n)
         memcpy(copy, s, n);
+    copy[n] = '\0';
     return copy;
 }
 

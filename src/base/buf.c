@@ -50,6 +50,13 @@ char *buf_room(struct buf *b, size_t n)
     return b->data + b->len;
 }
 
+void buf_expect(struct buf *b, size_t n)
+{
+    size_t left = b->max ? b->max - b->len : SIZE_MAX / 2 - b->len;
+    if (b->failed == TIDE_OK && n <= left && !buf_room(b, n))
+        b->failed = TIDE_OK;
+}
+
 void buf_added(struct buf *b, size_t n)
 {
     b->len += n;

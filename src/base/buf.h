@@ -32,6 +32,9 @@ void buf_addf(struct buf *b, const char *fmt, ...) TIDE_PRINTF(2, 3);
 char *buf_room(struct buf *b, size_t n);
 void buf_added(struct buf *b, size_t n);
 
+/* `n` more bytes are about to come: one allocation instead of many. Only a hint, nothing fails. */
+void buf_expect(struct buf *b, size_t n);
+
 /* Drops the first `n` bytes. */
 void buf_consume(struct buf *b, size_t n);
 

@@ -111,6 +111,11 @@ static void test_buf_failure_is_sticky(void **state)
     T_STR(buf_str(&b), "42-x", "after clearing");
     buf_consume(&b, 3);
     T_STR(buf_str(&b), "x", "consumed");
+    buf_expect(&b, 100);
+    T_EQ(buf_check(&b, &err), TIDE_OK, "expecting more than the bound is no failure");
+    buf_expect(&b, 7);
+    T_TRUE(b.cap >= 8, "room for what is expected");
+    T_STR(buf_str(&b), "x", "nothing was added");
     buf_fini(&b);
 }
 

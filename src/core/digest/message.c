@@ -75,6 +75,7 @@ static enum tide_err put_head(struct text *rest, struct buf *ret, struct tide_er
 enum tide_err message_normalise(struct text in, struct buf *ret, struct tide_error *err)
 {
     struct text rest = in, line;
+    buf_expect(ret, in.n + in.n / 64 + 2); /* in one go where lines end in CRLF or are long */
     if (text_starts(rest, TEXT("From ")))
         take_line(&rest, &line);
     enum tide_err rc = put_head(&rest, ret, err);

@@ -71,7 +71,7 @@ static GMimePart *part_of(const char *content_type,
 static GMimeContentEncoding encoding_for(struct text t)
 {
     size_t line = 0, longest = 0, high = 0;
-    bool plain = text_ifind(t, TEXT("=_")) == t.n;
+    bool plain = text_find(t, '=') == t.n || text_ifind(t, TEXT("=_")) == t.n;
     for (size_t i = 0; i < t.n; i++) {
         unsigned char c = (unsigned char)t.p[i];
         line = c == '\n' ? 0 : line + 1;
@@ -308,6 +308,7 @@ enum tide_err compose(const struct api_draft *d,
     if (rc == TIDE_OK)
         buf_add_text(ret, buf_text(&head));
     if (rc == TIDE_OK && is_simple(d)) {
+        buf_expect(ret, d->text.n + 256);
         put_simple(d->text, ret);
         rc = buf_check(ret, err);
     } else if (rc == TIDE_OK) {

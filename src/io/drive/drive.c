@@ -195,6 +195,9 @@ static void wake(struct drive *d, tide_wall_ms at)
 {
     if (d->closing)
         return;
+    if (at == d->wake_at && uv_is_active((uv_handle_t *)&d->timer))
+        return;
+    d->wake_at = at;
     uint64_t ms = at == TIDE_NEVER ? NAP_MS_MAX : clock_until(d->parts.clock, at);
     uv_timer_start(&d->timer, d->timer.timer_cb, TIDE_MIN(ms, (uint64_t)NAP_MS_MAX), 0);
 }

@@ -25,6 +25,7 @@ struct drive {
     struct drive_parts parts;
     struct gate *gate;
     uv_timer_t timer;
+    tide_wall_ms wake_at; /* what the timer was last set for */
     struct drive_account *accounts;
     size_t account_count;
     unsigned pending; /* requests at store, pool or accounts; accounts that are closing */

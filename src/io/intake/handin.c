@@ -40,9 +40,13 @@ static void hash_addresses(EVP_MD_CTX *ctx, const struct api_addresses *a)
     }
 }
 
-/* What must be the same under the same key. Not the times: "2h" is another instant each time. */
+/* What must be the same under the same key. Not the times: "2h" is another instant each time. A key
+ * can stand in a header field, too; where there is neither, there is nothing to compare. */
 static bool take_fingerprint(struct handin *h, const struct api_draft *d)
 {
+    h->has_fingerprint = d->key.n > 0 || d->header_count > 0 || d->message.p;
+    if (!h->has_fingerprint)
+        return true;
     const struct text texts[] = {d->from.name, d->from.address, d->subject,    d->text,
                                  d->html,      d->stream,       d->thread,     d->message,
                                  d->item.url,  d->item.text,    d->item.title, d->item.icon};
@@ -85,8 +89,10 @@ static enum tide_err compose_draft(struct handin *h,
     struct text domain = text_cut(from, text_find(from, '@') + 1, 253);
     if (getrandom(random, sizeof random, 0) != sizeof random)
         return tide_fail(err, TIDE_EIO, "no random numbers");
-    for (size_t i = 0; i < sizeof random; i++)
-        snprintf(id + 2 * i, 3, "%02x", random[i]);
+    for (size_t i = 0; i < sizeof random; i++) {
+        id[2 * i] = "0123456789abcdef"[random[i] >> 4];
+        id[2 * i + 1] = "0123456789abcdef"[random[i] & 15];
+    }
     snprintf(id + 2 * sizeof random, sizeof id - 2 * sizeof random, "@%.*s",
              text_is_ascii(domain) ? (int)domain.n : 9,
              text_is_ascii(domain) ? domain.p : "localhost");
@@ -123,7 +129,7 @@ void handin_submit(struct handin *h,
         .message = d->message.p ? d->message : buf_text(&h->composed),
         .stream = d->stream,
         .key = d->key,
-        .fingerprint = {h->fingerprint, sizeof h->fingerprint},
+        .fingerprint = {h->fingerprint, h->has_fingerprint ? sizeof h->fingerprint : 0},
         .thread = d->thread,
         .item = d->item,
         .not_before = d->not_before,

@@ -20,6 +20,7 @@ struct handin {
     const struct api_draft *draft;
     struct buf composed;
     char fingerprint[HANDIN_FINGERPRINT_BYTES]; /* of the draft without its times and key */
+    bool has_fingerprint;
     /* recipients, and after `done` the results */
     struct intake_request in;
 };

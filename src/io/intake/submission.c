@@ -149,6 +149,7 @@ static enum tide_err edit_message(const struct submission_times *times,
     if (rc == TIDE_OK && !message_has(m, TEXT("Date")))
         rc = message_put_structured(&b, TEXT("Date"), text_of(time_rfc5322(times->now, 0, date)),
                                     err);
+    buf_expect(&b, m->whole.n);
     message_put_rest(&b, m, taken_out, TIDE_COUNT(taken_out));
     if (rc == TIDE_OK)
         rc = buf_check(&b, err);
@@ -201,9 +202,11 @@ enum tide_err submission_make(const struct config *config,
         buf_fini(&normal);
         return tide_wrap(err, rc == TIDE_ENOMEM ? rc : TIDE_EINVAL, "message");
     }
-    /* Without one of the door's own: what was handed in, before anything was put into it. */
-    ret->fingerprint = arena_text(arena, req->fingerprint.n ? req->fingerprint : buf_text(&normal));
     ret->key = given_or_header(req->key, &m, HEADER_PREFIX "Key", arena);
+    /* Without one of the door's own: what was handed in, before anything was put into it. */
+    if (ret->key.n)
+        ret->fingerprint =
+            arena_text(arena, req->fingerprint.n ? req->fingerprint : buf_text(&normal));
     ret->thread = given_or_header(req->thread, &m, HEADER_PREFIX "Thread", arena);
     ret->subject = given_or_header(TEXT(""), &m, "Subject", arena);
     ret->item = (struct digest_item){
