@@ -327,6 +327,11 @@ const struct key profile_keys[] = {
 
     COMMON("account."),
 
+    FLIST("account.spf", 0, spf_includes, spf_include_count,
+      "SPF includes that let it send in a domain's name."),
+    FLIST("account.selectors", 0, dkim_selectors, dkim_selector_count,
+      "DKIM selectors that it has its customers publish."),
+
     NAMED("source.value", "The number itself, of the key's own type and range."),
     ROW("source.source", WORD, NULL, NULL, 0, 0, source_words, struct source_form, source,
       "How the number is known."),

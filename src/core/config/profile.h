@@ -32,6 +32,10 @@ struct profile {
     bool ignores_dots;   /* local part: a.b is ab, for counting only */
     char subaddress_sep; /* local part: what follows it is ignored for counting; 0: nothing */
 
+    /* accounts, beside spf_includes: the selectors that their customers publish */
+    char **dkim_selectors;
+    size_t dkim_selector_count;
+
     struct limit *limits;
     size_t limit_count;
     int connections;             /* simultaneous; 0: not known */
