@@ -313,7 +313,10 @@ static enum tide_err open_rooms(struct daemon *d, struct tide_error *err)
                                       .templates = d->generation->templates,
                                       .hostname = d->hostname,
                                       .seed = seed};
-    return drive_open(&parts, on_drive_ready, d, &d->drive, err);
+    rc = drive_open(&parts, on_drive_ready, d, &d->drive, err);
+    if (rc == TIDE_OK)
+        drive_set_rules(d->drive, d->generation->rules);
+    return rc;
 }
 
 static void name_host(struct daemon *d)

@@ -26,6 +26,7 @@ struct generation {
     struct generation *older;
     struct config *config;
     struct digest_templates *templates;
+    struct rulebook *rules;
 };
 
 struct daemon {

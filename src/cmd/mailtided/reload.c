@@ -18,6 +18,9 @@ enum tide_err daemon_read_config(struct daemon *d, struct generation **ret, stru
                  "consequence=\"no mailbox provider's limits are known\" wanted=\"a folder of "
                  "profiles: schedules, $MAILTIDE_SCHEDULES, or make install\"");
     if (rc == TIDE_OK)
+        rc = rulebook_load(&files_source, g->config->schedules, g->config->schedule_count,
+                           &g->rules, err);
+    if (rc == TIDE_OK)
         *ret = g;
     else
         daemon_free_generation(g);
@@ -29,6 +32,7 @@ void daemon_free_generation(struct generation *g)
     while (g) {
         struct generation *older = g->older;
         digest_templates_free(g->templates);
+        rulebook_free(g->rules);
         config_free(g->config);
         free(g);
         g = older;
@@ -64,6 +68,7 @@ static enum tide_err put_in_force(struct daemon *d, struct generation *g, struct
     }
     g->older = d->generation;
     d->generation = g;
+    drive_set_rules(d->drive, g->rules);
     set_log_level(config);
     rc = status_configure(d->status, &config->status, err);
     if (rc == TIDE_OK)

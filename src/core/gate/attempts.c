@@ -13,11 +13,12 @@
 
 /* RFC 5321 4.5.4.1: give up after 4 to 5 days; retries at least 30 minutes apart, the first few may
  * come sooner. */
-#define GIVE_UP_MS    (5 * TIME_DAY_MS)
-#define RETRY_MIN_MS  (5 * TIME_MINUTE_MS)
-#define RETRY_MAX_MS  (4 * TIME_HOUR_MS)
-#define STORE_WAIT_MS (10 * TIME_SECOND_MS) /* after a claim that the store could not write */
-#define DIGEST_ITEMS  1000
+#define GIVE_UP_MS      (5 * TIME_DAY_MS)
+#define RETRY_MIN_MS    (5 * TIME_MINUTE_MS)
+#define RETRY_MAX_MS    (4 * TIME_HOUR_MS)
+#define LIMIT_JITTER_MS TIME_MINUTE_MS        /* not all in the instant that a window opens */
+#define STORE_WAIT_MS   (10 * TIME_SECOND_MS) /* after a claim that the store could not write */
+#define DIGEST_ITEMS    1000
 
 static void add_ledger_changes(struct gate *g, struct gate_recipient *r, struct gate_todo *todo)
 {
@@ -259,6 +260,31 @@ static tide_wall_ms await_news(struct gate *g,
     return since + wait;
 }
 
+/* A limit that a reply named: everything that it counts waits until its window opens anew; this
+ * mail's tries and age are as they were. */
+static void close_limit(struct gate *g,
+                        struct gate_attempt *a,
+                        const struct finding *f,
+                        tide_wall_ms now,
+                        struct gate_todo *todo)
+{
+    const struct reply_rule *rule = f->meaning.rule;
+    char when[96];
+    tide_wall_ms at = planner_opens_at(g->planner, &rule->window, now);
+    at = TIDE_MAX(at, now + rule->wait_ms);
+    at += (tide_wall_ms)((double)LIMIT_JITTER_MS * rng_unit(&g->rng));
+    bool closed =
+        a->recipient && closures_put(&g->closures, rule->scope, &a->route, a->recipient->id, at,
+                                     text_of(rule->cause), now, &at);
+    if (!closed && a->group)
+        a->group->retry_at = at;
+    struct text sentence =
+        gate_printf(todo, "%s; held until %s", f->sentence, gate_when(at, now, when, sizeof when));
+    end_attempt(a, ATTEMPT_DEFERRED, NOTIFICATION_HELD, at, "limited", sentence, now, todo);
+    if (a->group)
+        a->group->returning++;
+}
+
 static void on_unknown(struct gate *g,
                        struct gate_attempt *a,
                        struct text sentence,
@@ -294,6 +320,7 @@ static void note_account(struct gate *g,
         acc->accepted++;
         break;
     case FINDING_LATER:
+    case FINDING_LIMIT:
     case FINDING_ACCOUNT:
         acc->deferred++;
         break;
@@ -318,7 +345,8 @@ void gate_on_outcome(struct gate *g, const struct gate_event *ev, struct gate_to
     struct gate_group *grp = a->group;
     struct finding f;
     const char *account = a->account >= 0 ? g->config->accounts[a->account].name : "?";
-    finding_of_outcome(ev->outcome.outcome, text_of(account), (struct text){0}, NULL, &f);
+    const char *provider = a->recipient ? a->recipient->domain->provider_name : NULL;
+    finding_of_outcome(ev->outcome.outcome, text_of(account), text_of(provider), g->rules, &f);
     note_account(g, a, &f, ev->now);
     leave_wire(g, a, ev->now);
     if (f.kind == FINDING_LATER && ev->now - a->newest_at > GIVE_UP_MS)
@@ -336,6 +364,10 @@ void gate_on_outcome(struct gate *g, const struct gate_event *ev, struct gate_to
         g->counts.bounced++;
         end_attempt(a, ATTEMPT_REFUSED, NOTIFICATION_BOUNCED, 0, "bounced",
                     gate_printf(todo, "%s", f.sentence), ev->now, todo);
+        refund(g, a, REFUND_NOT_ACCEPTED, ev->now, todo);
+        break;
+    case FINDING_LIMIT:
+        close_limit(g, a, &f, ev->now, todo);
         refund(g, a, REFUND_NOT_ACCEPTED, ev->now, todo);
         break;
     case FINDING_LATER:

@@ -16,6 +16,7 @@ enum told {
     TOLD_LATER,
     TOLD_RETRY,
     TOLD_ACCOUNTS,
+    TOLD_CLOSED,
     TOLD_PLAN /* + enum plan_why */
 };
 
@@ -301,28 +302,6 @@ static void fill_query(struct gate *g,
         ret->hold_until_max = deadline;
 }
 
-/* Asks the planner for one class of the group's mail; true when a claim went out. */
-static bool try_class(struct gate *g,
-                      struct gate_group *grp,
-                      int account,
-                      bool urgent,
-                      bool digest,
-                      tide_wall_ms now,
-                      struct plan_answer *ret,
-                      struct gate_todo *todo)
-{
-    struct plan_query q;
-    fill_query(g, grp, account, urgent, digest, now, &q);
-    planner_decide(g->planner, &q, ret);
-    if (ret->kind != PLAN_NOW)
-        return false;
-    struct text why = why_now(ret, digest, grp->pending.digestible, todo);
-    gate_claim(g, grp, &q, 0, why, todo);
-    todo->decision =
-        (struct gate_decision){.state = NOTIFICATION_RELEASING, .reason = why, .due_at = now};
-    return true;
-}
-
 static void hold(struct gate *g,
                  struct gate_group *grp,
                  const struct plan_answer *a,
@@ -335,6 +314,49 @@ static void hold(struct gate *g,
         wait_in_line(g, grp, a->subject, a->at, todo);
     else
         wait_until(g, grp, a->at, todo);
+}
+
+/* A limit that a reply has named is closed for this mail: wait until it opens. */
+static bool hold_closed(struct gate *g,
+                        struct gate_group *grp,
+                        const struct plan_query *q,
+                        struct gate_todo *todo)
+{
+    const struct closure *c = closures_find(&g->closures, &q->route, q->recipient_id, q->now);
+    char when[96];
+    if (!c)
+        return false;
+    tell_hold(g, grp, TOLD_CLOSED, c->until,
+              gate_printf(todo, "held until %s: a reply named a limit: %s",
+                          gate_when(c->until, q->now, when, sizeof when), c->reason),
+              TEXT(""), q->now, todo);
+    wait_until(g, grp, c->until, todo);
+    return true;
+}
+
+/* One class of the group's mail: released if the planner says now, else held. */
+static void release_or_hold(struct gate *g,
+                            struct gate_group *grp,
+                            int account,
+                            bool urgent,
+                            bool digest,
+                            tide_wall_ms now,
+                            struct gate_todo *todo)
+{
+    struct plan_query q;
+    struct plan_answer answer;
+    fill_query(g, grp, account, urgent, digest, now, &q);
+    if (hold_closed(g, grp, &q, todo))
+        return;
+    planner_decide(g->planner, &q, &answer);
+    if (answer.kind != PLAN_NOW) {
+        hold(g, grp, &answer, now, todo);
+        return;
+    }
+    struct text why = why_now(&answer, digest, grp->pending.digestible, todo);
+    gate_claim(g, grp, &q, 0, why, todo);
+    todo->decision =
+        (struct gate_decision){.state = NOTIFICATION_RELEASING, .reason = why, .due_at = now};
 }
 
 /* Late mail goes first: what is dropped needs no place. True when a drop was asked for. */
@@ -408,15 +430,13 @@ void gate_decide(struct gate *g, struct gate_group *grp, tide_wall_ms now, struc
     int account = choose_account(g, grp, now, todo);
     if (account < 0)
         return;
-    struct plan_answer answer;
     bool single = p->urgent + p->single > 0 && grp->single_after <= now;
     bool urgent = single && p->urgent > 0;
     if (busy && !urgent) {
         queue_remove(&g->queue, &grp->entry);
         return;
     }
-    if (!try_class(g, grp, account, urgent, !single, now, &answer, todo))
-        hold(g, grp, &answer, now, todo);
+    release_or_hold(g, grp, account, urgent, !single, now, todo);
 }
 
 void gate_release_now(struct gate *g,

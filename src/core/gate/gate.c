@@ -558,6 +558,7 @@ void gate_free(struct gate *g)
     free(g->accounts);
     queue_fini(&g->queue);
     heap_fini(&g->unknowns);
+    closures_fini(&g->closures);
     idmap_fini(&g->groups);
     idmap_fini(&g->recipients);
     idmap_fini(&g->attempts);
@@ -565,6 +566,11 @@ void gate_free(struct gate *g)
     strmap_fini(&g->domains);
     strmap_fini(&g->names);
     free(g);
+}
+
+void gate_set_rules(struct gate *g, const struct rulebook *rules)
+{
+    g->rules = rules;
 }
 
 tide_id gate_next_id(struct gate *g, tide_wall_ms now)

@@ -22,6 +22,7 @@
 #include "base/arena.h"
 #include "core/config/config.h"
 #include "core/outcome/outcome.h"
+#include "core/outcome/rules.h"
 #include "core/plan/planner.h"
 #include "core/record/change.h"
 
@@ -35,6 +36,9 @@ struct gate *gate_new(struct planner *planner,
                       tide_id last_id,
                       uint64_t seed);
 void gate_free(struct gate *g);
+
+/* How replies are read; borrowed until the next call. NULL: by their codes alone. */
+void gate_set_rules(struct gate *g, const struct rulebook *rules);
 
 /* The next id of a notification: intake numbers them before they are stored. */
 tide_id gate_next_id(struct gate *g, tide_wall_ms now);

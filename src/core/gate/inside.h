@@ -10,6 +10,7 @@
 #include "base/map.h"
 #include "base/rng.h"
 #include "core/gate/backoff.h"
+#include "core/gate/closure.h"
 #include "core/gate/gate.h"
 #include "core/plan/queue.h"
 
@@ -88,6 +89,8 @@ struct gate {
     char **name_of;
     uint16_t name_count;
     struct heap unknowns;
+    struct closures closures;
+    const struct rulebook *rules; /* NULL: replies are read by their codes alone */
     struct gate_account *accounts;
     size_t account_count;
     struct id_source ids;

@@ -115,7 +115,7 @@ static bool concerns_account(const struct account_outcome *o)
            (o->stage < STAGE_MAIL && o->reply.code >= 400);
 }
 
-static enum finding_kind kind_of(const struct account_outcome *o)
+static enum finding_kind kind_of(const struct account_outcome *o, const struct meaning *m)
 {
     switch (o->result) {
     case ACCOUNT_ACCEPTED:
@@ -129,7 +129,11 @@ static enum finding_kind kind_of(const struct account_outcome *o)
     }
     if (concerns_account(o))
         return FINDING_ACCOUNT;
-    return o->reply.code >= 500 ? FINDING_BOUNCE : FINDING_LATER;
+    /* QQ, NetEase, Aliyun, Orange, Exchange Online and others say 550 and mean "not today". */
+    if (m->fault == FAULT_THEIR_LIMIT && m->retry == RETRY_RESET && m->rule->has_limit)
+        return FINDING_LIMIT;
+    bool later = m->rule && (m->retry == RETRY_LATER || m->retry == RETRY_RECONNECT);
+    return o->reply.code >= 500 && !later ? FINDING_BOUNCE : FINDING_LATER;
 }
 
 void finding_of_outcome(const struct account_outcome *outcome,
@@ -141,12 +145,13 @@ void finding_of_outcome(const struct account_outcome *outcome,
     static const char *const meanings[] = {
         [FINDING_ACCEPTED] = "took it",
         [FINDING_LATER] = "could not take it now",
+        [FINDING_LIMIT] = "refused it for a limit",
         [FINDING_BOUNCE] = "refused it for good",
         [FINDING_ACCOUNT] = "cannot take mail now",
         [FINDING_UNKNOWN] = "did not answer after the whole message; it may have arrived",
     };
     char said[REPLY_TEXT_BYTES_MAX + 64];
-    *ret = (struct finding){.kind = kind_of(outcome)};
+    *ret = (struct finding){0};
     reply_text(&outcome->reply, said, sizeof said);
     if (outcome->reply.code >= 400) {
         struct reply_said what = {.provider = provider,
@@ -156,6 +161,7 @@ void finding_of_outcome(const struct account_outcome *outcome,
         memcpy(what.status, outcome->reply.enhanced, sizeof what.status);
         meaning_of(rules, &what, &ret->meaning);
     }
+    ret->kind = kind_of(outcome, &ret->meaning);
     snprintf(ret->sentence, sizeof ret->sentence, "account " TEXT_FMT " %s (%s): %s%s%s",
              TEXT_ARG(account), meanings[ret->kind], reply_stage_name(outcome->stage),
              said[0] ? said : "no reply", ret->meaning.rule ? " - " : "",

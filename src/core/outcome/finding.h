@@ -16,6 +16,7 @@
 enum finding_kind {
     FINDING_ACCEPTED,
     FINDING_LATER,   /* this mail again later */
+    FINDING_LIMIT,   /* a limit of theirs: not before its window opens anew, and no failure */
     FINDING_BOUNCE,  /* this mail never */
     FINDING_ACCOUNT, /* no fault of the mail: the account as a whole should rest, the mail goes on
                         hold */

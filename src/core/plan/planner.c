@@ -635,6 +635,21 @@ enum tide_err planner_restore(struct planner *p,
     return rc;
 }
 
+tide_wall_ms planner_opens_at(struct planner *p, const struct window *window, tide_wall_ms now)
+{
+    struct zone *zone = NULL;
+    struct window_rule rule = {.def = window};
+    struct tide_error ignored;
+    if (!window_is_fixed(window))
+        return now + window_length_ms(window);
+    if (window->zone && p->zones.load &&
+        p->zones.load(p->zones.arg, window->zone, &zone, &ignored) == TIDE_OK)
+        rule.zone = zone;
+    tide_wall_ms end = window_at(&rule, now).end;
+    zone_free(zone);
+    return end + p->config->planner.margin_ms;
+}
+
 /* -- For people -------------------------------------------------------------------------------- */
 
 typedef void usage_cb(void *arg, const struct plan_usage *u);

@@ -144,6 +144,10 @@ TIDE_MUST_CHECK enum tide_err planner_restore(struct planner *p,
                                               struct text blob,
                                               struct tide_error *err);
 
+/* When the window that a reply has named opens anew, the margin included; for windows without a
+ * place in the calendar a whole length from now. A zone that is not there counts as UTC. */
+tide_wall_ms planner_opens_at(struct planner *p, const struct window *window, tide_wall_ms now);
+
 /* -- For people: every limit with what is used of it --------------------------------------------
  */
 

@@ -405,6 +405,11 @@ enum tide_err drive_open(const struct drive_parts *parts,
     return rc;
 }
 
+void drive_set_rules(struct drive *d, const struct rulebook *rules)
+{
+    gate_set_rules(d->gate, rules);
+}
+
 void drive_close(struct drive *d, void (*closed)(void *arg), void *arg)
 {
     if (d->closing)

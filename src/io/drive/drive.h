@@ -54,6 +54,9 @@ TIDE_MUST_CHECK enum tide_err drive_configure(struct drive *d,
                                               const struct digest_templates *templates,
                                               struct tide_error *err);
 
+/* How replies are read from now on; borrowed. */
+void drive_set_rules(struct drive *d, const struct rulebook *rules);
+
 /* A submission that is durable: decides on each, and says what was decided. */
 struct drive_accepted {
     const struct submission *submission;
