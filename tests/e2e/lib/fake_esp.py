@@ -118,6 +118,7 @@ class _Session(socketserver.StreamRequestHandler):
 
 class _Server(socketserver.ThreadingTCPServer):
     daemon_threads = True
+    allow_reuse_address = True
     request_queue_size = 100
 
 
@@ -127,14 +128,14 @@ class FakeEsp:
     thinks before it answers a message."""
 
     def __init__(self, clock, day_limit=0, zone_hours=8, seed=0, faults=None, refusals=None,
-                 delay=0):
+                 delay=0, port=0):
         self.clock, self.day_limit = clock, day_limit
         self.zone = timezone(timedelta(hours=zone_hours))
         self.random, self.faults = random.Random(seed), faults or {}
         self.refusals, self.delay = refusals or {}, delay
         self.lock = threading.Lock()
         self.mails, self.counts, self.open_sessions, self.fault_counts = [], {}, 0, {}
-        self.server = _Server(("127.0.0.1", 0), _Session)
+        self.server = _Server(("127.0.0.1", port), _Session)
         self.server.esp = self
         self.port = self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()

@@ -46,8 +46,8 @@ class Arrived:
 
 
 class House:
-    def __init__(self, config=CONFIG, clock=None, **more):
-        self.scratch, self.dns = Scratch(), FakeDns(DOMAINS)
+    def __init__(self, config=CONFIG, clock=None, failing=(), **more):
+        self.scratch, self.dns = Scratch(), FakeDns(DOMAINS, failing)
         path = self.scratch.path
         os.makedirs(self.scratch / "schedules/providers")
         os.makedirs(self.scratch / "schedules/accounts")
