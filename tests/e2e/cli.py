@@ -6,6 +6,7 @@ import os
 import pty
 import re
 import select
+import shutil
 import socket
 import subprocess
 import sys
@@ -222,8 +223,10 @@ def exit_codes():
     assert mailtide("-c", daemon.config, "status", env={"MAILTIDE_SOCKET": ""})[0].startswith("mailtide ")
     if os.geteuid() == 0:
         os.chmod(scratch.path, 0o755)
+        program = scratch / "mailtide"  # nobody may not reach into root's own folders
+        shutil.copy(PROGRAM, program)
         for args in (["status"], ["cancel", "a@client.asia"]):
-            done = subprocess.run([PROGRAM, "-s", daemon.socket, *args], user=65534, group=65534, extra_groups=[],
+            done = subprocess.run([program, "-s", daemon.socket, *args], user=65534, group=65534, extra_groups=[],
                                   capture_output=True, text=True)
             assert done.returncode == NOT_PERMITTED, (done.returncode, done.stderr)
             assert "may not open" in done.stderr, done.stderr
@@ -242,7 +245,10 @@ def completes():
 
 def on_a_terminal(*args, keys=None):
     """What a terminal of 60 columns gets."""
-    pid, fd = pty.fork()
+    try:
+        pid, fd = pty.fork()
+    except OSError as why:  # a container without /dev/pts
+        raise suite.Skip(f"no terminal is to be had: {why}")
     if pid == 0:
         env = {k: v for k, v in os.environ.items() if k != "NO_COLOR"}
         os.execve(PROGRAM, [PROGRAM, "-s", daemon.socket, *args], {**env, "TERM": "xterm", "COLUMNS": "60"})

@@ -230,6 +230,8 @@ static void test_margin_and_spread(void **state)
     f.q.recipient = &fresh;
     f.pending.oldest_at = open - 55000;
     T_EQ(decide(&f, open - 55000).kind, PLAN_NOW, "nor what comes within the margin and has room");
+    f.pending.oldest_at = TEN;
+    T_EQ(decide(&f, open + 1).kind, PLAN_NOW, "nor what waited for another reason than this limit");
     plan_recipient_fini(&fresh);
     end(&f);
 }

@@ -424,6 +424,11 @@ static tide_wall_ms spread_one(const struct planner *p,
     int64_t spread = TIDE_MIN(p->config->planner.spread_ms, (w.end - w.start) / 4);
     if (spread < 1 || q->pending->oldest_at >= w.start || at >= open + spread)
         return at;
+    /* No crowd stands before a window whose last one was not used up: whoever comes now waited for
+     * something else. (The instant asked is before the margin, where charges count for both.) */
+    int64_t kept = a->subject ? 0 : p->config->planner.reserve;
+    if (tally_used(&a->tally, w.start - m->margin_ms - 1) + kept < m->limit->count)
+        return at;
     int64_t place;
     if (!a->subject) {
         uint64_t seed = (uint64_t)q->recipient_id + 0x9e3779b97f4a7c15u; /* 0 hashes to 0 */
