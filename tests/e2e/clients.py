@@ -14,7 +14,7 @@ from email.message import EmailMessage
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 import suite
 from house import House
-from mailtide import ROOT
+from npm import node_modules
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 BYTES = bytes(range(256)) * 20
@@ -172,24 +172,6 @@ def msmtp():
     mails = house.arrived("tok-msmtp-1")
     assert [m.recipient for m in mails] == ["a@client.asia", "secret@client.asia"]
     assert not any(m.message["Bcc"] for m in mails), "Bcc is for nobody's eyes"
-
-
-def node_modules():
-    """nodemailer, pinned by lib/package-lock.json, in the build folder."""
-    folder = os.path.join(ROOT, "build/npm")
-    if not os.path.isdir(os.path.join(folder, "node_modules/nodemailer")):
-        if not shutil.which("npm"):
-            raise suite.Skip("npm is not installed")
-        os.makedirs(folder, exist_ok=True)
-        for name in ("package.json", "package-lock.json"):
-            shutil.copy(os.path.join(HERE, "lib", name), folder)
-        done = subprocess.run(["npm", "ci", "--prefix", folder, "--no-audit", "--no-fund",
-                               "--fetch-retries=0", "--fetch-timeout=30000"], text=True,
-                              capture_output=True, timeout=120)
-        if done.returncode != 0:
-            why = [line for line in done.stderr.splitlines() if "error" in line] or ["no reason given"]
-            raise suite.Skip(f"npm cannot install nodemailer: {why[0]}")
-    return os.path.join(folder, "node_modules")
 
 
 def nodemailer():

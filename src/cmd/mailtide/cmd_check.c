@@ -1,6 +1,7 @@
 /* check-config: all that the daemon reads at its start, without the daemon. */
 #include "cmd/mailtide/cli.h"
 
+#include "base/macros.h"
 #include "cmd/templates.h"
 #include "core/plan/planner.h"
 #include "core/proto/json_write.h"
@@ -127,10 +128,20 @@ static void show_applications(struct cli *cli, const struct config *c, struct bu
         buf_addf(b, "; stream %s; through ", c->streams[a->stream].name);
         for (size_t k = 0; k < a->account_count; k++)
             buf_addf(b, "%s%s", k ? ", then " : "", c->accounts[a->accounts[k]].name);
-        buf_addf(b, "; %s%s%s%s", a->anonymous ? "no login" : "",
-                 a->smtp_user ? (a->anonymous ? ", SMTP login" : "SMTP login") : "",
-                 a->key.value ? (a->anonymous || a->smtp_user ? ", HTTP key" : "HTTP key") : "",
-                 a->anonymous || a->smtp_user || a->key.value ? "" : "no way to hand in");
+        const struct {
+            bool has;
+            const char *name;
+        } ways[] = {{a->anonymous, "no login"},
+                    {a->smtp_user != NULL, "SMTP login"},
+                    {a->key.value != NULL, "HTTP key"},
+                    {a->ses_access_key != NULL, "SES key"}};
+        const char *before = "; ";
+        for (size_t k = 0; k < TIDE_COUNT(ways); k++) {
+            if (ways[k].has) {
+                buf_addf(b, "%s%s", before, ways[k].name);
+                before = ", ";
+            }
+        }
         line(cli, i == 0 ? "applications" : "", b);
     }
 }

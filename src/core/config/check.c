@@ -215,7 +215,9 @@ static enum tide_err check_twins(const struct load *l, size_t at, struct tide_er
         const char *what = a->anonymous && b->anonymous       ? "is anonymous"
                            : same(a->smtp_user, b->smtp_user) ? "has the same smtp_user"
                            : same(a->key.value, b->key.value) ? "has the same key"
-                                                              : NULL;
+                           : same(a->ses_access_key, b->ses_access_key)
+                               ? "has the same ses_access_key"
+                               : NULL;
         if (what)
             return doc_fail(item->doc, item->at, err, TIDE_EEXIST,
                             "application %.60s %s too; only one may", b->name, what);
@@ -227,9 +229,11 @@ static enum tide_err check_application(const struct load *l, size_t at, struct t
 {
     const struct config_application *a = &l->config->applications[at];
     const struct load_item *item = &l->applications.items[at];
-    if (!a->anonymous && !a->key.value && !a->smtp_user)
+    if (!a->anonymous && !a->key.value && !a->smtp_user && !a->ses_access_key)
         return fail_item(item, err,
                          "want a key, an smtp_user or anonymous = true, or nobody could use it");
+    if (!a->ses_access_key != !a->ses_secret.value)
+        return fail_item(item, err, "want ses_access_key and ses_secret together");
     if (!a->smtp_user != !a->smtp_password.value)
         return fail_item(item, err, "want smtp_user and smtp_password together");
     enum tide_err rc = check_senders(l, item, a, err);

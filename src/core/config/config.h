@@ -126,7 +126,9 @@ struct config_account {
 
 struct config_application {
     char *name;
-    struct secret key; /* HTTP bearer; not set: none may use HTTP */
+    struct secret key;    /* HTTP bearer; not set: none may use HTTP */
+    char *ses_access_key; /* whose requests in SES's form are signed with ses_secret */
+    struct secret ses_secret;
     char *smtp_user;
     struct secret smtp_password;
     bool anonymous;        /* taken for clients that do not authenticate (loopback, Unix socket) */

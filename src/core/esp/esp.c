@@ -3,7 +3,8 @@
 #include "base/macros.h"
 
 static const struct esp_call *const tables[] = {
-    esp_sendgrid_calls,
+    esp_sendgrid_calls, esp_postmark_calls, esp_resend_calls,
+    esp_mailgun_calls,  esp_ses_calls,      esp_ses_query_calls,
 };
 
 /* "*" in the pattern takes one segment. */
@@ -34,7 +35,8 @@ const struct esp_call *esp_find(struct text method,
         for (const struct esp_call *c = tables[i]; c->path; c++) {
             if (!path_matches(path, c->path, ret_wild))
                 continue;
-            near = near ? near : c;
+            if (!near && !text_eq(path, TEXT("/"))) /* what is no POST there is not for an ESP */
+                near = c;
             if (text_eq(method, text_of(c->method))) {
                 *ret_method = true;
                 return c;

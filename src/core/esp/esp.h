@@ -31,6 +31,7 @@ enum esp_auth {
     ESP_AUTH_BEARER, /* Authorization: Bearer KEY */
     ESP_AUTH_BASIC,  /* Authorization: Basic, user "api", the key as password */
     ESP_AUTH_TOKEN,  /* the key in a header of its own: struct esp.token_header */
+    ESP_AUTH_SIGV4,  /* AWS Signature Version 4 (core/proto/sigv4.h) */
 };
 
 /* What is wrong, in the words that all ESPs share. */
@@ -151,10 +152,11 @@ struct esp_call {
 };
 
 /* The calls of each ESP, ended by one without a path. */
-extern const struct esp_call esp_sendgrid_calls[];
+extern const struct esp_call esp_sendgrid_calls[], esp_postmark_calls[], esp_resend_calls[],
+    esp_mailgun_calls[], esp_ses_calls[], esp_ses_query_calls[];
 
 /* The call of a request, with ret->wild set; NULL: no ESP's path. With another method than the
- * path's it is a call all the same and *ret_method says false. */
+ * path's it is a call all the same and *ret_method says false; but "/" belongs to others too. */
 const struct esp_call *esp_find(struct text method,
                                 struct text path,
                                 struct text *ret_wild,

@@ -54,6 +54,25 @@ bool esp_mails(struct esp_reading *r, size_t count)
     return true;
 }
 
+bool esp_each(struct esp_reading *r,
+              const struct json *list,
+              bool (*read)(struct esp_reading *r, const struct json *v, struct api_draft *d))
+{
+    r->batch->each_own = true;
+    for (size_t i = 0; i < r->batch->count; i++) {
+        struct esp_mail *m = &r->batch->mails[i];
+        struct esp_refusal why = {0};
+        struct esp_reading own = {.ask = r->ask, .arena = r->arena, .batch = r->batch, .why = &why};
+        if (read(&own, json_element(list, i), &m->draft))
+            continue;
+        m->refusal = ARENA_NEW(r->arena, struct esp_refusal);
+        if (!m->refusal)
+            return esp_no_memory(r);
+        *m->refusal = why;
+    }
+    return true;
+}
+
 struct text esp_string(const struct json *object, const char *name)
 {
     return json_string_text(json_member(object, name));
@@ -168,6 +187,42 @@ bool esp_mailboxes(struct esp_reading *r,
     }
     *ret_bad = line;
     return count > 0;
+}
+
+/* -- Whole messages -----------------------------------------------------------------------------
+ */
+
+bool esp_message(struct esp_reading *r,
+                 struct text whole,
+                 const struct esp_message_rules *rules,
+                 struct text fresh_id,
+                 struct api_draft *d,
+                 struct text *ret_id)
+{
+    struct buf normal = {0}, b = {0};
+    struct message m;
+    bool good = message_normalise(whole, &normal, NULL) == TIDE_OK &&
+                message_open(buf_text(&normal), &m, NULL) == TIDE_OK;
+    if (good) {
+        enum tide_err rc = message_from(&m, r->arena, &d->from, NULL);
+        good = rc == TIDE_OK ? esp_is_address(d->from.address) : rc == TIDE_ENOENT;
+    }
+    if (good) {
+        *ret_id = message_first_id(&m, TEXT("Message-ID"), r->arena);
+        bool fresh = !ret_id->n && fresh_id.n > 0;
+        if (fresh) {
+            *ret_id = fresh_id;
+            buf_addf(&b, "Message-ID: " TEXT_FMT "\r\n", TEXT_ARG(fresh_id));
+        }
+        esp_choose_stream(r, d, message_value(&m, text_of(rules->stream), r->arena));
+        message_put_rest(&b, &m, (const char *const[]){rules->own, "Message-ID"}, fresh ? 2 : 1);
+        d->message =
+            b.failed == TIDE_OK ? arena_text(r->arena, buf_text(&b)) : (struct text){NULL, 0};
+        good = d->message.p != NULL;
+    }
+    buf_fini(&normal);
+    buf_fini(&b);
+    return good;
 }
 
 /* -- Headers ------------------------------------------------------------------------------------

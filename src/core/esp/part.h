@@ -35,6 +35,12 @@ bool esp_json(struct esp_reading *r);
 /* `count` mails in the batch, empty. */
 bool esp_mails(struct esp_reading *r, size_t count);
 
+/* Reads each element of the array into its mail; what is refused is its own and the batch each_own.
+ * False: out of memory. */
+bool esp_each(struct esp_reading *r,
+              const struct json *list,
+              bool (*read)(struct esp_reading *r, const struct json *v, struct api_draft *d));
+
 /* A member that is a string, else {NULL, 0}; "" is given as "". */
 struct text esp_string(const struct json *object, const char *name);
 /* The same, but an empty string counts as not given. */
@@ -58,6 +64,21 @@ bool esp_add_mailbox(struct esp_reading *r, struct api_addresses *list, struct m
 
 /* The base64 of an attachment or a message, decoded; {NULL, 0} when it is none. */
 struct text esp_base64(struct esp_reading *r, struct text encoded);
+
+/* The header fields of a whole message that are the ESP's own: not for the recipient. */
+struct esp_message_rules {
+    const char *own;    /* "X-Mailgun-*": taken out */
+    const char *stream; /* one of them, whose value may name a stream */
+};
+
+/* A message handed in as a whole: normalised into d->message, d->from its sender if it names one,
+ * `fresh_id` put in when it has no Message-ID. *ret_id is the one it has then. */
+bool esp_message(struct esp_reading *r,
+                 struct text whole,
+                 const struct esp_message_rules *rules,
+                 struct text fresh_id,
+                 struct api_draft *d,
+                 struct text *ret_id);
 
 enum esp_header_fate {
     ESP_HEADER_TAKEN,    /* also: Reply-To, into the draft's field */

@@ -3,8 +3,12 @@
 #include "base/base64.h"
 #include "base/macros.h"
 #include "core/esp/esp.h"
+#include "core/proto/sigv4.h"
 #include "io/intake/handin.h"
 
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -13,6 +17,9 @@
 #define ARENA_BYTES_MAX (2u * ESP_BYTES_MAX)
 #define UNIQUE_BYTES    16
 #define RETRY_AFTER_S   "10"
+#define SKEW_MAX_MS     (15 * TIME_MINUTE_MS) /* as AWS allows */
+#define UNBOUND_PER_SECOND \
+    10000 /* told to who has no bound and wants a number to pace himself by */
 
 /* RECEIVED --read--> (pool) --> SUBMITTED --last mail--> answered, gone; a refusal answers at once
  */
@@ -115,6 +122,73 @@ static enum esp_fault known_basic(const struct config *c,
     return fault;
 }
 
+static void sha256(struct text in, unsigned char out[SIGV4_HASH_BYTES])
+{
+    EVP_Digest(in.p ? in.p : "", in.n, out, NULL, EVP_sha256(), NULL);
+}
+
+static void hmac_sha256(struct text key, struct text in, unsigned char out[SIGV4_HASH_BYTES])
+{
+    HMAC(EVP_sha256(), key.p, (int)key.n, (const unsigned char *)in.p, in.n, out, NULL);
+}
+
+static struct text header_of(void *arg, const char *name)
+{
+    return http_header(arg, name);
+}
+
+static bool is_same(const char *a, struct text b)
+{
+    return strlen(a) == b.n && CRYPTO_memcmp(a, b.p, b.n) == 0;
+}
+
+/* Freshness is told by the machine's own clock: the client knows no other. */
+static bool is_fresh(struct text amz_date, struct text day)
+{
+    struct clock real;
+    int64_t at;
+    clock_init_real(&real);
+    if (sigv4_time(amz_date, &at) != TIDE_OK || !text_starts(amz_date, day))
+        return false;
+    int64_t off = clock_wall(&real) - at;
+    return off < SKEW_MAX_MS && -off < SKEW_MAX_MS;
+}
+
+static enum esp_fault known_signature(const struct config *c,
+                                      struct http_request *req,
+                                      struct text given,
+                                      const struct config_application **ret)
+{
+    static const struct sigv4_hash hash = {sha256, hmac_sha256};
+    struct sigv4_request request = {.method = req->method,
+                                    .path = req->path,
+                                    .body = req->body,
+                                    .amz_date = http_header(req, "x-amz-date"),
+                                    .header = header_of,
+                                    .arg = req};
+    const struct config_application *found = NULL;
+    struct sigv4_claim claim;
+    char signature[SIGV4_HEX_BYTES];
+    if (!given.p)
+        return ESP_NO_KEY;
+    if (sigv4_parse(given, &claim, NULL) != TIDE_OK || !text_eq(claim.service, TEXT("ses")))
+        return ESP_BAD_SIGNATURE;
+    for (size_t i = 0; i < c->application_count; i++)
+        if (c->applications[i].ses_access_key && c->applications[i].ses_secret.value &&
+            text_eq(claim.access_key, text_of(c->applications[i].ses_access_key)))
+            found = &c->applications[i];
+    if (!found)
+        return ESP_BAD_KEY;
+    if (sigv4_sign(&hash, &request, &claim, text_of(found->ses_secret.value), signature, NULL) !=
+            TIDE_OK ||
+        !is_same(signature, claim.signature))
+        return ESP_BAD_SIGNATURE;
+    if (!is_fresh(request.amz_date, claim.date))
+        return ESP_STALE;
+    *ret = found;
+    return ESP_FINE;
+}
+
 static enum esp_fault authenticate(const struct config *c,
                                    struct http_request *req,
                                    const struct esp *esp,
@@ -128,6 +202,8 @@ static enum esp_fault authenticate(const struct config *c,
         return known_key(c, text_trim(text_cut(given, 7, SIZE_MAX)), ret);
     case ESP_AUTH_BASIC:
         return known_basic(c, given, ret);
+    case ESP_AUTH_SIGV4:
+        return known_signature(c, req, given, ret);
     case ESP_AUTH_TOKEN:
         return known_key(c, text_trim(http_header(req, esp->token_header)), ret);
     }
@@ -266,6 +342,38 @@ static void submit_all(struct job *j)
         job_answer(j);
 }
 
+/* -- Quota ---------------------------------------------------------------------------------------
+ */
+
+static void on_counted(struct store_ask *ask, enum tide_err rc, const struct tide_error *err)
+{
+    struct job *j = ask->arg;
+    (void)err;
+    if (rc == TIDE_OK)
+        j->batch.quota.sent = ask->count;
+    else
+        refuse(&j->why, ESP_BUSY, "The store cannot be read now.");
+    job_answer(j);
+}
+
+/* An application's only quota is how much it may hand in. */
+static void count_quota(struct job *j)
+{
+    const struct config_application *a =
+        named(intake_config(j->door.submit.intake), j->application);
+    int64_t per_minute = a ? a->intake_per_minute_max : 0;
+    j->batch.quota = (struct esp_quota){
+        .per_day = per_minute > 0 ? per_minute * 24 * 60 : -1,
+        .per_second = per_minute > 0 ? (double)per_minute / 60 : UNBOUND_PER_SECOND,
+    };
+    j->lookup = (struct store_ask){.view = STORE_VIEW_ACCEPTED,
+                                   .id = id_floor(j->ask.now - TIME_DAY_MS),
+                                   .application = text_of(j->application),
+                                   .done = on_counted,
+                                   .arg = j};
+    store_ask(j->door.store, &j->lookup);
+}
+
 /* -- Looking up -----------------------------------------------------------------------------------
  */
 
@@ -298,6 +406,8 @@ static void carry_on(struct job *j)
 {
     if (j->why.fault == ESP_FINE && j->batch.does == ESP_SHOWS)
         look_up(j);
+    else if (j->why.fault == ESP_FINE && j->batch.does == ESP_COUNTS)
+        count_quota(j);
     else
         submit_all(j);
 }

@@ -294,6 +294,10 @@ void ask_read(struct db *db, struct store_ask *req, tide_wall_ms now)
     case STORE_VIEW_QUEUE:
         ask_queue(db, req, now);
         break;
+    case STORE_VIEW_ACCEPTED:
+        req->count = db_number(db, Q_COUNT_ACCEPTED,
+                               DB_VALUES(db_int(req->id), db_text(req->application)), 0);
+        break;
     case STORE_VIEW_COUNTS:
         ask_counts(db, req);
         break;

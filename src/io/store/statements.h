@@ -206,6 +206,8 @@
     X(ATTEMPT_ITEMS, "SELECT notification_id FROM attempt_item WHERE attempt_id = ?1") \
     X(QUEUE_PAGE, "SELECT " QUEUE_COLUMNS QUEUE_WHICH " AND ?9 = 0" QUEUE_ORDER) \
     X(QUEUE_PAGE_OF, "SELECT " QUEUE_COLUMNS QUEUE_WHICH " AND g.recipient_id = ?9" QUEUE_ORDER) \
+    X(COUNT_ACCEPTED, "SELECT count(*) FROM notification n JOIN recipient_group g" \
+        " ON g.id = n.group_id WHERE n.id >= ?1 AND g.application = ?2") \
     X(COUNT_OLDEST, "SELECT min(accepted_at) FROM notification WHERE state <= 1") \
     /* pruning */ \
     X(PRUNE_NEXT, "SELECT n.id, n.submission_id, n.state, n.changed_at, s.body_id," \

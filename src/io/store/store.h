@@ -202,6 +202,7 @@ enum store_view {
     STORE_VIEW_WHY,          /* recipient (normal form) or id (notification, attempt): journal in
                               * order, attempts, and the notifications that these speak of */
     STORE_VIEW_QUEUE,        /* pending, by due_at; filter by recipient, domain, stream */
+    STORE_VIEW_ACCEPTED,     /* how many of `application` from notification `id` on */
     STORE_VIEW_COUNTS,       /* notifications by state, attempts by state, bytes, oldest pending */
 };
 
@@ -215,7 +216,7 @@ struct store_counts {
 struct store_ask {
     enum store_view view;
     tide_id id;
-    struct text recipient, domain, stream;
+    struct text recipient, domain, stream, application;
     struct text after; /* cursor of the page before; "" at first */
     size_t most;
     bool newest; /* WHY: the last `most` entries (in order) instead of the first; no cursor then */
@@ -227,6 +228,7 @@ struct store_ask {
     size_t journal_count;
     struct recipient_state *recipient_row; /* WHY; NULL: nobody by that name */
     struct store_counts counts;
+    int64_t count;    /* ACCEPTED */
     struct text next; /* cursor; "" at the end */
     struct arena arena;
     void (*done)(struct store_ask *req, enum tide_err rc, const struct tide_error *err);

@@ -1,0 +1,30 @@
+/* ses.h - what the two APIs of Amazon SES (v2 as JSON, v1 as forms and XML) share.
+ *
+ * Owns      nothing. Threads any. Errors as core/esp/part.h says.
+ */
+#ifndef CORE_ESP_SES_H
+#define CORE_ESP_SES_H
+
+#include "core/esp/part.h"
+
+#define SES_RECIPIENTS_MAX 50
+
+enum { SES_HEADER_INVOCATION }; /* place in struct esp_ask.headers */
+
+/* Appends one address, "a@b" or "Name <a@b>"; a wrong one is ESP_BAD_ADDRESS. */
+bool ses_recipient(struct esp_reading *r, struct text t, struct api_addresses *ret);
+/* The sender; a wrong one is refused as one that nobody has verified. */
+bool ses_sender(struct esp_reading *r, struct text t, struct mailbox *ret);
+
+/* The base64 of a message into d: its envelope is d->to, d->cc, d->bcc and d->from where they are
+ * given, else what its header says. */
+bool ses_raw(struct esp_reading *r, struct text encoded, struct api_draft *d);
+
+/* At least one recipient, at most SES_RECIPIENTS_MAX. */
+bool ses_check_recipients(struct esp_reading *r, const struct api_draft *d);
+
+/* The SDKs send a request whose answer was lost again under the same amz-sdk-invocation-id; `index`
+ * tells the mails of one request apart, -1: it is the only one. */
+bool ses_take_key(struct esp_reading *r, struct api_draft *d, int index);
+
+#endif

@@ -1,0 +1,215 @@
+/* Amazon SES API v1, the query API: POST / with Action=SendEmail, SendRawEmail or GetSendQuota.
+ *
+ *   mapped    Source, Destination.*, ReplyToAddresses, Message.Subject, Message.Body; Destinations
+ *             and RawMessage; ConfigurationSetName or the first value of Tags that is a stream's
+ *             name chooses that stream; amz-sdk-invocation-id is the idempotency key
+ *   ignored   other tags and configuration sets, the ARNs, ReturnPath (events come through
+ * mailtide); X-SES-* in a raw message refused   SendTemplatedEmail, SendBulkTemplatedEmail:
+ * TemplateDoesNotExist; other actions: InvalidAction
+ *
+ * Reference  Amazon SES API Reference (2010-12-01). */
+#include "core/esp/ses.h"
+
+#include "core/proto/form.h"
+
+#include <stdio.h>
+
+#define NAMESPACE "http://ses.amazonaws.com/doc/2010-12-01/"
+
+/* -- Answers ------------------------------------------------------------------------------------
+ */
+
+static const struct shape {
+    enum esp_fault fault;
+    unsigned status;
+    const char *code, *message; /* NULL: the refusal's own */
+} shapes[] = {
+    {ESP_NO_KEY, 403, "MissingAuthenticationToken", "Request is missing Authentication Token"},
+    {ESP_BAD_KEY, 403, "InvalidClientTokenId",
+     "The security token included in the request is invalid."},
+    {ESP_BAD_SIGNATURE, 403, "SignatureDoesNotMatch",
+     "The request signature we calculated does not match the signature you provided. Check your "
+     "AWS Secret Access Key and signing method. Consult the service documentation for details."},
+    {ESP_STALE, 403, "SignatureDoesNotMatch",
+     "Signature expired: x-amz-date is more than 15 minutes from now."},
+    {ESP_BAD_BODY, 400, "MalformedInput", NULL},
+    {ESP_NOT_FOUND, 400, "InvalidAction", NULL},
+    {ESP_BAD_METHOD, 400, "InvalidAction", "Want POST with an Action."},
+    {ESP_TEMPLATE, 400, "TemplateDoesNotExist", NULL},
+    {ESP_SENDER, 400, "MessageRejected", NULL},
+    {ESP_RATE, 400, "Throttling", "Maximum sending rate exceeded."},
+    {ESP_BUSY, 503, "ServiceUnavailable", NULL},
+};
+
+static void add_escaped(struct buf *b, const char *s)
+{
+    for (; *s; s++) {
+        if (*s == '<')
+            buf_adds(b, "&lt;");
+        else if (*s == '>')
+            buf_adds(b, "&gt;");
+        else if (*s == '&')
+            buf_adds(b, "&amp;");
+        else
+            buf_addc(b, *s);
+    }
+}
+
+static void begin(const struct esp_ask *ask, struct esp_answer *ret, unsigned status)
+{
+    ret->status = status;
+    ret->content_type = "text/xml";
+    if (ask->unique.n > 0)
+        esp_answer_header(ret, "x-amzn-RequestId", TEXT_FMT, TEXT_ARG(ask->unique));
+}
+
+static void refuse(const struct esp_ask *ask, const struct esp_refusal *why, struct esp_answer *ret)
+{
+    static const struct shape other = {ESP_BAD_VALUE, 400, "InvalidParameterValue", NULL};
+    const struct shape *s = &other;
+    for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++)
+        if (shapes[i].fault == why->fault)
+            s = &shapes[i];
+    begin(ask, ret, s->status);
+    buf_addf(&ret->body,
+             "<ErrorResponse xmlns=\"" NAMESPACE "\">\n  <Error>\n    <Type>%s</Type>\n"
+             "    <Code>%s</Code>\n    <Message>",
+             s->status < 500 ? "Sender" : "Receiver", s->code);
+    add_escaped(&ret->body, s->message ? s->message : why->message);
+    buf_addf(&ret->body,
+             "</Message>\n  </Error>\n  <RequestId>" TEXT_FMT "</RequestId>\n</ErrorResponse>\n",
+             TEXT_ARG(ask->unique));
+}
+
+static void end(const struct esp_ask *ask, struct buf *b, const char *action)
+{
+    buf_addf(b,
+             "  <ResponseMetadata>\n    <RequestId>" TEXT_FMT
+             "</RequestId>\n  </ResponseMetadata>\n</%sResponse>\n",
+             TEXT_ARG(ask->unique), action);
+}
+
+static void answer(const struct esp_ask *ask, const struct esp_batch *batch, struct esp_answer *ret)
+{
+    char id[ESP_UUID_BYTES];
+    struct buf *b = &ret->body;
+    begin(ask, ret, 200);
+    if (batch->does == ESP_COUNTS) {
+        buf_addf(b,
+                 "<GetSendQuotaResponse xmlns=\"" NAMESPACE "\">\n  <GetSendQuotaResult>\n"
+                 "    <SentLast24Hours>%.1f</SentLast24Hours>\n"
+                 "    <Max24HourSend>%.1f</Max24HourSend>\n"
+                 "    <MaxSendRate>%.1f</MaxSendRate>\n  </GetSendQuotaResult>\n",
+                 (double)batch->quota.sent, (double)batch->quota.per_day, batch->quota.per_second);
+        end(ask, b, "GetSendQuota");
+        return;
+    }
+    const char *action = batch->mails[0].draft.message.p ? "SendRawEmail" : "SendEmail";
+    buf_addf(b,
+             "<%sResponse xmlns=\"" NAMESPACE "\">\n  <%sResult>\n    <MessageId>%s</MessageId>\n"
+             "  </%sResult>\n",
+             action, action, esp_uuid(esp_mail_id(&batch->mails[0]), id), action);
+    end(ask, b, action);
+}
+
+/* -- Fields -------------------------------------------------------------------------------------
+ */
+
+/* All "PREFIX.member.N", in the order they were written. */
+static bool read_list(struct esp_reading *r,
+                      const struct form *f,
+                      const char *prefix,
+                      struct api_addresses *ret)
+{
+    for (size_t i = 0; i < f->count; i++)
+        if (text_starts(f->fields[i].name, text_of(prefix)) &&
+            !ses_recipient(r, f->fields[i].value, ret))
+            return false;
+    return true;
+}
+
+static void read_stream(struct esp_reading *r, const struct form *f, struct api_draft *d)
+{
+    esp_choose_stream(r, d, form_value(f, "ConfigurationSetName"));
+    for (size_t i = 0; i < f->count; i++)
+        if (text_starts(f->fields[i].name, TEXT("Tags.member.")) &&
+            text_iends(f->fields[i].name, TEXT(".Value")))
+            esp_choose_stream(r, d, f->fields[i].value);
+}
+
+static bool read_email(struct esp_reading *r, const struct form *f, struct api_draft *d)
+{
+    struct text subject = form_value(f, "Message.Subject.Data");
+    if (!d->from.address.p)
+        return esp_refuse(r, ESP_MISSING, "Source", "Missing required Source.");
+    d->subject = subject.p ? esp_line(r, subject) : TEXT("");
+    d->text = esp_body(r, form_value(f, "Message.Body.Text.Data"));
+    d->html = esp_body(r, form_value(f, "Message.Body.Html.Data"));
+    if (!read_list(r, f, "Destination.ToAddresses.member.", &d->to) ||
+        !read_list(r, f, "Destination.CcAddresses.member.", &d->cc) ||
+        !read_list(r, f, "Destination.BccAddresses.member.", &d->bcc) ||
+        !read_list(r, f, "ReplyToAddresses.member.", &d->reply_to) || !ses_check_recipients(r, d))
+        return false;
+    if (!d->text.p && !d->html.p)
+        return esp_refuse(r, ESP_MISSING, "Message", "The body wants Text or Html.");
+    return (text_is_utf8(d->subject) && text_is_utf8(d->text) && text_is_utf8(d->html)) ||
+           esp_refuse(r, ESP_BAD_VALUE, "Message", "The message is not UTF-8.");
+}
+
+static bool read_mail(struct esp_reading *r, const struct form *f, bool raw)
+{
+    struct text source = form_value(f, "Source");
+    if (!esp_mails(r, 1))
+        return false;
+    struct api_draft *d = &r->batch->mails[0].draft;
+    if (source.n > 0 && !ses_sender(r, source, &d->from))
+        return false;
+    read_stream(r, f, d);
+    if (!ses_take_key(r, d, -1))
+        return false;
+    if (!raw)
+        return read_email(r, f, d);
+    return read_list(r, f, "Destinations.member.", &d->to) &&
+           ses_raw(r, form_value(f, "RawMessage.Data"), d);
+}
+
+static bool read(const struct esp_ask *ask,
+                 struct arena *arena,
+                 struct esp_batch *ret,
+                 struct esp_refusal *why)
+{
+    struct esp_reading r = {.ask = ask, .arena = arena, .batch = ret, .why = why};
+    struct form form = {0};
+    struct tide_error err = {0};
+    enum tide_err rc = form_parse(ask->content_type, ask->body, arena, &form, &err);
+    struct text action = form_value(&form, "Action");
+    if (rc == TIDE_ENOMEM)
+        return esp_no_memory(&r);
+    if (rc != TIDE_OK)
+        return esp_refuse(&r, ESP_BAD_BODY, "", "%s", err.text);
+    if (text_eq(action, TEXT("SendEmail")) || text_eq(action, TEXT("SendRawEmail")))
+        return read_mail(&r, &form, text_eq(action, TEXT("SendRawEmail")));
+    if (text_eq(action, TEXT("GetSendQuota"))) {
+        ret->does = ESP_COUNTS;
+        return true;
+    }
+    if (text_eq(action, TEXT("SendTemplatedEmail")) ||
+        text_eq(action, TEXT("SendBulkTemplatedEmail")))
+        return esp_refuse(&r, ESP_TEMPLATE, "Template",
+                          "Template " TEXT_FMT " does not exist: templates stored at SES are not "
+                          "known here.",
+                          TEXT_ARG(text_cut(form_value(&form, "Template"), 0, 100)));
+    return esp_refuse(&r, ESP_NOT_FOUND, "Action",
+                      "Could not find operation " TEXT_FMT " for version 2010-12-01",
+                      TEXT_ARG(text_cut(action, 0, 100)));
+}
+
+static const struct esp ses_query = {.name = "ses",
+                                     .auth = ESP_AUTH_SIGV4,
+                                     .headers = {[SES_HEADER_INVOCATION] = "amz-sdk-invocation-id"},
+                                     .refuse = refuse};
+
+const struct esp_call esp_ses_query_calls[] = {
+    {&ses_query, "POST", "/", read, answer},
+    {0},
+};
