@@ -22,7 +22,7 @@ struct place {
 struct table_entry {
     struct quiet_table *table; /* NULL: none yet */
     struct place *place;
-    int quota;
+    int quota, reserve;
     int32_t checked_day; /* the profile was compared on that day */
     bool wanted, building;
 };
@@ -87,28 +87,36 @@ static void want(struct quiet_policy *q, struct table_entry *t)
     q->wanted_count++;
 }
 
-static struct table_entry *find_table(struct quiet_policy *q, struct place *p, int quota)
+static struct table_entry *find_table(struct quiet_policy *q,
+                                      struct place *p,
+                                      int quota,
+                                      int reserve)
 {
     struct table_entry *t = q->last_table;
-    if (t && t->place == p && t->quota == quota)
+    if (t && t->place == p && t->quota == quota && t->reserve == reserve)
         return t;
     for (unsigned i = 0; i < q->table_count; i++) {
         t = &q->tables[i];
-        if (t->place == p && t->quota == quota)
+        if (t->place == p && t->quota == quota && t->reserve == reserve)
             return q->last_table = t;
     }
     if (q->table_count == QUIET_TABLES_MAX)
         return NULL;
     t = &q->tables[q->table_count++];
-    *t = (struct table_entry){.place = p, .quota = quota, .checked_day = INT32_MIN};
+    *t = (struct table_entry){
+        .place = p, .quota = quota, .reserve = reserve, .checked_day = INT32_MIN};
     return q->last_table = t;
 }
 
 /* The table, if there is one; asks for it, and once a day whether the profile has left it behind.
  */
-static const struct quiet_table *table_for(struct quiet_policy *q, struct place *p, int64_t count)
+static const struct quiet_table *table_for(struct quiet_policy *q,
+                                           struct place *p,
+                                           int64_t count,
+                                           int64_t reserve)
 {
-    struct table_entry *t = find_table(q, p, (int)TIDE_MIN(count, QUIET_QUOTA_MAX));
+    int quota = (int)TIDE_MIN(count - reserve, QUIET_QUOTA_MAX);
+    struct table_entry *t = find_table(q, p, quota, (int)TIDE_MIN(reserve, QUIET_QUOTA_MAX));
     if (!t || q->settings.fluid_only)
         return NULL;
     if (t->checked_day != p->site.day) {
@@ -126,7 +134,9 @@ bool quiet_policy_wants(struct quiet_policy *q, struct quiet_job *ret)
         if (!t->wanted)
             continue;
         float cost = q->settings.urgent_cost;
-        *ret = (struct quiet_job){.window_id = t->place->window_id, .wanted.quota = t->quota};
+        *ret = (struct quiet_job){.window_id = t->place->window_id,
+                                  .wanted.quota = t->quota,
+                                  .wanted.reserve = t->reserve};
         ret->wanted.urgent_cost = cost < 0 ? 0 : cost == 0 ? QUIET_URGENT_COST : cost;
         memcpy(ret->wanted.share, t->place->site.share, sizeof ret->wanted.share);
         t->wanted = false;
@@ -143,7 +153,8 @@ void quiet_policy_take(struct quiet_policy *q,
 {
     for (unsigned i = 0; i < q->table_count; i++) {
         struct table_entry *t = &q->tables[i];
-        if (t->place->window_id != job->window_id || t->quota != job->wanted.quota)
+        if (t->place->window_id != job->window_id || t->quota != job->wanted.quota ||
+            t->reserve != job->wanted.reserve)
             continue;
         t->building = false;
         if (take_table) {
@@ -201,7 +212,8 @@ static tide_wall_ms quiet_wish(void *arg, const struct policy_view *v)
     struct place *p = v->is_day && v->forecast ? get_place(q, v->window_id) : NULL;
     if (!p)
         return policy_even()->wish(NULL, v);
-    if (v->count - v->used - v->reserve < 1)
+    int64_t left = v->count - v->used - v->reserve;
+    if (left < 1)
         return v->now; /* the limit holds it */
     site_roll(&p->site, v->day);
     forecast_roll(v->forecast, &p->site, v->day);
@@ -215,11 +227,11 @@ static tide_wall_ms quiet_wish(void *arg, const struct policy_view *v)
         forecast_level_now(&v->forecast->level, v->forecast->today, site_gone(&p->site, v->day, x));
     double k = v->weight > 0 ? v->weight : v->pending ? v->pending->digestible : 1;
     unsigned pending = (unsigned)TIDE_MIN(TIDE_MAX(lround(k), 1), QUIET_PENDING);
-    const struct quiet_table *t = table_for(q, p, v->count);
+    const struct quiet_table *t = table_for(q, p, v->count, v->reserve);
     if (!t)
         return TIDE_MIN(fluid_due(v, p->site.share[weekend], mean, pending), v->window.end);
     unsigned slot = carried ? QUIET_SLOTS : TIDE_MIN((unsigned)(x * QUIET_SLOTS), QUIET_SLOTS - 1);
-    int b = (int)TIDE_MIN(v->count - v->used, QUIET_QUOTA_MAX);
+    int b = (int)TIDE_MIN(left, QUIET_QUOTA_MAX);
     double wait = quiet_wait_minutes(t, weekend, mean, slot, b, pending);
     if (wait >= QUIET_FOREVER)
         return v->window.end;

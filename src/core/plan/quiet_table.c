@@ -208,7 +208,7 @@ static lanes lost_from(struct work *w, int slot)
 static void weigh_sending(struct work *w, int b)
 {
     const struct silence *q = &w->silence;
-    float now = missing(b), then = missing(b - 1);
+    float now = missing(b + w->c->reserve), then = missing(b - 1 + w->c->reserve);
     w->go[q->count] = all(0);
     for (int j = q->count - 1; j >= 0; j--) {
         float urgent = w->urgent[q->slot[j]];
@@ -273,7 +273,8 @@ static void solve_slot(struct work *w, int slot)
     measure_silence(w, slot, 0);
     w->lost[slot] = lost_from(w, slot);
     for (int k = 0; k < ROW; k++) {
-        cell(w, slot, 0)[k] = (float)k * left + w->lost[slot] + missing(0) * w->urgent_left[slot];
+        cell(w, slot, 0)[k] =
+            (float)k * left + w->lost[slot] + missing(w->c->reserve) * w->urgent_left[slot];
         keep_tau(w, slot, 0, k, never);
     }
     for (int b = 1; b < w->rows; b++) {

@@ -28,15 +28,17 @@
 #define QUIET_AGES      29
 #define QUIET_NEVER     (QUIET_AGES - 1) /* until the reset */
 
-/* What a table is made for. Profiles are shares of the day's mail an hour, weekday and weekend. */
+/* What a table is made for: `quota` sends that mail of all kinds may use. Profiles are shares of
+ * the day's mail an hour, weekday and weekend. */
 struct quiet_case {
     int quota;
+    int reserve; /* so many more are kept for urgent mail alone: they lower its price */
     float share[2][24];
     float urgent_cost; /* minutes of delay that the urgent bursts of a whole day would cost */
 };
 
-/* 0.016 bursts a recipient and day at some 156,000 minutes each: measured, a little above the 150,000
- * of the paper. */
+/* 0.016 bursts a recipient and day at some 156,000 minutes each: measured, a little above the
+ * 150,000 of the paper. */
 #define QUIET_URGENT_COST 2500.0f
 
 struct quiet_table {
