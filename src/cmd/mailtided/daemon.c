@@ -128,6 +128,7 @@ static void on_signal(uv_signal_t *handle, int signum)
 static void on_rates(uv_timer_t *timer)
 {
     daemon_sample_rates(timer->data);
+    daemon_build_tables(timer->data);
 }
 
 static void open_handles(struct daemon *d)
@@ -300,6 +301,8 @@ static enum tide_err open_rooms(struct daemon *d, struct tide_error *err)
         rc = open_dns(d, err);
     if (rc == TIDE_OK)
         rc = planner_new(config, &zones, &d->planner, err);
+    if (rc == TIDE_OK)
+        rc = daemon_set_policy(d, err);
     if (rc != TIDE_OK)
         return rc;
     if (getrandom(&seed, sizeof seed, 0) != (ssize_t)sizeof seed)
@@ -358,6 +361,7 @@ enum tide_err daemon_run(const struct daemon_options *options, struct tide_error
     uv_run(&d->loop, UV_RUN_DEFAULT);
     uv_loop_close(&d->loop);
     planner_free(d->planner);
+    quiet_policy_free(d->quiet);
     daemon_free_generation(d->generation);
     log_set_time(NULL, NULL);
     rc = d->rc;

@@ -3,6 +3,7 @@
 #define CMD_MAILTIDED_INSIDE_H
 
 #include "cmd/mailtided/daemon.h"
+#include "core/plan/policy_quiet.h"
 #include "io/dns/verifier.h"
 #include "io/drive/drive.h"
 #include "io/intake/http_api.h"
@@ -37,6 +38,8 @@ struct daemon {
     struct resolver *resolver;
     struct verifier *verifier;
     struct planner *planner;
+    struct quiet_policy *quiet; /* NULL until planner.policy asks for it */
+    bool building;              /* a table, on the pool */
     struct drive *drive;
     struct intake *intake;
     struct smtp_listener *smtp;
@@ -61,6 +64,10 @@ struct daemon {
 /* operate.c */
 void daemon_fill_operate(struct daemon *d);
 void daemon_sample_rates(struct daemon *d);
+
+/* tables.c */
+TIDE_MUST_CHECK enum tide_err daemon_set_policy(struct daemon *d, struct tide_error *err);
+void daemon_build_tables(struct daemon *d);
 
 /* reload.c */
 TIDE_MUST_CHECK enum tide_err daemon_read_config(struct daemon *d,

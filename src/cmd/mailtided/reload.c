@@ -69,6 +69,9 @@ static enum tide_err put_in_force(struct daemon *d, struct generation *g, struct
     g->older = d->generation;
     d->generation = g;
     drive_set_rules(d->drive, g->rules);
+    rc = daemon_set_policy(d, err);
+    if (rc != TIDE_OK)
+        log_error("reload.policy", "error=\"%s\" consequence=\"the old policy stays\"", err->text);
     set_log_level(config);
     rc = status_configure(d->status, &config->status, err);
     if (rc == TIDE_OK)

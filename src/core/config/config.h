@@ -144,6 +144,7 @@ struct config_planner {
     int reserve;         /* of a recipient's limit, kept for urgent streams */
     int64_t margin_ms;   /* around a reset, for clock differences and mail in flight */
     int64_t spread_ms;   /* releases after a reset are spread over this */
+    char *policy;        /* "quiet" or "even": core/plan/policy.h */
     double direct_share; /* send at once while more than this of the limit is free: 0.5 */
 };
 

@@ -16,6 +16,7 @@ static const char *const unknown_words[] = {"send", "hold", NULL};
 static const char *const account_words[] = {"outbox", "smtp", NULL};
 static const char *const tls_words[] = {"none", "opportunistic", "required", "implicit", NULL};
 static const char *const auth_words[] = {"none", "plain", "login", "xoauth2", "any", NULL};
+static const char *const policy_words[] = {"quiet", "even", NULL};
 static const char *const format_words[] = {"html", "mime", NULL};
 static const char *const level_words[] = {"trace", "debug", "info", "warn", "error", NULL};
 static const char *const scope_words[] = {
@@ -158,6 +159,11 @@ const struct key config_keys[] = {
 
     C("planner.reserve", INT, "mails", "2", 0, 1000000, NULL, planner.reserve,
       "Mails of a recipient's limit that are kept for urgent streams."),
+    C("planner.policy", STRING, NULL, "quiet", 0, 0, policy_words, planner.policy,
+      "When a digest leaves, for recipients with a daily limit. \"quiet\": after a pause whose "
+      "length follows from what is left of the limit and what the recipient is expected to get "
+      "today; \"even\": at once while direct_share is free, then evenly over the rest of the "
+      "day. Limits that do not count days always get the latter."),
     C("planner.margin", DURATION, NULL, "30s", 0, HOUR, NULL, planner.margin_ms,
       "Kept clear around a reset, for clocks that differ and mail in flight."),
     C("planner.spread", DURATION, NULL, "10min", 0, DAY, NULL, planner.spread_ms,

@@ -246,10 +246,9 @@ static struct text why_not(const struct plan_answer *a, tide_wall_ms now, struct
         gate_when(a->reset_at, now, reset, sizeof reset);
     switch (a->why) {
     case PLAN_WHY_SPACED:
-        return gate_printf(todo,
-                           "held for a digest until %s: " TEXT_FMT
-                           ", what is left is spaced over the time to the reset",
-                           when, TEXT_ARG(usage));
+        return gate_printf(todo, "held for a digest until %s: " TEXT_FMT ", %s", when,
+                           TEXT_ARG(usage),
+                           a->how ? a->how : "what is left is spaced over the time to the reset");
     case PLAN_WHY_RESERVE:
         return gate_printf(todo, "held until %s: " TEXT_FMT ", the rest is kept for urgent mail",
                            when, TEXT_ARG(usage));
@@ -300,6 +299,17 @@ static void fill_query(struct gate *g,
     tide_wall_ms deadline = grp->pending.deadline_at;
     if (deadline > now && (!ret->hold_until_max || deadline < ret->hold_until_max))
         ret->hold_until_max = deadline;
+}
+
+/* What came since the last decision, now that it is known whose limits apply: for the forecast. */
+static void tell_arrivals(struct gate *g, struct gate_group *grp, int account, tide_wall_ms now)
+{
+    struct plan_query q;
+    if (!grp->arrived)
+        return;
+    fill_query(g, grp, account, false, true, now, &q);
+    planner_arrived(g->planner, &q, grp->arrived);
+    grp->arrived = 0;
 }
 
 static void hold(struct gate *g,
@@ -430,6 +440,7 @@ void gate_decide(struct gate *g, struct gate_group *grp, tide_wall_ms now, struc
     int account = choose_account(g, grp, now, todo);
     if (account < 0)
         return;
+    tell_arrivals(g, grp, account, now);
     bool single = p->urgent + p->single > 0 && grp->single_after <= now;
     bool urgent = single && p->urgent > 0;
     if (busy && !urgent) {

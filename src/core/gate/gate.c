@@ -329,6 +329,12 @@ static void set_not_before(struct gate_group *grp, tide_wall_ms not_before, tide
         grp->single_after = grp->digest_after = not_before;
 }
 
+static bool is_digestible(const struct gate *g, struct text stream)
+{
+    int index = config_stream_index(g->config, stream);
+    return index >= 0 && g->config->streams[index].digest && !g->config->streams[index].urgent;
+}
+
 /* -- Events
  * ------------------------------------------------------------------------------------------ */
 
@@ -355,6 +361,8 @@ static void on_accepted(struct gate *g, const struct gate_event *ev, struct gate
         return;
     }
     g->counts.accepted++;
+    if (is_digestible(g, ev->accepted.origin.stream) && grp->arrived < UINT16_MAX)
+        grp->arrived++;
     grp->told_due = 0; /* the new one has to be told */
     gate_decide(g, grp, ev->now, todo);
 }

@@ -43,6 +43,7 @@ struct gate_group {
     struct group_pending pending;
     struct gate_recipient *recipient;
     tide_wall_ms last_at;      /* newest arrival */
+    uint16_t arrived;          /* digestible ones that the forecast has not been told of */
     tide_wall_ms retry_at;     /* a try was put off until then; 0: no */
     tide_wall_ms told_due;     /* what was last written of it, so that nothing is written twice */
     tide_wall_ms dropped_late; /* deadline that was already dealt with */

@@ -566,7 +566,8 @@ void planner_decide(struct planner *p, const struct plan_query *q, struct plan_a
     bool may_wait = q->digest && !q->urgent && !q->by_hand && own;
     tide_wall_ms wish = may_wait ? policy_wish(p, q, own) : q->now;
     if (wish > at) {
-        *ret = (struct plan_answer){.kind = PLAN_DIGEST, .why = PLAN_WHY_SPACED, .at = wish};
+        *ret = (struct plan_answer){
+            .kind = PLAN_DIGEST, .why = PLAN_WHY_SPACED, .at = wish, .how = p->policy->how};
         explain(ret, own, q->now);
     } else if (room_at > q->now) {
         int64_t full = full_of(binding->tally.meter);

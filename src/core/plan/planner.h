@@ -116,6 +116,7 @@ struct plan_answer {
                                 * Until the next planner_configure() */
     int64_t used;              /* of it, in its window */
     tide_wall_ms reset_at;     /* when that window starts anew; 0: it has no such instant */
+    const char *how;           /* DIGEST: struct policy's */
     uint32_t subject;          /* of a wider binding limit: where to queue (plan/queue.h); 0: own */
 };
 

@@ -28,6 +28,9 @@ static uint32_t even_charged(void *arg, tide_wall_ms now, bool urgent, uint32_t 
 
 const struct policy *policy_even(void)
 {
-    static const struct policy even = {.name = "even", .wish = even_wish, .charged = even_charged};
+    static const struct policy even = {.name = "even",
+                                       .how = "what is left is spaced over the time to the reset",
+                                       .wish = even_wish,
+                                       .charged = even_charged};
     return &even;
 }

@@ -36,6 +36,7 @@ struct policy_view {
 
 struct policy {
     const char *name;
+    const char *how; /* for people, of a digest that waits: "what is left is ..." */
     void *arg;
     /* When the digest should leave: `now` or before is at once. */
     tide_wall_ms (*wish)(void *arg, const struct policy_view *v);

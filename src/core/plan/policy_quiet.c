@@ -228,6 +228,9 @@ static tide_wall_ms quiet_wish(void *arg, const struct policy_view *v)
     double k = v->weight > 0 ? v->weight : v->pending ? v->pending->digestible : 1;
     unsigned pending = (unsigned)TIDE_MIN(TIDE_MAX(lround(k), 1), QUIET_PENDING);
     const struct quiet_table *t = table_for(q, p, v->count, v->reserve);
+    /* The fluid price would hold the first mail of a day that has room for all. */
+    if (!t && !q->settings.fluid_only && (double)left > v->direct_share * (double)v->count)
+        return v->now;
     if (!t)
         return TIDE_MIN(fluid_due(v, p->site.share[weekend], mean, pending), v->window.end);
     unsigned slot = carried ? QUIET_SLOTS : TIDE_MIN((unsigned)(x * QUIET_SLOTS), QUIET_SLOTS - 1);
@@ -306,6 +309,8 @@ struct quiet_policy *quiet_policy_new(const struct quiet_settings *settings)
     if (settings)
         q->settings = *settings;
     q->policy = (struct policy){.name = "quiet",
+                                .how = "it waits for a pause, so that what comes until then "
+                                       "goes with it",
                                 .arg = q,
                                 .wish = quiet_wish,
                                 .charged = quiet_charged,

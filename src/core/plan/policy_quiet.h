@@ -4,7 +4,8 @@
  * profile of the day's hours and the factors of the weekdays. For every (such day, quota) there is
  * a table of quiet times, which is not built here, since that takes long: quiet_policy_wants() says
  * which one is missing or outdated, whoever asks builds it where he likes and hands it over. Until
- * then the fluid price answers. Limits that do not count in days are left to policy_even().
+ * then mail leaves at once while more than direct_share is free, then by the fluid price. Limits
+ * that do not count in days are left to policy_even().
  *
  *   daemon: after any step, quiet_policy_wants(q, &job) -> pool: quiet_table_build(&job.wanted)
  *           -> loop: quiet_policy_take(q, &job, table)
