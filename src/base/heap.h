@@ -15,7 +15,8 @@
 
 struct heap_node {
     int64_t key;
-    uint32_t at; /* position + 1; 0: in no heap */
+    uint32_t at;  /* position + 1; 0: in no heap */
+    uint32_t tag; /* the owner's, who gets it for nothing */
 };
 
 struct heap {

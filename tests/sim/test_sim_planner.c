@@ -459,7 +459,7 @@ static void arrive(struct world *w)
         group->pending.urgent++;
     else
         group->pending.digestible++;
-    if (!group->entry.subject)
+    if (!group->entry.node.tag)
         W_TRUE(w, queue_put_time(&w->queue, &group->entry, w->now), "memory");
 }
 

@@ -33,7 +33,7 @@ static bool ledger_grow(struct ledger *l, unsigned more)
     if (want > LEDGER_USES_MAX)
         return false;
     while (cap < want)
-        cap = cap < 8 ? cap + 3 : cap * 2;
+        cap *= 2;
     struct plan_use *bigger =
         l->cap ? realloc(l->heap, cap * sizeof *bigger) : malloc(cap * sizeof *bigger);
     if (!bigger)

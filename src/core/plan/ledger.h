@@ -28,7 +28,7 @@
 #include "base/buf.h"
 #include "core/limit/window.h"
 
-#define LEDGER_INLINE      4
+#define LEDGER_INLINE      1 /* most mailboxes have one limit; a million of them are kept */
 #define LEDGER_SLOTS_MAX   128
 #define LEDGER_USES_MAX    4096
 #define LEDGER_RATE_UNIT   1024

@@ -44,7 +44,7 @@ static void drop_if_empty(struct queue *q, struct queue_line *line)
     if (line->entries.count)
         return;
     heap_remove(&q->lines_by_time, &line->node);
-    idmap_remove(&q->lines, line->subject);
+    idmap_remove(&q->lines, line->node.tag);
     line_free(line);
 }
 
@@ -53,7 +53,7 @@ static struct queue_line *line_new(struct queue *q, uint32_t subject, tide_wall_
     struct queue_line *line = calloc(1, sizeof *line);
     if (!line)
         return NULL;
-    line->subject = subject;
+    line->node.tag = subject;
     if (!heap_put(&q->lines_by_time, &line->node, wake_at)) {
         line_free(line);
         return NULL;
@@ -68,9 +68,9 @@ static struct queue_line *line_new(struct queue *q, uint32_t subject, tide_wall_
 
 void queue_remove(struct queue *q, struct queue_entry *e)
 {
-    struct queue_line *line = line_of(q, e->subject);
+    struct queue_line *line = line_of(q, e->node.tag);
     heap_remove(line ? &line->entries : &q->by_time, &e->node);
-    e->subject = 0;
+    e->node.tag = 0;
     if (line)
         drop_if_empty(q, line);
 }
@@ -93,11 +93,11 @@ static bool move(struct queue *q, struct queue_entry *e, struct heap *to, int64_
 
 bool queue_put_time(struct queue *q, struct queue_entry *e, tide_wall_ms at)
 {
-    if (!e->subject)
+    if (!e->node.tag)
         return heap_put(&q->by_time, &e->node, at);
     if (!move(q, e, &q->by_time, at))
         return false;
-    e->subject = 0;
+    e->node.tag = 0;
     return true;
 }
 
@@ -109,10 +109,10 @@ bool queue_put_line(
     struct queue_line *line = line_of(q, subject);
     if (!line && !(line = line_new(q, subject, wake_at)))
         return false;
-    bool ok = e->subject == subject ? heap_put(&line->entries, &e->node, order)
-                                    : move(q, e, &line->entries, order);
+    bool ok = e->node.tag == subject ? heap_put(&line->entries, &e->node, order)
+                                     : move(q, e, &line->entries, order);
     if (ok) {
-        e->subject = subject;
+        e->node.tag = subject;
         /* Whoever is first knows when to ask; of several equals any. (By order, not by place: one
          * that was taken and comes back may find an equal in front, and the line would go round.)
          */

@@ -24,8 +24,7 @@ struct queue {
 };
 
 struct queue_entry {
-    struct heap_node node;
-    uint32_t subject; /* of the line it stands in; 0: by time */
+    struct heap_node node; /* tag: the subject of the line it stands in; 0: by time */
 };
 
 void queue_init(struct queue *q);
