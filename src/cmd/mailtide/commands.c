@@ -43,6 +43,13 @@ const struct cli_command cli_commands[] = {
      "A line of the log is TIME, RECIPIENT, and perhaps THREAD and PRIORITY (urgent, direct, "
      "watched or 0 to 2), divided by tabs or commas; the time is in seconds since 1970 or RFC "
      "3339. Files that end in .xz are unpacked by xz(1)."},
+    {"check-sender", "DOMAIN", 1, 1, cmd_check_sender,
+     "whether mail from a domain will be trusted where it arrives",
+     "SPF, DKIM, DMARC and alignment, PTR and block lists of your own addresses, and one-click "
+     "unsubscribe, each with its evidence, with what it means at Gmail, Yahoo and Outlook.com, and "
+     "with the record to publish. Asks DNS with the servers of the configuration; needs no daemon."
+     " Says no (exit code 1) when something is bad or could not be found out; notes are no fault"
+     "."},
     {"completion", "bash|zsh", 1, 1, cmd_completion, "prints shell completion",
      "For bash: eval \"$(mailtide completion bash)\"."},
     {"help", "[COMMAND]", 0, 1, cmd_help, "this, or about one command", NULL},
@@ -89,6 +96,16 @@ const struct cli_option cli_options[] = {
     {"simulate", 0, "hold-max", "TIME", "no digest waits longer while there is room, as \"4h\""},
     {"simulate", 0, "direct-weight", "N", "direct mail weighs so many times watched mail (1)"},
     {"simulate", 0, "html", "FILE", "writes a report with plots"},
+
+    {"check-sender", 'a', "account", "NAME", "sent through this account, or ESP profile"},
+    {"check-sender", 'k', "selector", "NAME", "DKIM selectors, divided by commas"},
+    {"check-sender", 'm', "message", "FILE", "a message as it arrived (- is standard input): its "
+                                             "signatures are checked"},
+    {"check-sender", 'i', "ip", "ADDRESS", "your own sending addresses, divided by commas"},
+    {"check-sender", 'f', "mail-from", "DOMAIN", "of the envelope sender, where it is another"},
+    {"check-sender", 'b', "bulk", NULL, "as a bulk sender: one-click unsubscribe is wanted too"},
+    {"check-sender", 0, "no-lists", NULL, "asks no block lists"},
+    {"check-sender", 0, "psl", NULL, "DMARC by public suffixes (RFC 7489), not by the tree walk"},
 
     {"help", 0, "roff", "LIST", "a list of the manual: \"commands\", \"exits\" or \"keys\""},
 };

@@ -1,0 +1,334 @@
+/* check-sender: whether a domain's mail will be trusted where it arrives, asked of DNS by
+ * ourselves. */
+#include "cmd/mailtide/cli.h"
+
+#include "base/file.h"
+#include "base/macros.h"
+#include "core/proto/json_write.h"
+#include "core/verify/sender.h"
+#include "io/crypto/dkim_verify.h"
+#include "io/dns/asker.h"
+#include "io/loop/files.h"
+
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define CONFIG_PATH       "/etc/mailtide/mailtide.conf"
+#define MESSAGE_BYTES_MAX (50u << 20)
+#define SELECTORS_MAX     16
+
+struct run {
+    uv_loop_t loop;
+    struct clock clock;
+    struct config *config;
+    struct resolver *resolver;
+    struct sender_rules rules;
+    struct suffixes *suffixes;
+    struct domain domain, mail_from;
+    struct sender_ip ips[SENDER_IPS_MAX];
+    struct text selectors[SELECTORS_MAX];
+    struct buf mail;
+    struct message message;
+    struct sender_input in;
+    struct sender *sender;
+    struct arena arena;
+    size_t pending;
+};
+
+/* -- What is asked for --------------------------------------------------------------------------*/
+
+static enum tide_err read_domain(struct text t,
+                                 struct domain *to,
+                                 struct text *ret,
+                                 struct tide_error *err)
+{
+    enum tide_err rc = domain_parse(t, to, err);
+    if (rc == TIDE_OK)
+        *ret = domain_text(to);
+    return rc == TIDE_OK ? rc : tide_wrap(err, rc, TEXT_FMT, TEXT_ARG(text_cut(t, 0, 80)));
+}
+
+static enum tide_err read_ips(struct run *run, struct text list, struct tide_error *err)
+{
+    struct text one;
+    while (text_split(&list, ',', &one)) {
+        struct sender_ip *ip = &run->ips[run->in.ip_count];
+        one = text_trim(one);
+        if (run->in.ip_count == SENDER_IPS_MAX)
+            return tide_fail(err, TIDE_ELIMIT, "--ip: want at most %d addresses", SENDER_IPS_MAX);
+        snprintf(ip->text, sizeof ip->text, TEXT_FMT, TEXT_ARG(one));
+        ip->v6 = text_find(one, ':') < one.n;
+        if (inet_pton(ip->v6 ? AF_INET6 : AF_INET, ip->text, ip->octets) != 1)
+            return tide_fail(err, TIDE_EINVAL, "--ip: want IP addresses, got \"%s\"", ip->text);
+        run->in.ip_count++;
+    }
+    run->in.ips = run->ips;
+    return TIDE_OK;
+}
+
+static enum tide_err read_selectors(struct run *run, struct text list, struct tide_error *err)
+{
+    struct text one;
+    while (text_split(&list, ',', &one)) {
+        if (run->in.selector_count == SELECTORS_MAX)
+            return tide_fail(err, TIDE_ELIMIT, "--selector: want at most %d", SELECTORS_MAX);
+        one = text_trim(one);
+        if (!one.n || one.n > DOMAIN_LABEL_BYTES_MAX * 2)
+            return tide_fail(err, TIDE_EINVAL, "--selector: want names divided by commas");
+        run->selectors[run->in.selector_count++] = one;
+    }
+    run->in.selectors = run->selectors;
+    return TIDE_OK;
+}
+
+/* An account of the configuration, or an ESP's profile by its own name. */
+static enum tide_err read_account(struct run *run, const char *name, struct tide_error *err)
+{
+    int at = config_account_index(run->config, text_of(name));
+    run->in.account = at >= 0 ? run->config->accounts[at].profile
+                              : profiles_account(&run->config->profiles, text_of(name));
+    if (at < 0 && !run->in.account)
+        return tide_fail(err, TIDE_ENOENT,
+                         "--account: there is no account and no profile of the name \"%.60s\"",
+                         name);
+    return TIDE_OK;
+}
+
+static enum tide_err read_message(struct run *run, const char *path, struct tide_error *err)
+{
+    struct buf raw = {0};
+    enum tide_err rc =
+        file_read(strcmp(path, "-") == 0 ? "/dev/stdin" : path, MESSAGE_BYTES_MAX, &raw, err);
+    if (rc == TIDE_OK)
+        rc = message_normalise(buf_text(&raw), &run->mail, err);
+    if (rc == TIDE_OK)
+        rc = message_open(buf_text(&run->mail), &run->message, err);
+    buf_fini(&raw);
+    run->in.message = &run->message;
+    return rc == TIDE_OK ? rc : tide_wrap(err, rc, "--message");
+}
+
+static enum tide_err verify(const struct message *m,
+                            const struct dkim_signature *s,
+                            const struct dkim_key *key,
+                            tide_wall_ms now,
+                            bool *ret_good,
+                            const char **ret_text,
+                            int64_t *ret_unsigned,
+                            struct tide_error *err)
+{
+    enum dkim_verify_result result = DKIM_VERIFY_KEY;
+    enum tide_err rc = dkim_verify(m, s, key, now, &result, ret_unsigned, err);
+    *ret_good = rc == TIDE_OK && result == DKIM_VERIFY_PASS;
+    *ret_text = dkim_verify_text(result);
+    return rc;
+}
+
+static enum tide_err read_command(struct cli *cli, struct run *run, struct tide_error *err)
+{
+    const char *mail_from = cli_option_value(cli, "mail-from"), *ips = cli_option_value(cli, "ip");
+    const char *selectors = cli_option_value(cli, "selector");
+    const char *account = cli_option_value(cli, "account");
+    const char *message = cli_option_value(cli, "message");
+    enum tide_err rc = read_domain(text_of(cli->argv[0]), &run->domain, &run->in.domain, err);
+    if (rc == TIDE_OK && mail_from)
+        rc = read_domain(text_of(mail_from), &run->mail_from, &run->in.mail_from, err);
+    if (rc == TIDE_OK && ips)
+        rc = read_ips(run, text_of(ips), err);
+    if (rc == TIDE_OK && selectors)
+        rc = read_selectors(run, text_of(selectors), err);
+    if (rc == TIDE_OK && account)
+        rc = read_account(run, account, err);
+    if (rc == TIDE_OK && message)
+        rc = read_message(run, message, err);
+    if (rc == TIDE_OK && cli_option_value(cli, "psl"))
+        rc = suffixes_open(&run->suffixes, err);
+    run->in.suffixes = run->suffixes;
+    run->in.bulk = cli_option_value(cli, "bulk") != NULL;
+    run->in.block_lists = !cli_option_value(cli, "no-lists");
+    run->in.rules = &run->rules;
+    run->in.verify = verify;
+    run->in.now = clock_wall(&run->clock);
+    return rc;
+}
+
+/* -- Asking -------------------------------------------------------------------------------------*/
+
+static void on_resolver_closed(void *arg)
+{
+    (void)arg;
+}
+
+static void on_probe_done(void *arg, enum tide_err rc)
+{
+    struct run *run = arg;
+    (void)rc; /* nobody cancels here */
+    if (--run->pending == 0)
+        resolver_close(run->resolver, on_resolver_closed, NULL);
+}
+
+/* All probes at once; the resolver asks each question once. */
+static enum tide_err ask_dns(struct run *run, struct tide_error *err)
+{
+    enum tide_err rc =
+        resolver_open(&run->loop, &run->clock, &run->config->dns, &run->resolver, err);
+    if (rc != TIDE_OK)
+        return rc;
+    run->pending = 1; /* held while the questions are put */
+    for (size_t i = 0; i < run->sender->probe_count && rc == TIDE_OK; i++) {
+        struct sender_probe *p = &run->sender->probes[i];
+        if (p->first.done)
+            continue;
+        rc = asker_start(run->resolver, &p->first, p->feed, p->machine, on_probe_done, run, NULL,
+                         err);
+        run->pending += rc == TIDE_OK;
+    }
+    on_probe_done(run, TIDE_OK);
+    uv_run(&run->loop, UV_RUN_DEFAULT);
+    return rc;
+}
+
+/* -- Showing ------------------------------------------------------------------------------------*/
+
+static const enum style styles[] = {[SENDER_GOOD] = STYLE_GOOD,
+                                    [SENDER_NOTE] = STYLE_WARN,
+                                    [SENDER_UNKNOWN] = STYLE_WARN,
+                                    [SENDER_BAD] = STYLE_BAD};
+
+static void show_lines(struct cli *cli, const char *label, struct text lines)
+{
+    struct text line;
+    for (size_t i = 0; lines.n && text_split(&lines, '\n', &line); i++) {
+        size_t indent = 11 + strlen(label);
+        buf_addf(&cli->out, "%-11s%s", "", label);
+        show_paragraph(&cli->show, indent, indent, line);
+    }
+}
+
+/* Records are for copying: never wrapped. */
+static void show_records(struct cli *cli, struct text lines)
+{
+    struct text line;
+    if (lines.n)
+        buf_addf(&cli->out, "%-11spublish:\n", "");
+    while (lines.n && text_split(&lines, '\n', &line)) {
+        buf_addf(&cli->out, "%-13s", "");
+        show_text(&cli->out, line, 0);
+        buf_addc(&cli->out, '\n');
+    }
+}
+
+static void show_check(struct cli *cli, const struct sender_check *c)
+{
+    char state[16];
+    snprintf(state, sizeof state, "%-8s", sender_state_name(c->state));
+    buf_adds(&cli->out, "  ");
+    show_styled(&cli->show, styles[c->state], text_of(state));
+    buf_addc(&cli->out, ' ');
+    show_styled(&cli->show, STYLE_BOLD, c->what);
+    buf_addc(&cli->out, '\n');
+    show_lines(cli, "", c->finding);
+    show_lines(cli, "| ", c->evidence);
+    show_lines(cli, "at ", c->consequences);
+    show_records(cli, c->publish);
+}
+
+static void show_report(struct cli *cli, const struct run *run)
+{
+    const struct sender *s = run->sender;
+    show_styled(&cli->show, STYLE_BOLD, s->in.domain);
+    if (s->in.account)
+        buf_addf(&cli->out, " through %s", s->in.account->title);
+    buf_adds(&cli->out, ": ");
+    show_styled(&cli->show, styles[s->state], text_of(sender_state_name(s->state)));
+    buf_addc(&cli->out, '\n');
+    for (size_t i = 0; i < s->check_count; i++)
+        show_check(cli, &s->checks[i]);
+}
+
+static void json_lines(struct json_writer *w, const char *name, struct text lines)
+{
+    struct text line;
+    jw_array(w, name);
+    while (lines.n && text_split(&lines, '\n', &line))
+        jw_text(w, NULL, line);
+    jw_end(w);
+}
+
+static void json_report(struct cli *cli, const struct run *run)
+{
+    const struct sender *s = run->sender;
+    struct json_writer w;
+    jw_init(&w, &cli->out);
+    jw_object(&w, NULL);
+    jw_text(&w, "domain", s->in.domain);
+    jw_str(&w, "account", s->in.account ? s->in.account->name : NULL);
+    jw_str(&w, "state", sender_state_name(s->state));
+    jw_array(&w, "checks");
+    for (size_t i = 0; i < s->check_count; i++) {
+        const struct sender_check *c = &s->checks[i];
+        jw_object(&w, NULL);
+        jw_text(&w, "check", c->what);
+        jw_str(&w, "state", sender_state_name(c->state));
+        jw_text(&w, "finding", c->finding);
+        json_lines(&w, "evidence", c->evidence);
+        json_lines(&w, "consequences", c->consequences);
+        json_lines(&w, "publish", c->publish);
+        jw_end(&w);
+    }
+    jw_end(&w);
+    jw_end(&w);
+    buf_addc(&cli->out, '\n');
+}
+
+static enum tide_err check(struct cli *cli, struct run *run, struct tide_error *err)
+{
+    enum tide_err rc = sender_rules_load(run->config, &files_source, &run->rules, err);
+    if (rc == TIDE_OK)
+        rc = sender_init(run->sender, &run->in, &run->arena, err);
+    if (rc != TIDE_OK)
+        return rc;
+    rc = ask_dns(run, err);
+    if (rc == TIDE_OK)
+        rc = sender_report(run->sender, err);
+    if (rc == TIDE_OK)
+        (cli_json(cli) ? json_report : show_report)(cli, run);
+    return rc;
+}
+
+static void run_fini(struct run *run)
+{
+    sender_fini(run->sender);
+    sender_rules_fini(&run->rules);
+    suffixes_close(run->suffixes);
+    buf_fini(&run->mail);
+    arena_fini(&run->arena);
+    config_free(run->config);
+    uv_loop_close(&run->loop);
+    free(run->sender);
+}
+
+int cmd_check_sender(struct cli *cli)
+{
+    struct run run = {.sender = calloc(1, sizeof *run.sender)};
+    struct tide_error err = {0};
+    const char *file = cli_option_value(cli, "config");
+    if (!run.sender)
+        return cli_fail(cli, CLI_NO, "%s", tide_err_text(TIDE_ENOMEM));
+    if (!file && access(CONFIG_PATH, F_OK) == 0)
+        file = CONFIG_PATH;
+    uv_loop_init(&run.loop);
+    clock_init_real(&run.clock);
+    int code = CLI_OK;
+    if (config_load(file, &files_source, &run.config, &err) != TIDE_OK)
+        code = cli_fail(cli, CLI_NO, "%s", err.text);
+    else if (read_command(cli, &run, &err) != TIDE_OK)
+        code = cli_fail(cli, CLI_USAGE, "%s", err.text);
+    else if (check(cli, &run, &err) != TIDE_OK)
+        code = cli_fail(cli, CLI_NO, "%s", err.text);
+    else if (run.sender->state >= SENDER_UNKNOWN)
+        code = CLI_NO;
+    run_fini(&run);
+    return code;
+}
