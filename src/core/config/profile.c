@@ -129,6 +129,7 @@ void profiles_fini(struct profiles *p)
         profile_fini(&p->accounts[i]);
     free(p->providers);
     free(p->accounts);
+    lists_fini(&p->lists);
     *p = (struct profiles){0};
 }
 

@@ -9,7 +9,7 @@
 #ifndef CORE_CONFIG_PROFILE_H
 #define CORE_CONFIG_PROFILE_H
 
-#include "base/arena.h"
+#include "core/config/lists.h"
 #include "core/limit/limit.h"
 
 enum profile_kind { PROFILE_PROVIDER, PROFILE_ACCOUNT };
@@ -32,7 +32,8 @@ struct profile {
     bool ignores_dots;   /* local part: a.b is ab, for counting only */
     char subaddress_sep; /* local part: what follows it is ignored for counting; 0: nothing */
 
-    /* accounts, beside spf_includes: the selectors that their customers publish */
+    /* The selectors that their customers publish. Of providers, each may be followed by a blank and
+     * by what its CNAME's target ends with: "selector1 onmicrosoft.com". */
     char **dkim_selectors;
     size_t dkim_selector_count;
 
@@ -61,6 +62,7 @@ TIDE_MUST_CHECK enum tide_err profile_parse(enum profile_kind kind,
 struct profiles {
     struct profile *providers, *accounts;
     size_t provider_count, account_count;
+    struct lists lists;
 };
 
 void profiles_fini(struct profiles *p);

@@ -65,6 +65,24 @@ static enum tide_err load_folder(struct load *l,
     return l->source->list(l->source->arg, path, on_profile, &f, err);
 }
 
+/* Each file may be missing. */
+static enum tide_err load_lists(struct load *l, const char *dir, struct tide_error *err)
+{
+    enum tide_err rc = TIDE_OK;
+    for (enum list_name i = 0; i < LIST_COUNT && rc == TIDE_OK; i++) {
+        struct buf content = {0};
+        char *path = arena_printf(l->values.arena, "%s/lists/%s", dir, list_file(i));
+        rc = path ? l->source->read(l->source->arg, path, &content, err)
+                  : tide_fail(err, TIDE_ENOMEM, "out of memory");
+        if (rc == TIDE_OK)
+            rc = lists_read(&l->config->profiles.lists, i, path, buf_text(&content), err);
+        else if (rc == TIDE_ENOENT)
+            rc = TIDE_OK;
+        buf_fini(&content);
+    }
+    return rc;
+}
+
 /* Either of the two folders will do. TIDE_ENOENT: there is neither. */
 static enum tide_err load_schedules(struct load *l, const char *dir, struct tide_error *err)
 {
@@ -72,12 +90,12 @@ static enum tide_err load_schedules(struct load *l, const char *dir, struct tide
     if (providers != TIDE_OK && providers != TIDE_ENOENT)
         return providers;
     enum tide_err accounts = load_folder(l, dir, PROFILE_ACCOUNT, err);
-    if (accounts == TIDE_ENOENT && providers == TIDE_OK)
-        return TIDE_OK;
-    if (accounts == TIDE_ENOENT)
+    if (accounts == TIDE_ENOENT && providers != TIDE_OK)
         return tide_fail(err, TIDE_ENOENT, "%s: want a folder with providers/ or accounts/ in it",
                          dir);
-    return accounts;
+    if (accounts != TIDE_OK && accounts != TIDE_ENOENT)
+        return accounts;
+    return load_lists(l, dir, err);
 }
 
 static enum tide_err set_schedules(struct load *l, const char *dir, struct tide_error *err)
