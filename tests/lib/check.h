@@ -21,12 +21,19 @@
 
 #include <stdio.h>
 
+/* fail() does not return, which cmocka 1.1.5 does not tell the compiler. */
+#define T_STOP()                 \
+    do {                         \
+        fail();                  \
+        __builtin_unreachable(); \
+    } while (0)
+
 #define T_FAIL(...)                                 \
     do {                                            \
         print_error("%s:%d: ", __FILE__, __LINE__); \
         print_error(__VA_ARGS__);                   \
         print_error("\n");                          \
-        fail();                                     \
+        T_STOP();                                   \
     } while (0)
 
 #define T_EQ(got, want, ...)                                                               \
@@ -37,7 +44,7 @@
                         t_want);                                                           \
             print_error(__VA_ARGS__);                                                      \
             print_error("\n");                                                             \
-            fail();                                                                        \
+            T_STOP();                                                                      \
         }                                                                                  \
     } while (0)
 
@@ -51,7 +58,7 @@
                         __LINE__, #got, TEXT_ARG(t_got), TEXT_ARG(t_want));                 \
             print_error(__VA_ARGS__);                                                       \
             print_error("\n");                                                              \
-            fail();                                                                         \
+            T_STOP();                                                                       \
         }                                                                                   \
     } while (0)
 
@@ -63,7 +70,7 @@
                         (err)->text);                                                        \
             print_error(__VA_ARGS__);                                                        \
             print_error("\n");                                                               \
-            fail();                                                                          \
+            T_STOP();                                                                        \
         }                                                                                    \
     } while (0)
 
@@ -73,7 +80,7 @@
             print_error("%s:%d: not so: %s: ", __FILE__, __LINE__, #condition); \
             print_error(__VA_ARGS__);                                           \
             print_error("\n");                                                  \
-            fail();                                                             \
+            T_STOP();                                                           \
         }                                                                       \
     } while (0)
 

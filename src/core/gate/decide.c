@@ -175,7 +175,6 @@ static int choose_account(struct gate *g,
                           struct gate_todo *todo)
 {
     const struct config_application *app = gate_application(g, grp->application);
-    char when[96];
     if (!app || app->account_count == 0) {
         tell_hold(
             g, grp, TOLD_ACCOUNTS, TIDE_NEVER,
@@ -184,32 +183,35 @@ static int choose_account(struct gate *g,
         wait_until(g, grp, TIDE_NEVER, todo);
         return -1;
     }
+    int first = -1; /* of those that are down: the one that is tried again first */
     tide_wall_ms earliest = TIDE_NEVER;
-    int resting = -1;
     for (size_t i = 0; i < app->account_count; i++) {
         struct gate_account *a = &g->accounts[app->accounts[i]];
         int places = backoff_places(&a->backoff, now, a->places);
         if (a->flying < places)
             return app->accounts[i];
-        if (places > 0) { /* up, but busy: the next one only takes over when one fails */
+        if (a->backoff.state == BACKOFF_UP) { /* busy: the next one only takes over for one down */
             wait_in_line(g, grp, LINE_ACCOUNT | (uint32_t)app->accounts[i], TIDE_NEVER, todo);
             todo->decision = (struct gate_decision){.state = NOTIFICATION_HELD,
                                                     .reason = TEXT("next in line for a connection"),
                                                     .due_at = now};
             return -1;
         }
-        if (a->backoff.until < earliest) {
-            earliest = a->backoff.until;
-            resting = app->accounts[i];
+        /* One that is being probed may be up at any moment: its outcome wakes the line. */
+        tide_wall_ms again = a->backoff.state == BACKOFF_RESTING ? a->backoff.until : TIDE_NEVER;
+        if (first < 0 || again < earliest) {
+            earliest = again;
+            first = app->accounts[i];
         }
     }
-    tell_hold(g, grp, TOLD_ACCOUNTS, earliest,
-              gate_printf(todo, "held until %s: %s", gate_when(earliest, now, when, sizeof when),
-                          g->accounts[resting].backoff.reason),
+    /* Told without a time: a rest is lengthened for all in the line, the words stand for each. */
+    tell_hold(g, grp, TOLD_ACCOUNTS, TIDE_NEVER,
+              gate_printf(todo, "held until account %s can take mail again: %s",
+                          g->config->accounts[first].name, g->accounts[first].backoff.reason),
               TEXT(""), now, todo);
-    /* Whoever waits for a resting account waits in its line, so that one of them probes it and the
-     * others are not asked one by one. */
-    wait_in_line(g, grp, LINE_ACCOUNT | (uint32_t)resting, earliest, todo);
+    /* Whoever waits for an account that is down waits in its line, so that one of them probes it
+     * and the others are not asked one by one. */
+    wait_in_line(g, grp, LINE_ACCOUNT | (uint32_t)first, earliest, todo);
     return -1;
 }
 

@@ -216,7 +216,9 @@ static void carry_out(struct drive *d, struct drive_todo *t)
             verify(d, a->domain);
             break;
         case GATE_DO_CLAIM:
-            drive_claim(d, t, a);
+            /* Nothing new leaves while closing: what is not claimed is simply held. */
+            if (!d->closing)
+                drive_claim(d, t, a);
             break;
         case GATE_DO_DROP:
             drop(d, t, a);

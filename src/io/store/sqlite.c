@@ -48,6 +48,9 @@ static enum tide_err code_of(sqlite3 *sql)
 static enum tide_err fail_sql(struct db *db, struct tide_error *err)
 {
     int code = sqlite3_extended_errcode(db->sql);
+    /* Clients are told this: plain words, and no path of the server. */
+    if (code_of(db->sql) == TIDE_EFULL)
+        return tide_fail(err, TIDE_EFULL, "the disk is full");
     return tide_fail(err, code_of(db->sql), "database %s: %s (SQLite code %d)", db->path,
                      sqlite3_errmsg(db->sql), code);
 }
