@@ -70,7 +70,10 @@ static void release(struct operate_job *job)
         done[done_count++] = n->group_id;
         struct gate_event ev = {
             .type = GATE_RELEASE,
-            .release = {.group_id = n->group_id, .only = req->id, .by = req->by},
+            .release = {.group_id = n->group_id,
+                        .recipient_id = n->recipient_id,
+                        .only = req->id,
+                        .by = req->by},
         };
         drive_event(job->daemon->drive, &ev, &decision, &req->arena);
         if (decision.state == NOTIFICATION_RELEASING)

@@ -172,12 +172,13 @@ void gate_on_claimed(struct gate *g, const struct gate_event *ev, struct gate_to
         grp->flying--; /* the group has to outlive its attempt here */
         a->group = NULL;
         gate_free_attempt(g, a);
-        if (ev->claimed.failed)
-            grp->retry_at = ev->now + STORE_WAIT_MS;
-        else if (digest)
-            grp->digest_after = TIDE_MAX(grp->pending.not_before, ev->now + 1);
-        else
-            grp->single_after = TIDE_MAX(grp->pending.not_before, ev->now + 1);
+        struct gate_times *times = gate_times_to_set(grp, todo);
+        if (times && ev->claimed.failed)
+            times->retry_at = ev->now + STORE_WAIT_MS;
+        else if (times && digest)
+            times->digest_after = TIDE_MAX(grp->pending.not_before, ev->now + 1);
+        else if (times)
+            times->single_after = TIDE_MAX(grp->pending.not_before, ev->now + 1);
     } else {
         a->newest_at = ev->claimed.newest_at;
         g->counts.released++;
@@ -219,6 +220,13 @@ static int64_t retry_after(struct gate *g, unsigned tries)
     return (int64_t)((double)TIDE_MIN(wait, RETRY_MAX_MS) * (0.9 + rng_unit(&g->rng) / 5));
 }
 
+static void set_retry(struct gate_group *grp, tide_wall_ms at, struct gate_todo *todo)
+{
+    struct gate_times *times = gate_times_to_set(grp, todo);
+    if (times)
+        times->retry_at = at;
+}
+
 /* Put off: back on hold, to be planned again at `at`. The store gives the new counts. */
 static void put_off(struct gate *g,
                     struct gate_attempt *a,
@@ -234,7 +242,7 @@ static void put_off(struct gate *g,
         at = now + retry_after(g, grp->tries);
         if (grp->tries < UINT8_MAX)
             grp->tries++;
-        grp->retry_at = at;
+        set_retry(grp, at, todo);
     }
     struct text sentence =
         for_mail ? gate_printf(todo, "%s; held until %s", f->sentence,
@@ -277,7 +285,7 @@ static void close_limit(struct gate *g,
         a->recipient && closures_put(&g->closures, rule->scope, &a->route, a->recipient->id, at,
                                      text_of(rule->cause), now, &at);
     if (!closed && a->group)
-        a->group->retry_at = at;
+        set_retry(a->group, at, todo);
     struct text sentence =
         gate_printf(todo, "%s; held until %s", f->sentence, gate_when(at, now, when, sizeof when));
     end_attempt(a, ATTEMPT_DEFERRED, NOTIFICATION_HELD, at, "limited", sentence, now, todo);
@@ -355,7 +363,8 @@ void gate_on_outcome(struct gate *g, const struct gate_event *ev, struct gate_to
     case FINDING_ACCEPTED:
         if (grp) {
             grp->tries = 0;
-            grp->retry_at = 0;
+            if (grp->times)
+                grp->times->retry_at = 0;
         }
         end_attempt(a, ATTEMPT_ACCEPTED, NOTIFICATION_SENT, 0, "sent",
                     gate_printf(todo, "%s", f.sentence), ev->now, todo);

@@ -84,7 +84,7 @@ static void wait_until(struct gate *g,
 {
     /* A deadline that drops mail wakes the group too. */
     tide_wall_ms deadline = grp->pending.deadline_at;
-    if (deadline && deadline != grp->dropped_late)
+    if (deadline && deadline != gate_times(grp)->dropped_late)
         at = TIDE_MIN(at, deadline);
     if (!queue_put_time(&g->queue, &grp->entry, at))
         todo->failed = true;
@@ -378,9 +378,11 @@ static bool drop_late(struct gate *g,
                       struct gate_todo *todo)
 {
     tide_wall_ms deadline = grp->pending.deadline_at;
-    if (!deadline || deadline > now || deadline == grp->dropped_late)
+    if (!deadline || deadline > now || deadline == gate_times(grp)->dropped_late)
         return false;
-    grp->dropped_late = deadline;
+    struct gate_times *times = gate_times_to_set(grp, todo);
+    if (times)
+        times->dropped_late = deadline;
     drop(g, grp, NOTIFICATION_EXPIRED, now,
          TEXT("its deadline passed before there was room, and its stream says to drop it then"),
          now, todo);
@@ -391,8 +393,8 @@ static bool drop_late(struct gate *g,
 static tide_wall_ms early_until(const struct gate_group *grp)
 {
     const struct group_pending *p = &grp->pending;
-    tide_wall_ms single = p->urgent + p->single ? grp->single_after : TIDE_NEVER;
-    tide_wall_ms digest = p->digestible ? grp->digest_after : TIDE_NEVER;
+    tide_wall_ms single = p->urgent + p->single ? gate_times(grp)->single_after : TIDE_NEVER;
+    tide_wall_ms digest = p->digestible ? gate_times(grp)->digest_after : TIDE_NEVER;
     return TIDE_MIN(single, digest);
 }
 
@@ -424,11 +426,12 @@ void gate_decide(struct gate *g, struct gate_group *grp, tide_wall_ms now, struc
     }
     if (!domain_lets_go(g, grp, now, todo))
         return;
-    if (grp->retry_at > now) {
+    const struct gate_times *times = gate_times(grp);
+    if (times->retry_at > now) {
         todo->decision = (struct gate_decision){.state = NOTIFICATION_HELD,
                                                 .reason = TEXT("held: the last try was put off"),
-                                                .due_at = grp->retry_at};
-        wait_until(g, grp, grp->retry_at, todo);
+                                                .due_at = times->retry_at};
+        wait_until(g, grp, times->retry_at, todo);
         return;
     }
     bool busy = grp->flying > grp->unknown; /* order is kept: one under way, unless urgent */
@@ -443,7 +446,7 @@ void gate_decide(struct gate *g, struct gate_group *grp, tide_wall_ms now, struc
     if (account < 0)
         return;
     tell_arrivals(g, grp, account, now);
-    bool single = p->urgent + p->single > 0 && grp->single_after <= now;
+    bool single = p->urgent + p->single > 0 && times->single_after <= now;
     bool urgent = single && p->urgent > 0;
     if (busy && !urgent) {
         queue_remove(&g->queue, &grp->entry);
@@ -483,7 +486,8 @@ void gate_release_now(struct gate *g,
     }
     struct text why = gate_printf(todo, "released by hand (" TEXT_FMT "): " TEXT_FMT, TEXT_ARG(by),
                                   TEXT_ARG(usage_text(&answer, todo)));
-    grp->retry_at = 0;
+    if (grp->times)
+        grp->times->retry_at = 0;
     gate_claim(g, grp, &q, only, why, todo);
     todo->decision =
         (struct gate_decision){.state = NOTIFICATION_RELEASING, .reason = why, .due_at = now};

@@ -260,6 +260,14 @@ static struct text domain_of_address(struct text address)
     return TEXT("");
 }
 
+static struct gate_group *known_group(const struct gate_recipient *r, int64_t group_id)
+{
+    struct gate_group *grp = r ? r->groups : NULL;
+    while (grp && grp->pending.group_id != group_id)
+        grp = grp->next;
+    return grp;
+}
+
 static struct gate_group *group_of(struct gate *g,
                                    const struct group_pending *pending,
                                    const struct recipient_state *state,
@@ -268,12 +276,11 @@ static struct gate_group *group_of(struct gate *g,
                                    struct gate_todo *todo)
 {
     struct gate_recipient *r = recipient_of(g, state, now, todo);
-    struct gate_group *grp = r ? idmap_get(&g->groups, pending->group_id) : NULL;
+    struct gate_group *grp = r ? known_group(r, pending->group_id) : NULL;
     if (!r || grp)
         return grp;
     grp = calloc(1, sizeof *grp);
-    if (!grp || !idmap_put(&g->groups, pending->group_id, grp)) {
-        free(grp);
+    if (!grp) {
         if (r->refs == 0) {
             r->refs = 1;
             gate_release_recipient(g, r);
@@ -283,18 +290,41 @@ static struct gate_group *group_of(struct gate *g,
     }
     queue_entry_init(&grp->entry);
     grp->recipient = r;
+    grp->next = r->groups;
+    r->groups = grp;
     r->refs++;
+    g->group_count++;
     grp->application = name_number(g, origin->application, todo);
     grp->sender = planner_intern(g->planner, origin->identity);
     grp->sender_domain = planner_intern(g->planner, domain_of_address(origin->identity));
     return grp;
 }
 
+const struct gate_times *gate_times(const struct gate_group *grp)
+{
+    static const struct gate_times none;
+    return grp->times ? grp->times : &none;
+}
+
+struct gate_times *gate_times_to_set(struct gate_group *grp, struct gate_todo *todo)
+{
+    if (!grp->times)
+        grp->times = calloc(1, sizeof *grp->times);
+    if (!grp->times)
+        todo->failed = true;
+    return grp->times;
+}
+
 static void free_group(struct gate *g, struct gate_group *grp)
 {
+    struct gate_group **place = &grp->recipient->groups;
+    while (*place != grp)
+        place = &(*place)->next;
+    *place = grp->next;
+    g->group_count--;
     queue_remove(&g->queue, &grp->entry);
-    idmap_remove(&g->groups, grp->pending.group_id);
     gate_release_recipient(g, grp->recipient);
+    free(grp->times);
     free(grp);
 }
 
@@ -320,13 +350,18 @@ static void set_streams(struct gate *g, struct gate_group *grp, uint16_t stream)
 
 /* An application may say "not before": the first of its class sets the time of the class, one that
  * may leave at once clears it; what is in between is found out by an empty claim. */
-static void set_not_before(struct gate_group *grp, tide_wall_ms not_before, tide_wall_ms now)
+static void set_not_before(struct gate_group *grp,
+                           tide_wall_ms not_before,
+                           tide_wall_ms now,
+                           struct gate_todo *todo)
 {
     const struct group_pending *p = &grp->pending;
-    if (not_before <= now)
-        grp->single_after = grp->digest_after = 0;
-    else if (p->urgent + p->single + p->digestible == 1)
-        grp->single_after = grp->digest_after = not_before;
+    bool first = p->urgent + p->single + p->digestible == 1;
+    if (not_before <= now ? !grp->times : !first)
+        return;
+    struct gate_times *times = gate_times_to_set(grp, todo);
+    if (times)
+        times->single_after = times->digest_after = not_before <= now ? 0 : not_before;
 }
 
 static bool is_digestible(const struct gate *g, struct text stream)
@@ -348,7 +383,7 @@ static void on_accepted(struct gate *g, const struct gate_event *ev, struct gate
         return;
     grp->pending = *ev->accepted.pending;
     set_streams(g, grp, name_number(g, ev->accepted.origin.stream, todo));
-    set_not_before(grp, ev->accepted.not_before, ev->now);
+    set_not_before(grp, ev->accepted.not_before, ev->now, todo);
     grp->last_at = TIDE_MAX(grp->last_at, ev->accepted.accepted_at);
     if (ev->type == GATE_LOADED) {
         /* A million groups are not planned anew in one go at every start, nor their holds written
@@ -405,7 +440,7 @@ static void on_timer(struct gate *g, tide_wall_ms now, struct gate_todo *todo)
 static void on_pending(struct gate *g, const struct gate_event *ev, struct gate_todo *todo)
 {
     const struct group_pending *p = ev->pending;
-    struct gate_group *grp = idmap_get(&g->groups, p->group_id);
+    struct gate_group *grp = known_group(idmap_get(&g->recipients, p->recipient_id), p->group_id);
     if (!grp) { /* of an earlier run: nothing of it was pending until now */
         struct gate_action *a =
             p->urgent + p->single + p->digestible ? gate_add_action(todo, GATE_DO_LOAD) : NULL;
@@ -421,7 +456,8 @@ static void on_pending(struct gate *g, const struct gate_event *ev, struct gate_
 
 static void on_release(struct gate *g, const struct gate_event *ev, struct gate_todo *todo)
 {
-    struct gate_group *grp = idmap_get(&g->groups, ev->release.group_id);
+    struct gate_group *grp =
+        known_group(idmap_get(&g->recipients, ev->release.recipient_id), ev->release.group_id);
     if (grp)
         gate_release_now(g, grp, ev->release.only, ev->release.by, ev->now, todo);
     else
@@ -471,9 +507,10 @@ static void on_config(struct gate *g, const struct config *config, struct gate_t
         if (a->account >= 0)
             a->account = config_account_index(config, text_of(old->accounts[a->account].name));
     pos = 0;
-    for (struct gate_group *grp; (grp = idmap_next(&g->groups, &pos));)
-        if (!queue_put_time(&g->queue, &grp->entry, 0)) /* every hold may have changed */
-            todo->failed = true;
+    for (struct gate_recipient *r; (r = idmap_next(&g->recipients, &pos));)
+        for (struct gate_group *grp = r->groups; grp; grp = grp->next)
+            if (!queue_put_time(&g->queue, &grp->entry, 0)) /* every hold may have changed */
+                todo->failed = true;
 }
 
 void gate_step(struct gate *g, const struct gate_event *ev, struct gate_todo *todo)
@@ -526,7 +563,6 @@ struct gate *gate_new(struct planner *planner,
     g->planner = planner;
     g->ids.last = last_id;
     queue_init(&g->queue);
-    idmap_init(&g->groups);
     idmap_init(&g->recipients);
     idmap_init(&g->attempts);
     idmap_init(&g->domains_by_number);
@@ -550,10 +586,11 @@ void gate_free(struct gate *g)
     for (struct gate_attempt *a; (a = idmap_next(&g->attempts, &pos));)
         free(a);
     pos = 0;
-    for (struct gate_group *grp; (grp = idmap_next(&g->groups, &pos));)
-        free(grp);
-    pos = 0;
     for (struct gate_recipient *r; (r = idmap_next(&g->recipients, &pos));) {
+        for (struct gate_group *grp; (grp = r->groups); free(grp)) {
+            r->groups = grp->next;
+            free(grp->times);
+        }
         plan_recipient_fini(&r->plan);
         free(r);
     }
@@ -567,7 +604,6 @@ void gate_free(struct gate *g)
     queue_fini(&g->queue);
     heap_fini(&g->unknowns);
     closures_fini(&g->closures);
-    idmap_fini(&g->groups);
     idmap_fini(&g->recipients);
     idmap_fini(&g->attempts);
     idmap_fini(&g->domains_by_number);
@@ -592,7 +628,7 @@ tide_id gate_next_id(struct gate *g, tide_wall_ms now)
 void gate_count(const struct gate *g, struct gate_counts *ret)
 {
     *ret = g->counts;
-    ret->groups = g->groups.count;
+    ret->groups = g->group_count;
     ret->recipients = g->recipients.count;
     ret->waiting = g->queue.by_time.count;
     uint32_t pos = 0;

@@ -94,7 +94,7 @@ struct gate_event {
         } outcome;
         const struct group_pending *pending;
         struct {
-            int64_t group_id;
+            int64_t group_id, recipient_id;
             tide_id only; /* 0: the whole digest */
             struct text by;
         } release;

@@ -34,22 +34,29 @@ struct gate_recipient {
     int64_t id;
     struct plan_recipient plan;
     struct gate_domain *domain;
-    uint32_t refs; /* groups and attempts in flight */
+    struct gate_group *groups; /* nearly always one */
+    uint32_t refs;             /* groups and attempts in flight */
     bool suppressed;
+};
+
+/* What most groups never need. */
+struct gate_times {
+    tide_wall_ms retry_at;                   /* a try was put off until then; 0: no */
+    tide_wall_ms dropped_late;               /* deadline that was already dealt with */
+    tide_wall_ms single_after, digest_after; /* not_before: none of the class may leave earlier */
 };
 
 struct gate_group {
     struct queue_entry entry;
     struct group_pending pending;
     struct gate_recipient *recipient;
-    tide_wall_ms last_at;      /* newest arrival */
-    uint16_t arrived;          /* digestible ones that the forecast has not been told of */
-    tide_wall_ms retry_at;     /* a try was put off until then; 0: no */
-    tide_wall_ms told_due;     /* what was last written of it, so that nothing is written twice */
-    tide_wall_ms dropped_late; /* deadline that was already dealt with */
-    tide_wall_ms single_after, digest_after; /* not_before: none of the class may leave earlier */
-    uint32_t sender, sender_domain;          /* interned */
-    uint16_t application;                    /* name number */
+    struct gate_group *next;  /* of the same recipient */
+    struct gate_times *times; /* NULL: all 0; gate_times(), gate_times_to_set() */
+    tide_wall_ms last_at;     /* newest arrival */
+    tide_wall_ms told_due;    /* what was last written of it, so that nothing is written twice */
+    uint32_t sender, sender_domain; /* interned */
+    uint16_t application;           /* name number */
+    uint16_t arrived;               /* digestible ones that the forecast has not been told of */
     uint8_t stream_urgent, stream_single, stream_digest; /* name numbers of the latest */
     uint8_t tries;                                       /* put off in a row */
     uint8_t flying;    /* attempts on their way or of unknown fate */
@@ -82,7 +89,8 @@ struct gate {
     struct planner *planner;
     const struct config *config;
     struct queue queue;
-    struct idmap groups, recipients, attempts;
+    struct idmap recipients, attempts;
+    int64_t group_count;
     struct strmap domains; /* name -> struct gate_domain */
     struct idmap domains_by_number;
     uint32_t last_domain;
@@ -112,6 +120,8 @@ void gate_journal(struct gate_todo *todo,
 struct text gate_printf(struct gate_todo *todo, const char *fmt, ...) TIDE_PRINTF(2, 3);
 const struct config_application *gate_application(const struct gate *g, uint16_t name);
 int gate_stream(const struct gate *g, uint16_t name); /* index; -1: no longer configured */
+const struct gate_times *gate_times(const struct gate_group *grp);
+struct gate_times *gate_times_to_set(struct gate_group *grp, struct gate_todo *todo); /* or NULL */
 void gate_forget_if_idle(struct gate *g, struct gate_group *grp);
 void gate_release_recipient(struct gate *g, struct gate_recipient *r);
 const char *gate_when(tide_wall_ms at, tide_wall_ms now, char *out, size_t size);
