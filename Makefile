@@ -57,7 +57,7 @@ E2E      := $(sort $(wildcard tests/e2e/*.sh tests/e2e/*.py))
 BENCH_SRC := $(sort $(wildcard bench/bench_*.c))
 BENCH_BIN := $(patsubst %.c,$(BUILD)/%,$(BENCH_SRC))
 
-.PHONY: all help run demo test unit conformance bench lint check-layers fuzz manual install uninstall deps \
+.PHONY: all help run demo test unit conformance bench bench-policy lint check-layers fuzz manual install uninstall deps \
         deps-test deps-dev clean format
 
 all: $(LIB) $(PROGRAM_BIN) ## the programs, released as they are
@@ -153,6 +153,9 @@ run-fuzz: $(FUZZ_BIN)
 
 bench: deps-bench all $(BENCH_BIN) ## the rows of the README's speed table, written to bench/RESULTS.md
 	@BUILD=$(BUILD) bench/run
+
+bench-policy: all $(BUILD)/bench/bench_policy ## send times and forecast on traces (TRACES=DIR), beside their targets
+	@BUILD=$(BUILD) bench/policy.sh
 
 lint: ## forbidden calls, formatting, unfinished words
 	@tests/lint
