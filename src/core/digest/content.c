@@ -2,13 +2,7 @@
 
 #include "core/digest/charset.h"
 #include "core/digest/html_text.h"
-
-#include <gmime/gmime.h>
-
-#define BOUNDARY_BYTES_MAX 200 /* RFC 2046 5.1.1 allows 70 */
-#define TYPE_BYTES_MAX                                                        \
-    2000 /* of a Content-Type; GMime's time grows with its parameters' square \
-          */
+#include "core/digest/parts.h"
 
 struct text_part {
     bool found;
@@ -23,72 +17,6 @@ struct look {
     int parts;
 };
 
-struct media {
-    struct text type, subtype, charset, boundary; /* in the arena */
-};
-
-static struct text kept(struct arena *a, const char *s)
-{
-    return s ? arena_text(a, text_of(s)) : TEXT("");
-}
-
-/* RFC 2045 5.2: without a type, or with one that cannot be read, it is text/plain. */
-static struct media media_of(const struct message *m, bool in_digest, struct arena *a)
-{
-    struct media media = {TEXT("text"), TEXT("plain"), TEXT(""), TEXT("")};
-    struct text value = message_raw_value(m, TEXT("Content-Type"), a);
-    if (value.n == 0 && in_digest)
-        return (struct media){TEXT("message"), TEXT("rfc822"), TEXT(""), TEXT("")};
-    if (text_find(value, '/') >= text_find(value, ';'))
-        return media;
-    value = text_cut(value, 0, TYPE_BYTES_MAX);
-    char *z = arena_strndup(a, value.p, value.n);
-    if (!z)
-        return media;
-    charset_ready();
-    GMimeContentType *type = g_mime_content_type_parse(NULL, z);
-    if (!type)
-        return media;
-    media.type = kept(a, g_mime_content_type_get_media_type(type));
-    media.subtype = kept(a, g_mime_content_type_get_media_subtype(type));
-    media.charset = kept(a, g_mime_content_type_get_parameter(type, "charset"));
-    media.boundary = kept(a, g_mime_content_type_get_parameter(type, "boundary"));
-    g_object_unref(type);
-    return media;
-}
-
-static bool is_type(const struct media *m, const char *type, const char *subtype)
-{
-    return text_ieq(m->type, text_of(type)) && (!subtype || text_ieq(m->subtype, text_of(subtype)));
-}
-
-/* Finds the next delimiter line at or after *pos. What stands before it ends at *ret_end; *pos goes
- * behind the line, *ret_last tells "--boundary--". */
-static bool next_delimiter(
-    struct text body, struct text delimiter, size_t *pos, size_t *ret_end, bool *ret_last)
-{
-    for (size_t at = *pos;;) {
-        const char *hit =
-            at < body.n ? memmem(body.p + at, body.n - at, delimiter.p, delimiter.n) : NULL;
-        if (!hit)
-            return false;
-        size_t start = (size_t)(hit - body.p);
-        at = start + delimiter.n;
-        if (start > 0 && body.p[start - 1] != '\n')
-            continue;
-        struct text tail = text_cut(body, at, body.n);
-        size_t line = text_find(tail, '\n');
-        bool last = text_starts(tail, TEXT("--"));
-        struct text after = text_trim(text_cut(tail, last ? 2 : 0, line - (last ? 2 : 0)));
-        if (after.n > 0 && !last)
-            continue;
-        *ret_end = start >= 2 ? start - 2 : 0; /* the line end belongs to the delimiter */
-        *ret_last = last;
-        *pos = line < tail.n ? at + line + 1 : body.n;
-        return true;
-    }
-}
-
 static void visit(struct look *look, const struct message *m, int depth, bool in_digest);
 
 static void visit_multipart(struct look *look,
@@ -96,40 +24,39 @@ static void visit_multipart(struct look *look,
                             const struct media *media,
                             int depth)
 {
-    char *z = arena_printf(look->arena, "--" TEXT_FMT, TEXT_ARG(media->boundary));
-    struct text delimiter = text_of(z);
-    if (!z || delimiter.n == 2 || delimiter.n > BOUNDARY_BYTES_MAX) {
+    struct text delimiter = part_boundary(media, look->arena);
+    if (delimiter.n == 0) {
         look->reason = "it is a multipart message without a usable boundary";
         return;
     }
     size_t pos = 0, end;
     bool last;
-    if (!next_delimiter(m->body, delimiter, &pos, &end, &last))
+    if (!part_delimiter(m->body, delimiter, &pos, &end, &last))
         return;
     while (!last && !look->reason) {
         size_t start = pos;
         struct message part;
-        if (!next_delimiter(m->body, delimiter, &pos, &end, &last)) {
+        if (!part_delimiter(m->body, delimiter, &pos, &end, &last)) {
             end = m->body.n;
             last = true;
         }
         message_open_part(text_cut(m->body, start, end > start ? end - start : 0), &part);
-        visit(look, &part, depth + 1, is_type(media, "multipart", "digest"));
+        visit(look, &part, depth + 1, part_is(media, "multipart", "digest"));
     }
 }
 
 static const char *sealed(const struct media *media)
 {
-    if (is_type(media, "multipart", "encrypted"))
+    if (part_is(media, "multipart", "encrypted"))
         return "it is encrypted";
-    if (is_type(media, "multipart", "signed"))
+    if (part_is(media, "multipart", "signed"))
         return "it is signed";
-    if (is_type(media, "application", "pkcs7-mime") ||
-        is_type(media, "application", "x-pkcs7-mime"))
+    if (part_is(media, "application", "pkcs7-mime") ||
+        part_is(media, "application", "x-pkcs7-mime"))
         return "it is encrypted or signed (S/MIME)";
-    if (is_type(media, "multipart", "report"))
+    if (part_is(media, "multipart", "report"))
         return "it is a report";
-    if (is_type(media, "text", "calendar"))
+    if (part_is(media, "text", "calendar"))
         return "it carries a calendar item";
     return NULL;
 }
@@ -147,7 +74,7 @@ static void note_text(struct look *look,
 
 static void visit(struct look *look, const struct message *m, int depth, bool in_digest)
 {
-    struct media media = media_of(m, in_digest, look->arena);
+    struct media media = part_media(m, in_digest, look->arena);
     struct text disposition = message_raw_value(m, TEXT("Content-Disposition"), look->arena);
     bool attached = text_istarts(disposition, TEXT("attachment"));
     look->reason = sealed(&media);
@@ -157,34 +84,17 @@ static void visit(struct look *look, const struct message *m, int depth, bool in
         look->reason = "it has too many parts";
     else if (depth > CONTENT_DEPTH_MAX)
         look->reason = "its parts are nested too deeply";
-    else if (is_type(&media, "multipart", NULL))
+    else if (part_is(&media, "multipart", NULL))
         visit_multipart(look, m, &media, depth);
     else if (attached)
         look->reason = "it has an attachment";
-    else if (is_type(&media, "text", "plain"))
+    else if (part_is(&media, "text", "plain"))
         note_text(look, &look->plain, m, &media);
-    else if (is_type(&media, "text", "html"))
+    else if (part_is(&media, "text", "html"))
         note_text(look, &look->html, m, &media);
-    else if (!is_type(&media, "text", NULL) &&
-             !(is_type(&media, "image", NULL) && message_has(m, TEXT("Content-ID"))))
+    else if (!part_is(&media, "text", NULL) &&
+             !(part_is(&media, "image", NULL) && message_has(m, TEXT("Content-ID"))))
         look->reason = "it has an attachment";
-}
-
-/* The first CONTENT_TEXT_SCAN_BYTES of the part, transfer encoding and charset undone. */
-static struct text decoded_text(const struct text_part *t, struct arena *a, bool *ret_cut)
-{
-    struct text raw = text_cut(t->part.body, 0, CONTENT_TEXT_SCAN_BYTES);
-    *ret_cut = raw.n < t->part.body.n;
-    struct text name = message_raw_value(&t->part, TEXT("Content-Transfer-Encoding"), a);
-    char *z = arena_strndup(a, name.p ? name.p : "", name.n);
-    GMimeContentEncoding how = z ? g_mime_content_encoding_from_string(z) : 0;
-    if (how == GMIME_CONTENT_ENCODING_BASE64 || how == GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE) {
-        GMimeEncoding state;
-        g_mime_encoding_init_decode(&state, how);
-        char *out = arena_alloc(a, g_mime_encoding_outlen(&state, raw.n) + 1);
-        raw = (struct text){out, out ? g_mime_encoding_flush(&state, raw.p, raw.n, out) : 0};
-    }
-    return charset_to_utf8(raw, t->charset, a);
 }
 
 /* Takes out what is not seen: U+00AD, U+034F, U+200B, U+2060, U+FEFF, which mailers put in to fill
@@ -247,6 +157,11 @@ static bool pick_lines(
     }
     buf_fini(&b);
     return ok;
+}
+
+static struct text decoded_text(const struct text_part *t, struct arena *a, bool *ret_cut)
+{
+    return part_text(&t->part, t->charset, CONTENT_TEXT_SCAN_BYTES, a, ret_cut);
 }
 
 static bool find_text(const struct look *look,
