@@ -1,0 +1,623 @@
+#include "core/outcome/bounce.h"
+
+#include "base/macros.h"
+#include "core/digest/html_text.h"
+#include "core/digest/parts.h"
+#include "core/outcome/notice.h"
+
+const char *bounce_kind_name(enum bounce_kind k)
+{
+    static const char *const names[] = {
+        [BOUNCE_OTHER] = "other",         [BOUNCE_REPORT] = "report",
+        [BOUNCE_COMPLAINT] = "complaint", [BOUNCE_AUTOREPLY] = "autoreply",
+        [BOUNCE_RECEIPT] = "receipt",
+    };
+    return names[k];
+}
+
+struct reading {
+    const struct rulebook *rules;
+    struct arena *arena;
+    struct message mail;
+    int parts;
+    struct buf text; /* what it says to people, up to the returned message */
+    bool html_only;
+    struct text status, feedback; /* decoded bodies */
+    bool has_status, has_feedback, has_receipt;
+    struct message original; /* the returned message, or its header */
+    bool has_original;
+};
+
+/* -- Parts ------------------------------------------------------------------------------------- */
+
+static void walk(struct reading *r, const struct message *m, int depth);
+static bool walk_report_within(struct reading *r, struct text inner, int depth);
+
+static void walk_multipart(struct reading *r,
+                           const struct message *m,
+                           const struct media *media,
+                           int depth)
+{
+    struct text delimiter = part_boundary(media, r->arena);
+    size_t pos = 0, end;
+    bool last;
+    if (delimiter.n == 0 || !part_delimiter(m->body, delimiter, &pos, &end, &last)) {
+        buf_add_text(&r->text, text_cut(m->body, 0, BOUNCE_TEXT_BYTES)); /* as it stands */
+        return;
+    }
+    while (!last) {
+        size_t start = pos;
+        struct message part;
+        if (!part_delimiter(m->body, delimiter, &pos, &end, &last)) {
+            end = m->body.n;
+            last = true;
+        }
+        message_open_part(text_cut(m->body, start, end > start ? end - start : 0), &part);
+        walk(r, &part, depth + 1);
+    }
+}
+
+/* The first block of header fields in a text, and what stands below. */
+static void take_original(struct reading *r, struct text t)
+{
+    if (r->has_original)
+        return;
+    while (t.n > 0 && strchr(" \t\r\n", t.p[0]))
+        t = text_cut(t, 1, t.n);
+    message_open_part(t, &r->original);
+    r->has_original = r->original.head.n > 0;
+}
+
+static struct text decoded(struct reading *r, const struct message *m, const struct media *media)
+{
+    bool cut;
+    size_t left = r->text.len < BOUNCE_TEXT_BYTES ? BOUNCE_TEXT_BYTES - r->text.len : 0;
+    return part_text(m, media->charset, left, r->arena, &cut);
+}
+
+static void take_text(struct reading *r, const struct message *m, const struct media *media)
+{
+    struct text t = decoded(r, m, media);
+    bool html = part_is(media, "text", "html");
+    if (html && r->text.len > 0 && !r->html_only)
+        return; /* the same once more */
+    buf_addc(&r->text, '\n');
+    if (html)
+        html_text(t, &r->text);
+    else
+        buf_add_text(&r->text, t);
+    r->html_only = html;
+}
+
+/* A report that a gateway has put into a mail of its own is still the report. */
+static bool walk_report_within(struct reading *r, struct text inner, int depth)
+{
+    struct message m;
+    if (r->has_status || r->has_feedback)
+        return false;
+    message_open_part(inner, &m);
+    struct media media = part_media(&m, false, r->arena);
+    if (!part_is(&media, "multipart", "report"))
+        return false;
+    walk(r, &m, depth + 1);
+    return true;
+}
+
+static void walk(struct reading *r, const struct message *m, int depth)
+{
+    if (++r->parts > BOUNCE_PARTS_MAX || depth > BOUNCE_DEPTH_MAX)
+        return;
+    struct media media = part_media(m, false, r->arena);
+    bool report = part_is(&media, "message", NULL);
+    if (part_is(&media, "multipart", NULL)) {
+        walk_multipart(r, m, &media, depth);
+    } else if (report && (text_ieq(media.subtype, TEXT("delivery-status")) ||
+                          text_ieq(media.subtype, TEXT("global-delivery-status")))) {
+        if (!r->has_status)
+            r->status = decoded(r, m, &media);
+        r->has_status = true;
+    } else if (report && text_ieq(media.subtype, TEXT("feedback-report"))) {
+        if (!r->has_feedback)
+            r->feedback = decoded(r, m, &media);
+        r->has_feedback = true;
+    } else if (report && text_ieq(media.subtype, TEXT("disposition-notification"))) {
+        r->has_receipt = true;
+    } else if (report || part_is(&media, "text", "rfc822-headers")) {
+        struct text inner = decoded(r, m, &media);
+        if (!walk_report_within(r, inner, depth))
+            take_original(r, inner);
+    } else if (part_is(&media, "text", NULL)) {
+        take_text(r, m, &media);
+    }
+}
+
+/* -- What it is -------------------------------------------------------------------------------- */
+
+static bool has_any(struct text t, const char *const *words, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (text_ifind(t, text_of(words[i])) < t.n)
+            return true;
+    return false;
+}
+
+#define HAS(t, list) has_any((t), (list), TIDE_COUNT(list))
+
+static const char *const daemons[] = {
+    "mailer-daemon",
+    "postmaster",
+    "mail delivery",
+    "mail-daemon",
+    "maildaemon",
+    "mailerdaemon",
+    "mail system",
+    "mail administrator",
+    "mmdf",
+    "uucp",
+    "mailsystem",
+    "mail-system",
+    "delivery system",
+    "delivery subsystem",
+    "mdaemon",
+    "mail router",
+    "bounce",
+    "mailadmin",
+    "system administrator",
+    "root@",
+    "mailer@",
+    "mta@",
+    "smtp@",
+    "daemon",
+    "fml-owner",
+    "internet mail",
+    "mail.deliver",
+    "system attendant",
+    "administrator",
+};
+
+static const char *const report_subjects[] = {
+    "undeliver",
+    "delivery status",
+    "delivery failure",
+    "delivery fail",
+    "failure notice",
+    "returned mail",
+    "returned to sender",
+    "mail failure",
+    "mail delivery",
+    "delivery notif",
+    "could not be delivered",
+    "not delivered",
+    "non remis",
+    "delivery problem",
+    "failed mail",
+    "mail system error",
+    "message delivery",
+    "delivery error",
+    "nondeliver",
+    "non-deliver",
+    "bounce",
+    "delivery has failed",
+    "warning: could not",
+    "warning - delayed",
+    "delayed",
+    "unzustellbar",
+    "nicht zustellbar",
+    "error sending",
+    "unable to deliver",
+    "delivery warning",
+    "mail could not",
+    "message status",
+    "deferred",
+    "rejected",
+    "user unknown",
+    "not deliverable",
+    "delivery report",
+    "failure delivery",
+    "notification d",
+    "mail error",
+    "returned message",
+    "return receipt",
+    "undelivered",
+    "mail not delivered",
+    "failed",
+    "error in",
+    "address not found",
+    "delivery",
+    "rebote",
+    "no se ha podido",
+    "\xE3\x82\xA8\xE3\x83\xA9\xE3\x83\xBC", /* error (ja) */
+    "\xE9\x80\x80\xE4\xBF\xA1",             /* returned letter (zh) */
+    "\xE5\xA4\xB1\xE8\xB4\xA5",             /* failure (zh) */
+    "couldn't deliver",
+};
+
+static const char *const away_subjects[] = {
+    "out of office",
+    "out of the office",
+    "autoreply",
+    "auto-reply",
+    "auto reply",
+    "automatic reply",
+    "vacation",
+    "on holiday",
+    "away from",
+    "abwesen",
+    "automatische antwort",
+    "absence",
+    "auto:",
+    "autoresponse",
+    "auto response",
+    "fuera de la oficina",
+    "respuesta automatica",
+    "automatisch",
+};
+
+/* RFC 3834 5 and the habits before it. */
+static bool is_autoreply(const struct reading *r, struct text subject)
+{
+    struct text submitted = message_raw_value(&r->mail, TEXT("Auto-Submitted"), r->arena);
+    struct text precedence = message_raw_value(&r->mail, TEXT("Precedence"), r->arena);
+    if (text_istarts(submitted, TEXT("auto-replied")))
+        return true;
+    if (text_istarts(precedence, TEXT("auto_reply")) ||
+        text_istarts(precedence, TEXT("auto-reply")))
+        return true;
+    if (message_has(&r->mail, TEXT("X-Autoreply")) ||
+        message_has(&r->mail, TEXT("X-Autorespond")) ||
+        message_has(&r->mail, TEXT("X-Autoresponder")) ||
+        message_has(&r->mail, TEXT("X-Auto-Response-From")) ||
+        message_has(&r->mail, TEXT("X-Mail-Autoreply")))
+        return true;
+    return HAS(subject, away_subjects);
+}
+
+/* Does it come from a mail system rather than from a person? */
+static bool from_system(const struct reading *r, const struct bounce *b)
+{
+    struct text path = message_raw_value(&r->mail, TEXT("Return-Path"), r->arena);
+    if (text_eq(text_trim(path), TEXT("<>")) || text_istarts(path, TEXT("<MAILER-DAEMON")))
+        return true;
+    if (message_has(&r->mail, TEXT("X-Failed-Recipients")))
+        return true;
+    return HAS(b->from, daemons);
+}
+
+/* -- Recipients -------------------------------------------------------------------------------- */
+
+static bool telling(const int status[3])
+{
+    return status[0] != 0 && status[2] != 0;
+}
+
+/* The report's own status field, unless it says nothing and the reply's says something. */
+static void choose_status(struct bounce_recipient *r, const struct reply_said *said)
+{
+    if (said->status[0] && said->status[0] != 2 &&
+        (!telling(r->status) && (telling(said->status) || !r->status[0])))
+        memcpy(r->status, said->status, sizeof r->status);
+    if (r->code == 0)
+        r->code = said->code;
+}
+
+static void classify(const struct reading *r, struct bounce_recipient *to, struct text words)
+{
+    struct reply_said said = {0};
+    reply_said_of(words, &said);
+    choose_status(to, &said);
+    said.provider = (struct text){0};
+    if (said.status[0] == 0)
+        memcpy(said.status, to->status, sizeof said.status);
+    meaning_of(r->rules, &said, &to->meaning);
+    to->said = words;
+}
+
+/* Classifies by the first of these texts that a rule knows by its words; else by the first. */
+static void classify_best(const struct reading *r,
+                          struct bounce_recipient *to,
+                          const struct text *texts,
+                          size_t count)
+{
+    struct bounce_recipient best = {0};
+    bool any = false;
+    for (size_t i = 0; i < count; i++) {
+        if (texts[i].n == 0)
+            continue;
+        struct bounce_recipient trial = *to;
+        classify(r, &trial, texts[i]);
+        if (!any || (trial.meaning.basis == BASIS_TEXT && best.meaning.basis != BASIS_TEXT))
+            best = trial;
+        any = true;
+        if (best.meaning.basis == BASIS_TEXT)
+            break;
+    }
+    if (any)
+        *to = best;
+    else
+        classify(r, to, TEXT(""));
+}
+
+static struct bounce_recipient *add(struct bounce *b, struct text address, struct text final)
+{
+    for (size_t i = 0; i < b->recipient_count; i++)
+        if (text_ieq(b->recipients[i].address, address) && text_ieq(b->recipients[i].final, final))
+            return NULL;
+    if (b->recipient_count == BOUNCE_RECIPIENTS_MAX)
+        return NULL;
+    struct bounce_recipient *r = &b->recipients[b->recipient_count++];
+    *r = (struct bounce_recipient){.address = address, .final = final};
+    return r;
+}
+
+static const struct notice_recipient *noticed(const struct notice *n, struct text address)
+{
+    for (size_t i = 0; i < n->recipient_count; i++)
+        if (text_ieq(n->recipients[i].address, address))
+            return &n->recipients[i];
+    return NULL;
+}
+
+static bool is_address(struct text t)
+{
+    size_t at = text_find(t, '@');
+    return at > 0 && at + 1 < t.n && t.p[0] != '/' && t.p[0] != '|';
+}
+
+static void take_dsn(struct reading *r,
+                     const struct dsn *d,
+                     const struct notice *n,
+                     struct bounce *b)
+{
+    for (size_t i = 0; i < d->recipient_count; i++) {
+        const struct dsn_recipient *from = &d->recipients[i];
+        struct text address = is_address(from->original) ? from->original : from->final;
+        if (!is_address(address) && d->recipient_count == 1 && n->recipient_count == 1)
+            address = n->recipients[0].address;
+        if (!is_address(address))
+            continue; /* a program, a file, a queue: not whom we wrote to */
+        struct bounce_recipient *to = add(b, address, from->final);
+        if (!to)
+            continue;
+        const struct notice_recipient *in_text = noticed(n, address);
+        if (!in_text)
+            in_text = noticed(n, from->final);
+        to->action = from->action;
+        to->remote_mta = from->remote_mta;
+        memcpy(to->status, from->status, sizeof to->status);
+        if (to->action == DSN_NO_ACTION)
+            to->action = n->tone == NOTICE_DELAY || from->status[0] == 4 ? DSN_DELAYED
+                         : from->status[0] == 2                          ? DSN_DELIVERED
+                                                                         : DSN_FAILED;
+        const struct text texts[] = {from->diagnostic, in_text ? in_text->reason : TEXT(""),
+                                     n->replies, n->said};
+        classify_best(r, to, texts, TIDE_COUNT(texts));
+    }
+}
+
+static void take_notice(struct reading *r, const struct notice *n, struct bounce *b)
+{
+    for (size_t i = 0; i < n->recipient_count; i++) {
+        struct bounce_recipient *to = add(b, n->recipients[i].address, n->recipients[i].address);
+        if (!to)
+            continue;
+        to->action = n->tone == NOTICE_DELAY      ? DSN_DELAYED
+                     : n->tone == NOTICE_DELIVERY ? DSN_DELIVERED
+                                                  : DSN_FAILED;
+        const struct text texts[] = {n->recipients[i].reason, n->replies, n->said, b->subject};
+        classify_best(r, to, texts, TIDE_COUNT(texts));
+    }
+}
+
+/* -- Whom it is about, when the notice does not say ---------------------------------------------
+ */
+
+static struct text address_in(struct text t)
+{
+    size_t pos = 0;
+    struct text found;
+    return notice_address(t, &pos, &found) ? found : TEXT("");
+}
+
+static void add_unsaid(struct reading *r,
+                       const struct notice *n,
+                       struct text list,
+                       struct bounce *b)
+{
+    size_t pos = 0;
+    struct text address;
+    while (notice_address(list, &pos, &address)) {
+        address = arena_text(r->arena, address);
+        struct bounce_recipient *to = add(b, address, address);
+        if (!to)
+            continue;
+        to->action = n->tone == NOTICE_DELAY ? DSN_DELAYED : DSN_FAILED;
+        const struct text texts[] = {n->replies, n->said, b->subject};
+        classify_best(r, to, texts, TIDE_COUNT(texts));
+    }
+}
+
+/* Fields that mail systems put in front, then whom the returned message was for. */
+static void take_unsaid(struct reading *r, const struct notice *n, struct bounce *b)
+{
+    static const char *const fields[] = {"X-Failed-Recipients", "X-Actual-Recipient",
+                                         "Original-Recipient"};
+    static const char *const originals[] = {"X-Envelope-To", "Envelope-To", "Delivered-To", "To",
+                                            "Cc"};
+    for (size_t i = 0; i < TIDE_COUNT(fields); i++)
+        add_unsaid(r, n, message_raw_value(&r->mail, text_of(fields[i]), r->arena), b);
+    for (size_t i = 0; i < TIDE_COUNT(originals) && r->has_original && b->recipient_count == 0;
+         i++) {
+        struct text list = message_raw_value(&r->original, text_of(originals[i]), r->arena);
+        if (text_ieq(address_in(list), b->sent_to))
+            continue; /* a forwarder's own field */
+        add_unsaid(r, n, list, b);
+    }
+}
+
+/* -- Which of our mails ------------------------------------------------------------------------ */
+
+static void find_original(struct reading *r, struct bounce *b)
+{
+    if (r->has_original) {
+        b->original_id = message_first_id(&r->original, TEXT("Message-ID"), r->arena);
+        b->original_subject = message_value(&r->original, TEXT("Subject"), r->arena);
+        b->original_from = address_in(message_raw_value(&r->original, TEXT("From"), r->arena));
+    }
+    if (b->original_id.n == 0)
+        b->original_id = message_first_id(&r->mail, TEXT("In-Reply-To"), r->arena);
+    if (b->original_id.n == 0)
+        b->original_id = message_first_id(&r->mail, TEXT("References"), r->arena);
+}
+
+static void read_head(struct reading *r, struct bounce *b)
+{
+    static const char *const for_whom[] = {"To", "Delivered-To", "X-Original-To"};
+    b->subject = message_value(&r->mail, TEXT("Subject"), r->arena);
+    b->from = message_value(&r->mail, TEXT("From"), r->arena);
+    for (size_t i = 0; i < TIDE_COUNT(for_whom) && b->sent_to.n == 0; i++)
+        b->sent_to = address_in(message_raw_value(&r->mail, text_of(for_whom[i]), r->arena));
+}
+
+static enum tide_err read_notice(struct reading *r,
+                                 const struct bounce *b,
+                                 struct notice *n,
+                                 struct tide_error *err)
+{
+    struct text not_these[] = {
+        b->sent_to,
+        address_in(b->from),
+        r->has_original ? address_in(message_raw_value(&r->original, TEXT("From"), r->arena))
+                        : TEXT(""),
+    };
+    enum tide_err rc = notice_read(arena_text(r->arena, buf_text(&r->text)), not_these,
+                                   TIDE_COUNT(not_these), r->arena, n, err);
+    if (rc == TIDE_OK)
+        take_original(r, n->rest);
+    return rc;
+}
+
+static enum tide_err read_complaint(struct reading *r, struct bounce *b, struct tide_error *err)
+{
+    enum tide_err rc = arf_read(r->feedback, r->arena, &b->complaint, err);
+    if (rc != TIDE_OK)
+        return rc;
+    b->kind = BOUNCE_COMPLAINT;
+    b->envelope_id = b->complaint.envelope_id;
+    for (size_t i = 0; i < b->complaint.recipient_count; i++)
+        add(b, b->complaint.recipients[i], b->complaint.recipients[i]);
+    struct text to =
+        r->has_original ? message_raw_value(&r->original, TEXT("To"), r->arena) : TEXT("");
+    if (b->recipient_count == 0 && address_in(to).n > 0)
+        add(b, address_in(to), address_in(to));
+    return TIDE_OK;
+}
+
+/* The fields of a report that lost its MIME structure on the way. */
+static struct text fields_within(struct reading *r)
+{
+    struct text t = buf_text(&r->text);
+    size_t at = text_ifind(t, TEXT("\nReporting-MTA:"));
+    size_t recipient = text_ifind(t, TEXT("\nFinal-Recipient:"));
+    if (recipient == t.n)
+        return TEXT("");
+    at = TIDE_MIN(at, recipient);
+    struct text fields = arena_text(r->arena, text_cut(t, at + 1, t.n));
+    return fields.p ? fields : TEXT("");
+}
+
+static enum tide_err read_report(struct reading *r, struct bounce *b, struct tide_error *err)
+{
+    struct notice n;
+    struct dsn d = {0};
+    enum tide_err rc = read_notice(r, b, &n, err);
+    if (rc == TIDE_OK)
+        rc = dsn_read(r->has_status ? r->status : fields_within(r), r->arena, &d, err);
+    if (rc != TIDE_OK)
+        return rc;
+    bool autoreply = is_autoreply(r, b->subject);
+    bool told = HAS(b->subject, report_subjects);
+    b->envelope_id = d.envelope_id;
+    b->reporting_mta = d.reporting_mta;
+    take_dsn(r, &d, &n, b);
+    if (b->recipient_count > 0) {
+        b->kind = BOUNCE_REPORT;
+        return TIDE_OK;
+    }
+    /* Without fields that say so, two things of three must: who wrote it, its subject, its text.
+     * Some mail systems call their own reports auto-replied. */
+    int signs = (from_system(r, b) ? 1 : 0) + (told ? 1 : 0) + (n.tone != NOTICE_PLAIN ? 1 : 0) +
+                (r->has_status || message_has(&r->mail, TEXT("X-Failed-Recipients")) ? 2 : 0) +
+                (from_system(r, b) && r->has_original ? 1 : 0);
+    if (autoreply && signs < 3) {
+        b->kind = BOUNCE_AUTOREPLY;
+        return TIDE_OK;
+    }
+    if (signs < 2)
+        return TIDE_OK;
+    take_notice(r, &n, b);
+    if (b->recipient_count == 0)
+        take_unsaid(r, &n, b);
+    if (b->recipient_count > 0 || signs >= 3)
+        b->kind = BOUNCE_REPORT;
+    return TIDE_OK;
+}
+
+/* Complaints from before RFC 5965: the message itself, sent back by a desk for complaints. */
+static bool is_old_complaint(const struct reading *r, const struct bounce *b)
+{
+    static const char *const words[] = {"complaint about", "spam report", "abuse report",
+                                        "feedback loop"};
+    static const char field[] = "X-HmXmrOriginalRecipient"; /* Hotmail's junk mail reports */
+    if (message_has(&r->mail, text_of(field)))
+        return true;
+    return r->has_original && (message_has(&r->original, text_of(field)) || HAS(b->subject, words));
+}
+
+static enum tide_err read_mail(struct reading *r, struct bounce *b, struct tide_error *err)
+{
+    b->recipients = arena_array(r->arena, BOUNCE_RECIPIENTS_MAX, sizeof *b->recipients);
+    if (!b->recipients)
+        return tide_fail(err, TIDE_ENOMEM, "out of memory for a bounce");
+    walk(r, &r->mail, 0);
+    read_head(r, b);
+    enum tide_err rc = TIDE_OK;
+    if (r->has_feedback || is_old_complaint(r, b))
+        rc = read_complaint(r, b, err);
+    else if (r->has_receipt)
+        b->kind = BOUNCE_RECEIPT;
+    else
+        rc = read_report(r, b, err);
+    if (rc == TIDE_OK)
+        find_original(r, b);
+    return rc;
+}
+
+enum tide_err bounce_read(struct text bytes,
+                          const struct rulebook *rules,
+                          struct arena *a,
+                          struct bounce *ret,
+                          struct tide_error *err)
+{
+    struct reading r = {.rules = rules, .arena = a, .text = {.max = 2 * BOUNCE_TEXT_BYTES}};
+    struct bounce b = {0};
+    struct buf whole = {0};
+    struct tide_error ignored;
+    bytes = text_cut(bytes, 0, BOUNCE_BYTES_MAX);
+    while (bytes.n > 0 && (bytes.p[0] == '\n' || bytes.p[0] == '\r'))
+        bytes = text_cut(bytes, 1, bytes.n); /* a file of mail often begins with empty lines */
+    enum tide_err rc = message_normalise(bytes, &whole, &ignored);
+    if (rc == TIDE_ENOMEM) {
+        buf_fini(&whole);
+        return tide_fail(err, rc, "out of memory for a bounce");
+    }
+    struct text kept = arena_text(a, rc == TIDE_OK ? buf_text(&whole) : bytes);
+    buf_fini(&whole);
+    if (!kept.p && bytes.n > 0)
+        return tide_fail(err, TIDE_ENOMEM, "out of memory for a bounce");
+    message_open_part(kept, &r.mail); /* takes what message_open() would name as wrong */
+    rc = read_mail(&r, &b, err);
+    buf_fini(&r.text);
+    if (rc == TIDE_OK)
+        *ret = b;
+    return rc;
+}
