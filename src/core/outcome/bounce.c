@@ -285,56 +285,49 @@ static bool from_system(const struct reading *r, const struct bounce *b)
 
 /* -- Recipients -------------------------------------------------------------------------------- */
 
-static bool telling(const int status[3])
+/* How much a status says: "5.0.0" nothing, "5.1.0" a subject, "5.1.1" all. */
+static int weight_of(const int status[3])
 {
-    return status[0] != 0 && status[2] != 0;
+    return status[0] == 0 ? 0 : status[2] ? 3 : status[1] ? 2 : 1;
 }
 
-/* The report's own status field, unless it says nothing and the reply's says something. */
+/* Of the report's own field and the reply that it quotes, the one that says more; of equals the
+ * reply, which the field was made from. */
 static void choose_status(struct bounce_recipient *r, const struct reply_said *said)
 {
-    if (said->status[0] && said->status[0] != 2 &&
-        (!telling(r->status) && (telling(said->status) || !r->status[0])))
+    if (said->status[0] > 2 && weight_of(said->status) >= weight_of(r->status))
         memcpy(r->status, said->status, sizeof r->status);
     if (r->code == 0)
         r->code = said->code;
 }
 
-static void classify(const struct reading *r, struct bounce_recipient *to, struct text words)
+/* Classifies by the text that a rule knows best: by its words before by a code, and of equals the
+ * first. The code and status are those of the first text that has them. */
+static void classify(const struct reading *r,
+                     struct bounce_recipient *to,
+                     const struct text *texts,
+                     size_t count)
 {
-    struct reply_said said = {0};
-    reply_said_of(words, &said);
-    choose_status(to, &said);
-    said.provider = (struct text){0};
-    if (said.status[0] == 0)
-        memcpy(said.status, to->status, sizeof said.status);
-    meaning_of(r->rules, &said, &to->meaning);
-    to->said = words;
-}
-
-/* Classifies by the first of these texts that a rule knows by its words; else by the first. */
-static void classify_best(const struct reading *r,
-                          struct bounce_recipient *to,
-                          const struct text *texts,
-                          size_t count)
-{
-    struct bounce_recipient best = {0};
-    bool any = false;
-    for (size_t i = 0; i < count; i++) {
-        if (texts[i].n == 0)
+    bool any = false, settled = false;
+    for (size_t i = 0; i < count && to->meaning.basis != BASIS_TEXT; i++) {
+        struct reply_said said = {0};
+        struct meaning m;
+        if (texts[i].n == 0 && (any || i + 1 < count))
             continue;
-        struct bounce_recipient trial = *to;
-        classify(r, &trial, texts[i]);
-        if (!any || (trial.meaning.basis == BASIS_TEXT && best.meaning.basis != BASIS_TEXT))
-            best = trial;
+        reply_said_of(texts[i], &said);
+        if (!settled)
+            choose_status(to, &said);
+        bool expired = to->status[1] == 4 && to->status[2] == 7; /* and why is said elsewhere */
+        settled |= !expired && (to->code != 0 || weight_of(to->status) == 3);
+        if (said.status[0] == 0)
+            memcpy(said.status, to->status, sizeof said.status);
+        meaning_of(r->rules, &said, &m);
+        if (!any || m.basis > to->meaning.basis) {
+            to->meaning = m;
+            to->said = texts[i];
+        }
         any = true;
-        if (best.meaning.basis == BASIS_TEXT)
-            break;
     }
-    if (any)
-        *to = best;
-    else
-        classify(r, to, TEXT(""));
 }
 
 static struct bounce_recipient *add(struct bounce *b, struct text address, struct text final)
@@ -363,6 +356,16 @@ static bool is_address(struct text t)
     return at > 0 && at + 1 < t.n && t.p[0] != '/' && t.p[0] != '|';
 }
 
+/* Whose words they are: some replies mean what they mean at one provider only. */
+static struct text with_host(struct reading *r, struct text said, const struct dsn_recipient *from)
+{
+    if (said.n == 0 || from->remote_mta.n == 0 || text_ifind(said, from->remote_mta) < said.n)
+        return said;
+    char *z = arena_printf(r->arena, "host " TEXT_FMT " said: " TEXT_FMT,
+                           TEXT_ARG(text_cut(from->remote_mta, 0, 255)), TEXT_ARG(said));
+    return z ? text_of(z) : said;
+}
+
 static void take_dsn(struct reading *r,
                      const struct dsn *d,
                      const struct notice *n,
@@ -388,9 +391,12 @@ static void take_dsn(struct reading *r,
             to->action = n->tone == NOTICE_DELAY || from->status[0] == 4 ? DSN_DELAYED
                          : from->status[0] == 2                          ? DSN_DELIVERED
                                                                          : DSN_FAILED;
-        const struct text texts[] = {from->diagnostic, in_text ? in_text->reason : TEXT(""),
-                                     n->replies, n->said};
-        classify_best(r, to, texts, TIDE_COUNT(texts));
+        struct text written = in_text ? in_text->reason : TEXT("");
+        struct text core = text_cut(from->diagnostic, 0, 40);
+        bool fuller = core.n > 10 && text_ifind(written, core) < written.n;
+        const struct text texts[] = {with_host(r, fuller ? written : from->diagnostic, from),
+                                     written, n->replies, n->said};
+        classify(r, to, texts, TIDE_COUNT(texts));
     }
 }
 
@@ -404,7 +410,7 @@ static void take_notice(struct reading *r, const struct notice *n, struct bounce
                      : n->tone == NOTICE_DELIVERY ? DSN_DELIVERED
                                                   : DSN_FAILED;
         const struct text texts[] = {n->recipients[i].reason, n->replies, n->said, b->subject};
-        classify_best(r, to, texts, TIDE_COUNT(texts));
+        classify(r, to, texts, TIDE_COUNT(texts));
     }
 }
 
@@ -432,7 +438,7 @@ static void add_unsaid(struct reading *r,
             continue;
         to->action = n->tone == NOTICE_DELAY ? DSN_DELAYED : DSN_FAILED;
         const struct text texts[] = {n->replies, n->said, b->subject};
-        classify_best(r, to, texts, TIDE_COUNT(texts));
+        classify(r, to, texts, TIDE_COUNT(texts));
     }
 }
 
@@ -603,7 +609,7 @@ enum tide_err bounce_read(struct text bytes,
     struct buf whole = {0};
     struct tide_error ignored;
     bytes = text_cut(bytes, 0, BOUNCE_BYTES_MAX);
-    while (bytes.n > 0 && (bytes.p[0] == '\n' || bytes.p[0] == '\r'))
+    while (bytes.n > 0 && strchr(" \t\r\n", bytes.p[0]))
         bytes = text_cut(bytes, 1, bytes.n); /* a file of mail often begins with empty lines */
     enum tide_err rc = message_normalise(bytes, &whole, &ignored);
     if (rc == TIDE_ENOMEM) {

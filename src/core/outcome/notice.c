@@ -222,7 +222,8 @@ static bool is_mark(struct text line)
     bool heading = t.n > 0 && t.n < 80 && t.p[t.n - 1] == ':';
     bool below = text_istarts(t, TEXT("--- below")) || text_istarts(t, TEXT("--- enclosed"));
     if (text_ifind(t, TEXT("transcript")) < t.n || text_ifind(t, TEXT("error")) < t.n ||
-        text_ifind(t, TEXT("deliver")) < t.n)
+        text_ifind(t, TEXT("deliver")) < t.n || text_ifind(t, TEXT("recipient")) < t.n ||
+        text_ifind(t, TEXT(" not ")) < t.n)
         return below;
     return below || ((ruled || heading) && HAS(t, returned_words));
 }

@@ -95,6 +95,21 @@ static bool leads(struct text t, size_t i)
     return i == 0 || strchr(":;'\"<[\n", t.p[i - 1]);
 }
 
+/* "4.4.7 Message expired <421 4.4.2 Connection timed out>": the time ran out, and the status behind
+ * it says over what. */
+static void look_behind_expiry(struct text words, struct reply_said *r)
+{
+    int status[3];
+    if (r->status[1] != 4 || r->status[2] != 7)
+        return;
+    for (size_t i = 0; i < words.n; i++)
+        if (status_at(words, i, status) && status[0] >= 4 && status[2] != 0 &&
+            !(status[1] == 4 && status[2] == 7)) {
+            memcpy(r->status, status, sizeof status);
+            return;
+        }
+}
+
 void reply_said_of(struct text words, struct reply_said *ret)
 {
     struct reply_said r = {.provider = ret->provider, .stage = -1, .words = words};
@@ -117,17 +132,18 @@ void reply_said_of(struct text words, struct reply_said *ret)
             } else if (!weak && code >= 400) {
                 weak = code;
             }
-        } else if (!loose[0] && status_at(words, i, status)) {
+        } else if (status_at(words, i, status) && (!loose[0] || (!loose[2] && status[2]))) {
             memcpy(loose, status, sizeof status);
         }
     }
     if (r.code == 0 && !loose[0])
         r.code = weak;
     for (size_t i = 0; i < words.n && r.status[0] == 0 && !loose[0]; i++)
-        if (!status_at(words, i, loose))
+        if (status_at(words, i, loose) == 0)
             loose[0] = 0;
     if (r.status[0] == 0)
         memcpy(r.status, loose, sizeof loose);
+    look_behind_expiry(words, &r);
     r.stage = stage_of(words);
     *ret = r;
 }
