@@ -64,6 +64,13 @@ static void test_lazy(void **state)
     site_roll(&s, 20900 + 100000);
     forecast_roll(&late, &s, 20900 + 100000);
     T_EQ(late.day, 120900, "a silence of 273 years is walked through in bounded time");
+    site_roll(&s, 20900);
+    forecast_count(&late, &s, 20900, 1);
+    site_roll(&s, 20901);
+    forecast_count(&late, &s, 20901, 1);
+    T_TRUE(late.day == 20901 && late.today == 1, "a clock that was far ahead is forgotten");
+    T_TRUE(late.level.awake > 0.5f, "and he is awake: %.3f", (double)late.level.awake);
+    forecast_roll(&late, &s, 120900);
     T_TRUE(late.level.awake < 0.5f, "and ends in sleep: %.3f", (double)late.level.awake);
 }
 

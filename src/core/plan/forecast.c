@@ -104,6 +104,8 @@ void site_roll(struct site *s, int32_t day)
         put_factor(s);
         return;
     }
+    if (day < s->day - 1)
+        s->day = day; /* that far ahead the clock was plainly wrong */
     if (day <= s->day)
         return;
     /* Nothing for over a year: what is older than the longest memory is not walked through. */
@@ -186,6 +188,8 @@ void forecast_roll(struct forecast *f, const struct site *s, int32_t day)
         f->today = 0;
         return;
     }
+    if (day < f->day - 1)
+        f->day = day; /* as site_roll() */
     if (day <= f->day)
         return;
     if ((int64_t)day - f->day > FORECAST_DAYS_MAX - 1)

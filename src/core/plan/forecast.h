@@ -53,7 +53,7 @@ static inline bool forecast_weekend(int32_t day)
 }
 
 void site_init(struct site *s);
-/* Ends every day before `day`. A day in the past changes nothing. */
+/* Ends every day before `day`. Yesterday changes nothing; from further ahead it comes back. */
 void site_roll(struct site *s, int32_t day);
 /* `n` notifications in an hour of s->day. */
 void site_count(struct site *s, int hour, uint32_t n);
