@@ -161,13 +161,13 @@ static unsigned verify(const char *domain, bool private, struct arena *arena, st
     struct mx m;
     struct mx_todo todo;
     unsigned questions = 0;
-    mx_init(&m, text_of(domain), private, arena);
+    mx_init(&m, text_of(domain), NULL, private, arena);
     for (mx_start(&m, &todo); !todo.done; questions++) {
         struct dns_rr rrs[8] = {{0}};
         struct dns_answer a = answer(&todo, rrs);
         mx_answer(&m, &a, &todo);
     }
-    mx_verdict(&m, NULL, 1000, arena, ret);
+    mx_verdict(&m, 1000, arena, ret);
     mx_fini(&m);
     return questions;
 }
@@ -230,11 +230,11 @@ static void test_many_hosts(void **state)
     unsigned questions = 0;
     struct dns_answer many = {.type = DNS_MX, .ttl_s = 300, .rrs = rrs, .rr_count = 200};
     struct dns_answer none = {.status = DNS_NXDOMAIN, .type = DNS_A, .ttl_s = 300};
-    mx_init(&m, TEXT("many.org"), false, &arena);
+    mx_init(&m, TEXT("many.org"), NULL, false, &arena);
     for (mx_start(&m, &todo); !todo.done; questions++)
         mx_answer(&m, todo.type == DNS_MX ? &many : &none, &todo);
     T_EQ(questions, 1 + MX_ASKED_MAX, "bounded");
-    mx_verdict(&m, NULL, 0, &arena, &v);
+    mx_verdict(&m, 0, &arena, &v);
     T_EQ(v.kind, VERDICT_UNKNOWN, "not all were asked");
     mx_fini(&m);
     arena_fini(&arena);
@@ -248,7 +248,7 @@ static void test_out_of_memory(void **state)
     arena_init(&small, 64);
     struct mx m;
     struct mx_todo todo;
-    mx_init(&m, TEXT("order.org"), false, &small);
+    mx_init(&m, TEXT("order.org"), NULL, false, &small);
     for (mx_start(&m, &todo); !todo.done;) {
         struct dns_rr rrs[8] = {{0}};
         struct dns_answer a = answer(&todo, rrs);
@@ -256,7 +256,7 @@ static void test_out_of_memory(void **state)
             ;
         mx_answer(&m, &a, &todo);
     }
-    mx_verdict(&m, NULL, 0, &arena, &v);
+    mx_verdict(&m, 0, &arena, &v);
     T_EQ(v.kind, VERDICT_UNKNOWN, TEXT_FMT, TEXT_ARG(v.reason));
     mx_fini(&m);
     arena_fini(&small);

@@ -328,6 +328,9 @@ const struct key profile_keys[] = {
       "Recipient domains that are the provider's own."),
     FLIST("provider.spf", 0, spf_includes, spf_include_count,
       "SPF includes of its customers; they confirm, and never decide alone."),
+    FLIST("provider.selectors", 0, dkim_selectors, dkim_selector_count,
+      "DKIM selectors of its customers, \"NAME\" or \"NAME END\" where the CNAME there leads to a "
+      "name below END; they confirm too."),
     F("provider.gateway", BOOL, NULL, 0, 0, is_gateway,
       "It filters for somebody else's mailboxes."),
     F("provider.ignores_dots", BOOL, NULL, 0, 0, ignores_dots,

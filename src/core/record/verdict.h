@@ -19,6 +19,7 @@ bool verdict_of(struct text name, enum verdict_kind *ret);
 struct verdict {
     enum verdict_kind kind;
     struct text provider; /* name of the profile; "" when none claims the MX set */
+    bool provider_likely; /* told by SPF or DKIM alone, behind a gateway; else it is certain */
     struct text gateway;  /* a filter in front of the mailboxes; "" when none */
     struct text reason;   /* a sentence for people */
     struct text evidence; /* records seen, one a line: "client.asia MX 5 mxbiz1.qq.com (ttl 600)" */

@@ -16,9 +16,10 @@
 static const unsigned mx_moves[] = {
     [MX_IDLE] = TO(MX),
     [MX_MX] = TO(A) | TO(DONE),
-    [MX_A] = TO(A) | TO(AAAA) | TO(SPF) | TO(DONE),
-    [MX_AAAA] = TO(A) | TO(SPF) | TO(DONE),
+    [MX_A] = TO(A) | TO(AAAA) | TO(SPF) | TO(BEHIND) | TO(DONE),
+    [MX_AAAA] = TO(A) | TO(SPF) | TO(BEHIND) | TO(DONE),
     [MX_SPF] = TO(DONE),
+    [MX_BEHIND] = TO(BEHIND) | TO(DONE),
     [MX_DONE] = 0,
 };
 
@@ -28,13 +29,19 @@ static void mx_move(struct mx *m, enum mx_state next)
     m->state = next;
 }
 
-void mx_init(struct mx *m, struct text domain, bool private_addresses, struct arena *arena)
+void mx_init(struct mx *m,
+             struct text domain,
+             const struct provider_index *providers,
+             bool private_addresses,
+             struct arena *arena)
 {
     *m = (struct mx){.arena = arena,
                      .domain = arena_text(arena, domain),
+                     .providers = providers,
                      .private_addresses = private_addresses,
                      .valid_ms = MX_VALID_MS_MAX};
     m->out_of_memory = m->domain.p == NULL;
+    mailbox_host_init(&m->behind, m->domain, arena);
     buf_init(&m->evidence, EVIDENCE_BYTES_MAX);
 }
 
@@ -74,7 +81,8 @@ static void note(struct mx *m, const char *fmt, ...)
 static void note_answer(struct mx *m, struct text name, const struct dns_answer *a)
 {
     if (a->cname_count)
-        note(m, TEXT_FMT " CNAME " TEXT_FMT, TEXT_ARG(name), TEXT_ARG(a->canonical));
+        note(m, TEXT_FMT " CNAME " TEXT_FMT "%s", TEXT_ARG(name), TEXT_ARG(a->canonical),
+             m->state != MX_MX && !m->implicit ? ", where RFC 2181 10.3 wants no alias" : "");
     if (a->stale)
         note(m, TEXT_FMT " %s answer is from the cache and past its time", TEXT_ARG(name),
              dns_type_name(a->type));
@@ -104,6 +112,52 @@ static bool has_usable(const struct mx *m)
     return false;
 }
 
+/* -- Who runs it --------------------------------------------------------------------------------*/
+
+static struct provider_match match(const struct mx *m)
+{
+    struct text hosts[MX_HOSTS_MAX];
+    size_t count = 0;
+    if (!m->providers || m->no_domain || m->null_mx)
+        return (struct provider_match){0};
+    for (size_t i = 0; i < m->host_count; i++)
+        if (m->hosts[i].state != MX_LITERAL && !m->implicit)
+            hosts[count++] = m->hosts[i].name;
+    return provider_match(m->providers, m->domain, hosts, count);
+}
+
+static void ask_behind(struct mx *m, struct mx_todo *todo)
+{
+    struct text name = mailbox_host_ask(&m->behind, m->providers);
+    if (name.n)
+        ask(m, MX_BEHIND, name, DNS_TXT, todo);
+    else
+        finish(m, todo);
+}
+
+static void answer_behind(struct mx *m, const struct dns_answer *a, struct mx_todo *todo)
+{
+    struct text line = mailbox_host_answer(&m->behind, m->providers, a);
+    if (line.n) {
+        use_ttl(m, a);
+        note(m, TEXT_FMT, TEXT_ARG(line));
+    }
+    ask_behind(m, todo);
+}
+
+/* -- Its hosts ----------------------------------------------------------------------------------*/
+
+static void finish_hosts(struct mx *m, bool usable, struct mx_todo *todo)
+{
+    struct provider_match who = match(m);
+    if (m->implicit && usable && m->state != MX_MX)
+        ask(m, MX_SPF, m->domain, DNS_TXT, todo);
+    else if (usable && who.gateway && !who.provider)
+        ask_behind(m, todo);
+    else
+        finish(m, todo);
+}
+
 static void next_host(struct mx *m, struct mx_todo *todo)
 {
     bool usable = has_usable(m);
@@ -115,10 +169,7 @@ static void next_host(struct mx *m, struct mx_todo *todo)
         ask(m, MX_A, m->hosts[i].name, DNS_A, todo);
         return;
     }
-    if (m->implicit && usable && m->state != MX_MX)
-        ask(m, MX_SPF, m->domain, DNS_TXT, todo);
-    else
-        finish(m, todo);
+    finish_hosts(m, usable, todo);
 }
 
 static int compare_hosts(const void *a, const void *b)
@@ -277,6 +328,9 @@ void mx_answer(struct mx *m, const struct dns_answer *a, struct mx_todo *todo)
     case MX_SPF:
         answer_spf(m, a, todo);
         return;
+    case MX_BEHIND:
+        answer_behind(m, a, todo);
+        return;
     case MX_IDLE:
     case MX_DONE:
         todo->done = true;
@@ -300,6 +354,17 @@ static const struct mx_host *first_in(const struct mx *m, enum mx_host_state sta
     return NULL;
 }
 
+/* The first host that delivers to nobody who was meant; NULL: none does. */
+static const struct mx_host *odd_host(const struct mx *m, enum provider_oddity *ret)
+{
+    for (size_t i = 0; i < m->host_count && m->providers && !m->implicit; i++) {
+        *ret = provider_oddity(m->providers, m->hosts[i].name);
+        if (*ret != PROVIDER_NOT_ODD)
+            return &m->hosts[i];
+    }
+    return NULL;
+}
+
 /* Kind and sentence. In order: what ends it, what is certain, what is doubtful. */
 static enum verdict_kind judge(const struct mx *m, struct buf *why)
 {
@@ -318,6 +383,16 @@ static enum verdict_kind judge(const struct mx *m, struct buf *why)
                  TEXT_ARG(m->domain),
                  m->sends_nothing ? ", but its SPF record says that it has no mail at all" : "");
         return m->sends_nothing ? VERDICT_RISKY : VERDICT_DELIVERABLE;
+    }
+    enum provider_oddity oddity;
+    const struct mx_host *odd = usable ? odd_host(m, &oddity) : NULL;
+    if (odd) {
+        buf_addf(why, "Mail for " TEXT_FMT " is taken by " TEXT_FMT ", %s.", TEXT_ARG(m->domain),
+                 TEXT_ARG(odd->name),
+                 oddity == PROVIDER_PARKED
+                     ? "a host of parked domains: whom it was meant for does not read it"
+                     : "a host of addresses made to be thrown away");
+        return VERDICT_RISKY;
     }
     if (usable) {
         buf_addf(why, "Mail for " TEXT_FMT " is taken by " TEXT_FMT "%s.", TEXT_ARG(m->domain),
@@ -359,32 +434,35 @@ static int64_t valid_ms(const struct mx *m, enum verdict_kind kind)
     return TIDE_MAX(m->valid_ms, MX_VALID_MS_MIN);
 }
 
-void mx_verdict(const struct mx *m,
-                const struct provider_index *providers,
-                tide_wall_ms now,
-                struct arena *arena,
-                struct verdict *ret)
+static void set_provider(const struct mx *m, struct arena *arena, struct verdict *v)
+{
+    struct provider_match who = match(m);
+    struct text provider = text_of(who.provider ? who.provider->name : "");
+    enum limit_confidence confidence = CONFIDENCE_HIGH;
+    if (who.gateway && !who.provider)
+        provider = mailbox_host_name(&m->behind, &confidence);
+    v->provider = arena_text(arena, provider);
+    v->provider_likely = confidence != CONFIDENCE_HIGH;
+    v->gateway = arena_text(arena, text_of(who.gateway ? who.gateway->name : ""));
+}
+
+void mx_verdict(const struct mx *m, tide_wall_ms now, struct arena *arena, struct verdict *ret)
 {
     struct buf why;
-    struct text hosts[MX_HOSTS_MAX];
-    size_t count = 0;
     buf_init(&why, 0);
     struct verdict v = {.kind = judge(m, &why), .found_at = now};
-    for (size_t i = 0; i < m->host_count; i++)
-        if (m->hosts[i].state != MX_LITERAL && !m->implicit)
-            hosts[count++] = m->hosts[i].name;
-    struct provider_match match = {0};
-    if (providers && v.kind == VERDICT_UNDELIVERABLE) {
-        struct text meant = provider_suggest(providers, m->domain);
+    if (m->providers && v.kind == VERDICT_UNDELIVERABLE) {
+        struct text meant = provider_suggest(m->providers, m->domain);
         if (meant.n)
             buf_addf(&why, " Was " TEXT_FMT " meant?", TEXT_ARG(meant));
     }
-    if (providers && !m->no_domain && !m->null_mx)
-        match = provider_match(providers, m->domain, hosts, count);
-    v.provider = text_of(match.provider ? match.provider->name : "");
-    v.gateway = text_of(match.gateway ? match.gateway->name : "");
-    v.provider = arena_text(arena, v.provider);
-    v.gateway = arena_text(arena, v.gateway);
+    set_provider(m, arena, &v);
+    if (v.gateway.n)
+        buf_addf(&why, " " TEXT_FMT " filters it%s" TEXT_FMT ".", TEXT_ARG(v.gateway),
+                 v.provider.n == 0   ? ""
+                 : v.provider_likely ? ", most likely for mailboxes at "
+                                     : " for mailboxes at ",
+                 TEXT_ARG(v.provider));
     v.reason = arena_text(arena, buf_text(&why));
     v.evidence = arena_text(arena, buf_text(&m->evidence));
     v.valid_until = now + valid_ms(m, v.kind);

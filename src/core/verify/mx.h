@@ -1,4 +1,5 @@
-/* mx.h - whether a domain takes mail, found out by one DNS question after the other.
+/* mx.h - whether a domain takes mail, and who runs its mailboxes, found out by one DNS question
+ * after the other.
  *
  *   IDLE --start--> MX --hosts, or none (RFC 5321 5.1)--> A --no global address--> AAAA
  *                   |                                     ^ `--global---.           |
@@ -7,11 +8,15 @@
  * DONE
  *                   `--null MX, NXDOMAIN, doubt--> DONE
  *
+ * Where all hosts are a filtering gateway's, BEHIND stands before DONE: mailbox_host.h finds out
+ * for whom it filters.
+ *
  * Owns      nothing; names and evidence live in the arena given to mx_init().
  * Threads   one at a time. Pure: answers and `now` are the caller's.
  * Errors    running out of the arena's memory makes the verdict unknown.
  * Limits    MX_HOSTS_MAX hosts kept, addresses of MX_ASKED_MAX of them asked for, in order of
- *           preference until one is usable: 2 + 2 * MX_ASKED_MAX questions at most.
+ *           preference until one is usable: 2 + 2 * MX_ASKED_MAX questions at most, and those of
+ *           mailbox_host.h.
  * Standards RFC 5321 5.1, RFC 7505 (null MX), RFC 1035, RFC 7208 ("v=spf1 -all").
  */
 #ifndef CORE_VERIFY_MX_H
@@ -20,7 +25,7 @@
 #include "base/buf.h"
 #include "core/dns/message.h"
 #include "core/record/verdict.h"
-#include "core/verify/provider.h"
+#include "core/verify/mailbox_host.h"
 
 #define MX_HOSTS_MAX 64
 #define MX_ASKED_MAX 8
@@ -32,7 +37,7 @@
 #define MX_VALID_MS_MIN (1 * TIME_MINUTE_MS) /* a TTL of 0 would ask for every mail */
 #define MX_VALID_MS_MAX (7 * TIME_DAY_MS)
 
-enum mx_state { MX_IDLE, MX_MX, MX_A, MX_AAAA, MX_SPF, MX_DONE };
+enum mx_state { MX_IDLE, MX_MX, MX_A, MX_AAAA, MX_SPF, MX_BEHIND, MX_DONE };
 
 enum mx_host_state { MX_UNASKED, MX_USABLE, MX_UNUSABLE, MX_DOUBTFUL, MX_LITERAL };
 
@@ -48,6 +53,7 @@ struct mx {
     enum mx_state state;
     struct arena *arena;
     struct text domain;
+    const struct provider_index *providers; /* NULL: nobody is recognised */
     bool private_addresses; /* hosts that are not on the Internet may take mail: intranets, labs */
     struct mx_host hosts[MX_HOSTS_MAX];
     size_t host_count, at, asked;
@@ -56,6 +62,7 @@ struct mx {
     bool null_mx, no_domain, sends_nothing, out_of_memory, stale;
     enum dns_status doubt; /* OK: none; else the last answer that was no fact */
     int64_t valid_ms;
+    struct mailbox_host behind;
     struct buf evidence;
 };
 
@@ -66,17 +73,17 @@ struct mx_todo {
     enum dns_type type;
 };
 
-/* `domain`: A-labels, lower case. */
-void mx_init(struct mx *m, struct text domain, bool private_addresses, struct arena *arena);
+/* `domain`: A-labels, lower case. The index may be made anew between two answers. */
+void mx_init(struct mx *m,
+             struct text domain,
+             const struct provider_index *providers,
+             bool private_addresses,
+             struct arena *arena);
 void mx_fini(struct mx *m);
 void mx_start(struct mx *m, struct mx_todo *todo);
 void mx_answer(struct mx *m, const struct dns_answer *answer, struct mx_todo *todo);
 
 /* Once done. Its texts live in `arena` (which may be the machine's own). */
-void mx_verdict(const struct mx *m,
-                const struct provider_index *providers,
-                tide_wall_ms now,
-                struct arena *arena,
-                struct verdict *ret);
+void mx_verdict(const struct mx *m, tide_wall_ms now, struct arena *arena, struct verdict *ret);
 
 #endif

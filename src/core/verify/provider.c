@@ -4,7 +4,7 @@
 
 #define NAME_BYTES_MAX 256
 
-static bool put_lower(struct strmap *m, const char *name, const struct profile *p)
+static bool put_lower(struct strmap *m, const char *name, const void *value)
 {
     char lower[NAME_BYTES_MAX];
     size_t n = strlen(name);
@@ -14,31 +14,69 @@ static bool put_lower(struct strmap *m, const char *name, const struct profile *
         lower[i] = ascii_lower(name[i]);
     struct text key = {lower, n};
     /* The first to claim it keeps it; a test over the profiles finds those who claim twice. */
-    return strmap_get(m, key) || strmap_put(m, key, (void *)(uintptr_t)p);
+    return strmap_get(m, key) || strmap_put(m, key, (void *)(uintptr_t)value);
+}
+
+/* "selector1 onmicrosoft.com"; the profile's own text is pointed to. */
+static void put_selector(struct provider_index *ix, const struct profile *p, const char *selector)
+{
+    struct text end = text_of(selector), name = {0};
+    (void)text_split(&end, ' ', &name);
+    ix->selectors[ix->selector_count++] =
+        (struct provider_selector){.name = name, .end = text_trim(end), .of = p};
+}
+
+static bool put_profile(struct provider_index *ix, const struct profile *p)
+{
+    bool ok = true;
+    for (size_t k = 0; k < p->mx_suffix_count; k++)
+        ok = ok && put_lower(&ix->hosts, p->mx_suffixes[k], p);
+    for (size_t k = 0; k < p->domain_count; k++) {
+        ok = ok && put_lower(&ix->domains, p->domains[k], p);
+        ix->known[ix->known_count++] = p->domains[k];
+    }
+    for (size_t k = 0; k < p->spf_include_count && !p->is_gateway; k++)
+        ok = ok && put_lower(&ix->includes, p->spf_includes[k], p);
+    for (size_t k = 0; k < p->dkim_selector_count && !p->is_gateway; k++)
+        put_selector(ix, p, p->dkim_selectors[k]);
+    return ok;
+}
+
+static bool put_lists(struct provider_index *ix, const struct lists *lists)
+{
+    const struct list_words *free_mail = &lists->of[LIST_FREE_MAIL];
+    bool ok = true;
+    for (size_t i = 0; i < free_mail->count; i++)
+        ix->known[ix->known_count++] = free_mail->words[i];
+    for (int kind = PROVIDER_PARKED; kind <= PROVIDER_DISPOSABLE; kind++) {
+        const struct list_words *list =
+            &lists->of[kind == PROVIDER_PARKED ? LIST_PARKED_MX : LIST_DISPOSABLE_MX];
+        for (size_t i = 0; i < list->count; i++)
+            ok = ok && put_lower(&ix->odd_hosts, list->words[i], (void *)(uintptr_t)kind);
+    }
+    return ok;
 }
 
 enum tide_err provider_index_init(struct provider_index *ix,
                                   const struct profiles *profiles,
                                   struct tide_error *err)
 {
-    size_t count = 0;
+    size_t known = profiles->lists.of[LIST_FREE_MAIL].count, selectors = 0;
+    *ix = (struct provider_index){0};
     strmap_init(&ix->hosts);
     strmap_init(&ix->domains);
-    for (size_t i = 0; i < profiles->provider_count; i++)
-        count += profiles->providers[i].domain_count;
-    ix->known = calloc(count + 1, sizeof *ix->known);
-    ix->known_count = 0;
-    bool ok = ix->known != NULL;
+    strmap_init(&ix->includes);
+    strmap_init(&ix->odd_hosts);
     for (size_t i = 0; i < profiles->provider_count; i++) {
-        const struct profile *p = &profiles->providers[i];
-        for (size_t k = 0; k < p->mx_suffix_count; k++)
-            ok = ok && put_lower(&ix->hosts, p->mx_suffixes[k], p);
-        for (size_t k = 0; ok && k < p->domain_count; k++) {
-            ok = put_lower(&ix->domains, p->domains[k], p);
-            ix->known[ix->known_count++] = p->domains[k];
-        }
+        known += profiles->providers[i].domain_count;
+        selectors += profiles->providers[i].dkim_selector_count;
     }
-    if (ok)
+    ix->known = calloc(known + 1, sizeof *ix->known);
+    ix->selectors = calloc(selectors + 1, sizeof *ix->selectors);
+    bool ok = ix->known && ix->selectors;
+    for (size_t i = 0; i < profiles->provider_count; i++)
+        ok = ok && put_profile(ix, &profiles->providers[i]);
+    if (ok && put_lists(ix, &profiles->lists))
         return TIDE_OK;
     provider_index_fini(ix);
     return tide_fail(err, TIDE_ENOMEM, "%s", tide_err_text(TIDE_ENOMEM));
@@ -48,21 +86,38 @@ void provider_index_fini(struct provider_index *ix)
 {
     strmap_fini(&ix->hosts);
     strmap_fini(&ix->domains);
+    strmap_fini(&ix->includes);
+    strmap_fini(&ix->odd_hosts);
     free(ix->known);
-    ix->known = NULL;
-    ix->known_count = 0;
+    free(ix->selectors);
+    *ix = (struct provider_index){0};
 }
 
 /* The whole name first, then each shorter suffix with its dot: the longest claim wins. */
-static const struct profile *of_host(const struct provider_index *ix, struct text host)
+static const void *of_host(const struct strmap *hosts, struct text host)
 {
-    const struct profile *p = strmap_get(&ix->hosts, host);
-    for (size_t at = text_find(host, '.'); !p && at < host.n;) {
+    const void *claim = strmap_get(hosts, host);
+    for (size_t at = text_find(host, '.'); !claim && at < host.n;) {
         struct text suffix = text_cut(host, at, host.n);
-        p = strmap_get(&ix->hosts, suffix);
+        claim = strmap_get(hosts, suffix);
         at += 1 + text_find(text_cut(suffix, 1, suffix.n), '.');
     }
-    return p;
+    return claim;
+}
+
+const struct profile *provider_of_include(const struct provider_index *ix, struct text include)
+{
+    char lower[NAME_BYTES_MAX];
+    if (include.n == 0 || include.n > sizeof lower)
+        return NULL;
+    for (size_t i = 0; i < include.n; i++)
+        lower[i] = ascii_lower(include.p[i]);
+    return strmap_get(&ix->includes, (struct text){lower, include.n});
+}
+
+enum provider_oddity provider_oddity(const struct provider_index *ix, struct text host)
+{
+    return (enum provider_oddity)(uintptr_t)of_host(&ix->odd_hosts, host);
 }
 
 struct provider_match provider_match(const struct provider_index *ix,
@@ -73,7 +128,7 @@ struct provider_match provider_match(const struct provider_index *ix,
     struct provider_match m = {0};
     bool agree = true;
     for (size_t i = 0; i < host_count; i++) {
-        const struct profile *p = of_host(ix, hosts[i]);
+        const struct profile *p = of_host(&ix->hosts, hosts[i]);
         if (p && p->is_gateway) {
             m.gateway = m.gateway ? m.gateway : p;
             continue;
@@ -93,9 +148,9 @@ struct provider_match provider_match(const struct provider_index *ix,
 
 struct text provider_suggest(const struct provider_index *ix, struct text domain)
 {
-    if (strmap_get(&ix->domains, domain))
-        return (struct text){0};
     struct text near = text_of(text_nearest(domain, ix->known, ix->known_count));
     unsigned slips = domain.n >= 9 ? 2 : 1; /* one letter in short names, two in longer ones */
-    return near.n && text_distance(domain, near, slips + 1) <= slips ? near : (struct text){0};
+    return near.n && !text_ieq(near, domain) && text_distance(domain, near, slips + 1) <= slips
+               ? near
+               : (struct text){0};
 }

@@ -15,9 +15,19 @@
 struct provider_index {
     struct strmap hosts;   /* "mx1.qq.com", ".l.google.com" */
     struct strmap domains; /* "gmail.com" */
-    const char **known;    /* the same, in the profiles' order: what a typo may have meant */
+    const char **known;    /* the same, and free mail: what a typo may have meant */
     size_t known_count;
+    struct strmap includes; /* "_spf.google.com": of providers that keep mailboxes */
+    struct provider_selector {
+        struct text name, end; /* end: of the CNAME's target, with its dot; empty: any */
+        const struct profile *of;
+    } * selectors;
+    size_t selector_count;
+    struct strmap odd_hosts; /* of schedules/lists, to enum provider_oddity */
 };
+
+/* Mail hosts that take mail and deliver it to nobody who was meant. */
+enum provider_oddity { PROVIDER_NOT_ODD, PROVIDER_PARKED, PROVIDER_DISPOSABLE };
 
 TIDE_MUST_CHECK enum tide_err provider_index_init(struct provider_index *ix,
                                                   const struct profiles *profiles,
@@ -40,5 +50,10 @@ struct provider_match provider_match(const struct provider_index *ix,
 /* A provider's domain that `domain` is a likely slip of ("gmial.com": "gmail.com"); empty: none.
  * A hint for people, never a change. O(known domains): for bad news, not for every mail. */
 struct text provider_suggest(const struct provider_index *ix, struct text domain);
+
+/* Who gives its customers this SPF include; NULL: nobody, or a gateway. */
+const struct profile *provider_of_include(const struct provider_index *ix, struct text include);
+
+enum provider_oddity provider_oddity(const struct provider_index *ix, struct text host);
 
 #endif

@@ -79,7 +79,7 @@ static void job_end(struct job *job, enum tide_err rc)
     struct verifier *v = job->verifier;
     struct verdict verdict = {0};
     if (rc == TIDE_OK)
-        mx_verdict(&job->mx, &v->providers, clock_wall(v->clock), &job->arena, &verdict);
+        mx_verdict(&job->mx, clock_wall(v->clock), &job->arena, &verdict);
     if (job->no_root)
         forget_nxdomain(job, &verdict);
     strmap_remove(&v->jobs, job->mx.domain);
@@ -115,7 +115,7 @@ static bool ask_root(struct job *job)
     struct verifier *v = job->verifier;
     struct verdict verdict;
     struct arena arena = {0};
-    mx_verdict(&job->mx, &v->providers, clock_wall(v->clock), &arena, &verdict);
+    mx_verdict(&job->mx, clock_wall(v->clock), &arena, &verdict);
     bool gone = verdict.kind == VERDICT_UNDELIVERABLE && job->mx.no_domain;
     arena_fini(&arena);
     return gone && resolver_query(v->resolver, TEXT("."), DNS_NS, on_root, job, &job->question,
@@ -153,7 +153,7 @@ static struct job *job_new(struct verifier *v, struct text domain)
     job->verifier = v;
     list_init(&job->requests);
     arena_init(&job->arena, JOB_BYTES_MAX);
-    mx_init(&job->mx, domain, v->private_addresses, &job->arena);
+    mx_init(&job->mx, domain, &v->providers, v->private_addresses, &job->arena);
     if (!job->mx.domain.p || !strmap_put(&v->jobs, job->mx.domain, job)) {
         job_free(job);
         return NULL;
@@ -204,7 +204,7 @@ bool verifier_cached(struct verifier *v,
     struct mx_todo todo;
     struct dns_answer answer;
     bool known = true;
-    mx_init(&mx, domain, v->private_addresses, arena);
+    mx_init(&mx, domain, &v->providers, v->private_addresses, arena);
     for (mx_start(&mx, &todo); known && !todo.done;) {
         known =
             !mx.out_of_memory && resolver_cached(v->resolver, todo.name, todo.type, arena, &answer);
@@ -212,7 +212,7 @@ bool verifier_cached(struct verifier *v,
             mx_answer(&mx, &answer, &todo);
     }
     if (known)
-        mx_verdict(&mx, &v->providers, clock_wall(v->clock), arena, ret);
+        mx_verdict(&mx, clock_wall(v->clock), arena, ret);
     mx_fini(&mx);
     return known;
 }
