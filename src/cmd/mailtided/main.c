@@ -3,6 +3,7 @@
 #include "cmd/mailtided/daemon.h"
 
 #include <getopt.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -25,6 +26,14 @@ static int fail(const char *what, const char *why)
     return 2;
 }
 
+/* Each message takes some memory and gives it all back: that glibc returns it to the kernel and
+ * asks for it anew, page by page, costs more than what it saves. */
+static void keep_freed_memory(void)
+{
+    mallopt(M_TRIM_THRESHOLD, 32 << 20);
+    mallopt(M_TOP_PAD, 1 << 20);
+}
+
 int main(int argc, char **argv)
 {
     static const struct option options[] = {{"config", required_argument, NULL, 'c'},
@@ -34,6 +43,7 @@ int main(int argc, char **argv)
                                             {NULL, 0, NULL, 0}};
     struct daemon_options daemon = {.program = argv[0]};
     struct tide_error err = {0};
+    keep_freed_memory();
     const char *clock = getenv("MAILTIDE_CLOCK");
     for (int opt; (opt = getopt_long(argc, argv, "c:h", options, NULL)) != -1;) {
         switch (opt) {
