@@ -64,6 +64,8 @@ static void try_config(struct text content)
     buf_fini(&printed);
 }
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct profile p;
