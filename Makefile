@@ -108,8 +108,10 @@ $(BUILD)/tests/unit/test_lab_%: $(BUILD)/tests/unit/test_lab_%.o $(LAB_OBJ) $(TE
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(TESTLIB) $(LIB)
 	@$(CC) $(ALL_LDFLAGS) $^ -lcmocka $(LIBS) -o $@
 
+# libspf2 is a peer to compare with, where it is installed.
+$(BUILD)/bench/bench_spf: PEER_LIBS = $(if $(wildcard /usr/include/spf2/spf.h),-lspf2)
 $(BUILD)/bench/%: $(BUILD)/bench/%.o $(LIB)
-	@$(CC) $(ALL_LDFLAGS) $^ $(LIBS) -o $@
+	@$(CC) $(ALL_LDFLAGS) $^ $(LIBS) $(PEER_LIBS) -o $@
 
 # Templates are linked in with .incbin, which leaves no trace in .d files.
 $(BUILD)/src/core/digest/builtin.o: $(wildcard src/core/digest/templates/*)

@@ -51,29 +51,46 @@ bool dns_status_is_final(enum dns_status s)
     return (size_t)s < TIDE_COUNT(statuses) && statuses[s].final;
 }
 
+static enum tide_err not_a_name(struct text name, struct tide_error *err)
+{
+    return tide_fail(err, TIDE_EINVAL, "\"" TEXT_FMT "\" is not a DNS name",
+                     TEXT_ARG(text_cut(name, 0, 100)));
+}
+
 enum tide_err dns_question_init(struct dns_question *q,
                                 struct text name,
                                 enum dns_type type,
                                 struct tide_error *err)
 {
-    struct dns_question made = {.type = (uint16_t)type};
-    struct text rest = name, label;
-    size_t n = 0;
-    if (rest.n && rest.p[rest.n - 1] == '.')
-        rest.n--;
-    while (rest.n && text_split(&rest, '.', &label)) {
-        if (label.n == 0 || label.n > 63 || n + label.n + 2 > DNS_NAME_BYTES_MAX ||
-            text_find(label, '\\') < label.n)
-            return tide_fail(err, TIDE_EINVAL, "\"" TEXT_FMT "\" is not a DNS name",
-                             TEXT_ARG(text_cut(name, 0, 100)));
-        made.name[n++] = (uint8_t)label.n;
-        for (size_t i = 0; i < label.n; i++)
-            made.name[n++] = (uint8_t)ascii_lower(label.p[i]);
+    uint8_t wire[DNS_NAME_BYTES_MAX];
+    size_t end = name.n && name.p[name.n - 1] == '.' ? name.n - 1 : name.n;
+    if (end + 2 > DNS_NAME_BYTES_MAX)
+        return not_a_name(name, err);
+    /* Each label's length stands where its dot, or the beginning, was. */
+    size_t length_at = 0;
+    bool escaped = false;
+    for (size_t i = 0; i <= end && end > 0; i++) {
+        if (i < end && name.p[i] != '.') {
+            escaped |= name.p[i] == '\\';
+            wire[i + 1] = (uint8_t)ascii_lower(name.p[i]);
+            continue;
+        }
+        size_t label = i - length_at;
+        if (label == 0 || label > 63)
+            return not_a_name(name, err);
+        wire[length_at] = (uint8_t)label;
+        length_at = i + 1;
     }
-    made.name[n++] = 0;
-    made.name_n = (uint8_t)n;
-    memcpy(made.sent, made.name, n);
-    *q = made;
+    if (escaped)
+        return not_a_name(name, err);
+    size_t n = end ? end + 2 : 1;
+    wire[n - 1] = 0;
+    /* Field by field: most of the struct is never used, and this is called for every look-up. */
+    q->type = (uint16_t)type;
+    q->id = 0;
+    q->name_n = (uint8_t)n;
+    memcpy(q->name, wire, n);
+    memcpy(q->sent, wire, n);
     return TIDE_OK;
 }
 

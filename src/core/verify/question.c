@@ -4,13 +4,17 @@
 
 bool question_name_ok(struct text name)
 {
-    struct text label;
+    size_t label = 0;
     if (name.n && name.p[name.n - 1] == '.')
         name.n--;
-    if (name.n == 0 || name.n > DOMAIN_BYTES_MAX || text_find(name, '\\') < name.n)
+    if (name.n == 0 || name.n > DOMAIN_BYTES_MAX)
         return false;
-    while (text_split(&name, '.', &label))
-        if (label.n == 0 || label.n > DOMAIN_LABEL_BYTES_MAX)
+    for (size_t i = 0; i < name.n; i++) {
+        char c = name.p[i];
+        label = c == '.' ? 0 : label + 1;
+        if (c == '\\' || label > DOMAIN_LABEL_BYTES_MAX ||
+            (c == '.' && (i == 0 || name.p[i - 1] == '.')))
             return false;
-    return true;
+    }
+    return label > 0;
 }

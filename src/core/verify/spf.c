@@ -359,6 +359,13 @@ static void run(struct spf *s, struct question *todo)
 
 /* -- Answers ------------------------------------------------------------------------------------*/
 
+static void use_record(struct spf *s, struct text txt, const struct spf_record *record)
+{
+    top(s)->record = *record;
+    if (s->depth == 1 && !top(s)->redirected)
+        s->record_text = txt;
+}
+
 /* RFC 7208 4.5: the one record that is one. */
 static bool on_record(struct spf *s, const struct dns_answer *a, struct question *todo)
 {
@@ -378,12 +385,20 @@ static bool on_record(struct spf *s, const struct dns_answer *a, struct question
     }
     if (!found)
         return frame_result(s, SPF_NONE, todo);
+    if (s->in.memo && s->held_count < TIDE_COUNT(s->held)) {
+        struct spf_memo_entry *e = spf_memo_get(s->in.memo, found->data);
+        if (e) {
+            s->held[s->held_count++] = e;
+            use_record(s, e->text, &e->record);
+            return true;
+        }
+    }
+    struct spf_record record = {0};
     struct text txt = arena_text(s->arena, found->data);
     if (!txt.p)
         return out_of_memory(s, todo);
-    if (s->depth == 1 && !f->redirected)
-        s->record_text = txt;
-    enum tide_err rc = spf_record_parse(txt, s->arena, &f->record, &err);
+    enum tide_err rc = spf_record_parse(txt, s->arena, &record, &err);
+    use_record(s, txt, &record);
     if (rc == TIDE_ENOMEM)
         return out_of_memory(s, todo);
     if (rc != TIDE_OK)
@@ -600,6 +615,8 @@ void spf_init(struct spf *s, const struct spf_input *in, struct arena *arena)
 void spf_fini(struct spf *s)
 {
     buf_fini(&s->scratch);
+    while (s->held_count)
+        spf_memo_release(s->held[--s->held_count]);
 }
 
 void spf_start(struct spf *s, struct question *todo)
@@ -610,9 +627,12 @@ void spf_start(struct spf *s, struct question *todo)
         at--;
     struct text domain = at ? text_cut(from, at, from.n) : from.n ? from : s->in.helo;
     struct text local = at > 1 ? text_cut(from, 0, at - 1) : TEXT("postmaster");
-    char *sender = arena_printf(s->arena, TEXT_FMT "@" TEXT_FMT, TEXT_ARG(local), TEXT_ARG(domain));
+    struct text sender = from;
+    if (at <= 1) /* only then it is not what stands there already */
+        sender = text_of(
+            arena_printf(s->arena, TEXT_FMT "@" TEXT_FMT, TEXT_ARG(local), TEXT_ARG(domain)));
     s->depth = 1;
-    s->values = (struct spf_values){.sender = text_of(sender),
+    s->values = (struct spf_values){.sender = sender,
                                     .local = local,
                                     .sender_domain = domain,
                                     .helo = s->in.helo,
@@ -620,7 +640,7 @@ void spf_start(struct spf *s, struct question *todo)
                                     .ip = s->in.ip,
                                     .is_v6 = s->in.is_v6,
                                     .now = s->in.now};
-    if (!sender) {
+    if (!sender.n) {
         (void)out_of_memory(s, todo);
         return;
     }

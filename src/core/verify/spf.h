@@ -9,8 +9,9 @@
  * With `audit` no mechanism matches: the whole record is walked with all that it includes, as its
  * owner wants to see it, without an address in hand.
  *
- * Owns      a scratch buffer (spf_fini()); texts live in the arena given to spf_init(). The texts
- *           of struct spf_input stay the caller's and must outlive the machine.
+ * Owns      a scratch buffer and what it holds of the memo, until spf_fini(); other texts live in
+ *           the arena given to spf_init(). The texts of struct spf_input stay the caller's and must
+ *           outlive the machine.
  * Threads   one at a time. Pure: answers and `now` are the caller's.
  * Errors    running out of memory is SPF_TEMPERROR. `problem` says what led to an error result.
  * Limits    SPF_LOOKUPS_MAX terms that ask, SPF_VOIDS_MAX of them in vain, SPF_HOSTS_MAX hosts of
@@ -24,7 +25,7 @@
 
 #include "core/verify/question.h"
 #include "core/verify/spf_macro.h"
-#include "core/verify/spf_record.h"
+#include "core/verify/spf_memo.h"
 
 #define SPF_LOOKUPS_MAX 10 /* RFC 7208 4.6.4 */
 #define SPF_VOIDS_MAX   2  /* RFC 7208 4.6.4 */
@@ -53,6 +54,7 @@ struct spf_input {
     tide_wall_ms now;     /* for %{t} in explanations */
     bool explain;         /* the exp= text is wanted */
     bool audit;
+    struct spf_memo *memo; /* where parsed records are kept; NULL: nowhere */
 };
 
 /* One record under evaluation. */
@@ -81,6 +83,8 @@ struct spf {
     struct text validated_for; /* the domain that values.validated was found for */
     struct text exp_text;
     struct buf scratch;
+    struct spf_memo_entry *held[SPF_AUDIT_MAX + 1]; /* until spf_fini(): texts point into them */
+    size_t held_count;
 
     /* Once done. */
     enum spf_result result;

@@ -136,8 +136,20 @@ bool spf_macro_is_fixed(struct text string)
 static struct text dotted_ip(const struct spf_values *v, char *out)
 {
     static const char hex[] = "0123456789ABCDEF";
-    if (!v->is_v6)
-        return text_of(inet_ntop(AF_INET, v->ip, out, INET_ADDRSTRLEN));
+    if (!v->is_v6) {
+        char *p = out;
+        for (int i = 0; i < 4; i++) {
+            unsigned n = v->ip[i];
+            if (i)
+                *p++ = '.';
+            if (n >= 100)
+                *p++ = (char)('0' + n / 100);
+            if (n >= 10)
+                *p++ = (char)('0' + n / 10 % 10);
+            *p++ = (char)('0' + n % 10);
+        }
+        return (struct text){out, (size_t)(p - out)};
+    }
     for (size_t i = 0; i < 16; i++) {
         out[4 * i] = hex[v->ip[i] >> 4];
         out[4 * i + 2] = hex[v->ip[i] & 15];
@@ -223,11 +235,13 @@ enum tide_err spf_macro_expand(struct text string,
         if (!next_piece(&string, explain, &piece))
             return tide_fail(err, TIDE_ESYNTAX, "\"" TEXT_FMT "\" is no macro",
                              TEXT_ARG(text_cut(string, 0, 40)));
-        if (piece.letter)
-            add_parts(ret, &piece,
-                      text_cut(value_of(piece.letter, v, scratch), 0, SPF_VALUE_BYTES_MAX));
+        struct text value = piece.letter ? value_of(piece.letter, v, scratch) : piece.literal;
+        bool whole =
+            !piece.letter || !(piece.keep || piece.reverse || piece.escape || piece.delimiters.n);
+        if (whole)
+            buf_add_text(ret, text_cut(value, 0, piece.letter ? SPF_VALUE_BYTES_MAX : value.n));
         else
-            buf_add_text(ret, piece.literal);
+            add_parts(ret, &piece, text_cut(value, 0, SPF_VALUE_BYTES_MAX));
     }
     return buf_check(ret, err);
 }

@@ -20,17 +20,17 @@ const char *spf_result_name(enum spf_result r)
 enum { DOMAIN_WANTED = 1, DOMAIN_MAYBE = 2, CIDR = 4, ADDRESS4 = 8, ADDRESS6 = 16 };
 
 static const struct {
-    const char *name;
+    struct text name;
     unsigned takes;
 } mechanisms[] = {
-    [SPF_ALL] = {"all", 0},
-    [SPF_INCLUDE] = {"include", DOMAIN_WANTED},
-    [SPF_A] = {"a", DOMAIN_MAYBE | CIDR},
-    [SPF_MX] = {"mx", DOMAIN_MAYBE | CIDR},
-    [SPF_PTR] = {"ptr", DOMAIN_MAYBE},
-    [SPF_IP4] = {"ip4", ADDRESS4},
-    [SPF_IP6] = {"ip6", ADDRESS6},
-    [SPF_EXISTS] = {"exists", DOMAIN_WANTED},
+    [SPF_ALL] = {{"all", 3}, 0},
+    [SPF_INCLUDE] = {{"include", 7}, DOMAIN_WANTED},
+    [SPF_A] = {{"a", 1}, DOMAIN_MAYBE | CIDR},
+    [SPF_MX] = {{"mx", 2}, DOMAIN_MAYBE | CIDR},
+    [SPF_PTR] = {{"ptr", 3}, DOMAIN_MAYBE},
+    [SPF_IP4] = {{"ip4", 3}, ADDRESS4},
+    [SPF_IP6] = {{"ip6", 3}, ADDRESS6},
+    [SPF_EXISTS] = {{"exists", 6}, DOMAIN_WANTED},
 };
 
 bool spf_record_is(struct text txt)
@@ -87,39 +87,74 @@ static bool take_cidr(struct text *spec, struct spf_term *t)
     return true;
 }
 
-/* "192.0.2.0/24"; 6: "2001:db8::/32". */
-static bool read_address(struct text spec, bool v6, struct spf_term *t)
+/* "192.0.2.0/24". Half of all terms are these: read in one go. */
+static bool read_ip4(struct text spec, struct spf_term *t)
+{
+    size_t i = 0;
+    for (int octet = 0; octet < 4; octet++) {
+        unsigned n = 0;
+        size_t start = i;
+        while (i < spec.n && i - start < 3 && ascii_is_digit(spec.p[i]))
+            n = n * 10 + (unsigned)(spec.p[i++] - '0');
+        if (i == start || n > 255 || (i - start > 1 && spec.p[start] == '0'))
+            return false;
+        t->address[octet] = (uint8_t)n;
+        if (octet < 3 && (i == spec.n || spec.p[i++] != '.'))
+            return false;
+    }
+    if (i == spec.n)
+        return true;
+    return spec.p[i] == '/' && read_prefix(text_cut(spec, i + 1, spec.n), 32, &t->prefix4);
+}
+
+/* "2001:db8::/32" */
+static bool read_ip6(struct text spec, struct spf_term *t)
 {
     char address[INET6_ADDRSTRLEN];
     size_t slash = text_find(spec, '/');
     if (slash >= sizeof address)
         return false;
-    if (slash < spec.n && !read_prefix(text_cut(spec, slash + 1, spec.n), v6 ? 128 : 32,
-                                       v6 ? &t->prefix6 : &t->prefix4))
+    if (slash < spec.n && !read_prefix(text_cut(spec, slash + 1, spec.n), 128, &t->prefix6))
         return false;
     memcpy(address, spec.p, slash);
     address[slash] = 0;
-    return memchr(address, 0, slash) == NULL &&
-           inet_pton(v6 ? AF_INET6 : AF_INET, address, t->address) == 1;
+    return memchr(address, 0, slash) == NULL && inet_pton(AF_INET6, address, t->address) == 1;
 }
 
-static enum tide_err read_directive(struct text term, struct spf_term *t, struct tide_error *err)
+/* False: there is none, and so a "+". */
+static bool read_qualifier(char c, enum spf_result *ret)
 {
-    struct text name = term;
-    *t = (struct spf_term){.result = SPF_PASS, .prefix4 = 32, .prefix6 = 128, .written = term};
-    if (strchr("+-~?", term.p[0]) && term.p[0]) {
-        t->result = term.p[0] == '+'   ? SPF_PASS
-                    : term.p[0] == '-' ? SPF_FAIL
-                    : term.p[0] == '~' ? SPF_SOFTFAIL
-                                       : SPF_NEUTRAL;
-        name = text_cut(name, 1, name.n);
+    switch (c) {
+    case '+':
+        *ret = SPF_PASS;
+        return true;
+    case '-':
+        *ret = SPF_FAIL;
+        return true;
+    case '~':
+        *ret = SPF_SOFTFAIL;
+        return true;
+    case '?':
+        *ret = SPF_NEUTRAL;
+        return true;
     }
-    size_t end = TIDE_MIN(text_find(name, ':'), text_find(name, '/'));
-    struct text spec = text_cut(name, end, name.n);
+    *ret = SPF_PASS;
+    return false;
+}
+
+/* `end`: where the mechanism's name ends. *t is zeroed. */
+static enum tide_err read_directive(struct text term,
+                                    size_t end,
+                                    struct spf_term *t,
+                                    struct tide_error *err)
+{
+    t->prefix4 = 32;
+    t->prefix6 = 128;
+    t->written = term;
+    size_t start = read_qualifier(term.p[0], &t->result), m = 0;
+    struct text name = {term.p + start, end - start}, spec = {term.p + end, term.n - end};
     bool colon = spec.n && spec.p[0] == ':';
-    size_t m = 0;
-    name.n = end;
-    while (m < TIDE_COUNT(mechanisms) && !text_ieq(name, text_of(mechanisms[m].name)))
+    while (m < TIDE_COUNT(mechanisms) && !text_ieq(name, mechanisms[m].name))
         m++;
     if (m == TIDE_COUNT(mechanisms))
         return wrong(term, "there is no such mechanism", err);
@@ -128,7 +163,7 @@ static enum tide_err read_directive(struct text term, struct spf_term *t, struct
     if (colon)
         spec = text_cut(spec, 1, spec.n);
     if (takes & (ADDRESS4 | ADDRESS6))
-        return colon && read_address(spec, takes & ADDRESS6, t)
+        return colon && (takes & ADDRESS4 ? read_ip4 : read_ip6)(spec, t)
                    ? TIDE_OK
                    : wrong(term, "want an IP address, with or without a prefix length", err);
     if (takes & CIDR && !take_cidr(&spec, t))
@@ -174,6 +209,23 @@ static enum tide_err read_modifier(struct text term,
     return TIDE_OK;
 }
 
+/* Takes the next term off *rest; *ret_end is where its first ":", "/" or "=" stands. */
+static bool next_term(struct text *rest, struct text *ret, size_t *ret_end)
+{
+    const char *p = rest->p, *end = p + rest->n;
+    while (p < end && *p == ' ')
+        p++;
+    const char *start = p;
+    while (p < end && *p != ' ' && *p != ':' && *p != '/' && *p != '=')
+        p++;
+    *ret_end = (size_t)(p - start);
+    while (p < end && *p != ' ')
+        p++;
+    *ret = (struct text){start, (size_t)(p - start)};
+    *rest = (struct text){p, (size_t)(end - p)};
+    return ret->n > 0;
+}
+
 enum tide_err spf_record_parse(struct text txt,
                                struct arena *arena,
                                struct spf_record *ret,
@@ -182,25 +234,20 @@ enum tide_err spf_record_parse(struct text txt,
     struct spf_record r = {0};
     struct text rest = txt, term;
     enum tide_err rc = TIDE_OK;
-    size_t max = 1;
-    for (size_t i = 0; i < txt.n; i++)
-        max += txt.p[i] == ' ' && i + 1 < txt.n && txt.p[i + 1] != ' ';
+    size_t max = 1, end;
+    if (!spf_record_is(txt))
+        return tide_fail(err, TIDE_ESYNTAX, "an SPF record begins with \"v=spf1\"");
+    for (size_t i = 1; i < txt.n; i++)
+        max += (txt.p[i - 1] == ' ') & (txt.p[i] != ' ');
     r.terms = arena_array(arena, max, sizeof *r.terms);
     if (!r.terms)
         return tide_fail(err, TIDE_ENOMEM, "%s", tide_err_text(TIDE_ENOMEM));
-    if (!spf_record_is(txt))
-        return tide_fail(err, TIDE_ESYNTAX, "an SPF record begins with \"v=spf1\"");
-    (void)text_split(&rest, ' ', &term); /* the version */
-    while (rc == TIDE_OK && text_split(&rest, ' ', &term)) {
-        size_t at = 0;
-        if (term.n == 0)
-            continue;
-        while (at < term.n && term.p[at] != ':' && term.p[at] != '/' && term.p[at] != '=')
-            at++;
-        if (at < term.n && term.p[at] == '=')
-            rc = read_modifier(term, at, &r, err);
+    (void)next_term(&rest, &term, &end); /* the version */
+    while (rc == TIDE_OK && next_term(&rest, &term, &end)) {
+        if (end < term.n && term.p[end] == '=')
+            rc = read_modifier(term, end, &r, err);
         else
-            rc = read_directive(term, &r.terms[r.term_count++], err);
+            rc = read_directive(term, end, &r.terms[r.term_count++], err);
     }
     if (rc == TIDE_OK)
         *ret = r;
