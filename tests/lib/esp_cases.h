@@ -16,7 +16,7 @@ struct esp_case {
     const char *headers[ESP_HEADERS_MAX + 1]; /* as struct esp.headers says; NULL ends */
 };
 
-static void esp_cases_run(const struct esp_case *cases, size_t count)
+static inline void esp_cases_run(const struct esp_case *cases, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         const struct esp_case *c = &cases[i];

@@ -18,21 +18,21 @@ struct esp_run {
     struct buf mails, answer; /* what is handed in, in words; "STATUS\nName: value\n\nbody" */
 };
 
-static void esp_run_fini(struct esp_run *run)
+static inline void esp_run_fini(struct esp_run *run)
 {
     buf_fini(&run->mails);
     buf_fini(&run->answer);
     arena_fini(&run->arena);
 }
 
-static void esp_run_boxes(struct buf *b, const char *name, const struct api_addresses *list)
+static inline void esp_run_boxes(struct buf *b, const char *name, const struct api_addresses *list)
 {
     for (size_t i = 0; i < list->count; i++)
         buf_addf(b, "%s: " TEXT_FMT "<" TEXT_FMT ">\n", name, TEXT_ARG(list->list[i].name),
                  TEXT_ARG(list->list[i].address));
 }
 
-static void esp_run_mail(struct esp_run *run, const struct api_draft *d)
+static inline void esp_run_mail(struct esp_run *run, const struct api_draft *d)
 {
     struct buf *b = &run->mails, composed = {0};
     struct tide_error err = {0};
@@ -72,7 +72,7 @@ static void esp_run_mail(struct esp_run *run, const struct api_draft *d)
 }
 
 /* Recipients at "dead.example" are refused by the gate, senders there by the intake. */
-static void esp_run_hand_in(struct esp_run *run, struct esp_mail *m, tide_id *id)
+static inline void esp_run_hand_in(struct esp_run *run, struct esp_mail *m, tide_id *id)
 {
     const struct api_draft *d = &m->draft;
     const struct api_addresses *all[] = {&d->to, &d->cc, &d->bcc};
@@ -97,7 +97,7 @@ static void esp_run_hand_in(struct esp_run *run, struct esp_mail *m, tide_id *id
         }
 }
 
-static void esp_run_answer(struct esp_run *run, struct esp_answer *a)
+static inline void esp_run_answer(struct esp_run *run, struct esp_answer *a)
 {
     buf_addf(&run->answer, "%u\n", a->status);
     if (a->content_type)
@@ -109,7 +109,9 @@ static void esp_run_answer(struct esp_run *run, struct esp_answer *a)
     buf_fini(&a->body);
 }
 
-static void esp_run_decided(struct esp_run *run, const struct esp_ask *ask, struct esp_batch *batch)
+static inline void esp_run_decided(struct esp_run *run,
+                                   const struct esp_ask *ask,
+                                   struct esp_batch *batch)
 {
     static const struct notification held = {.id = 7,
                                              .state = NOTIFICATION_HELD,
@@ -140,13 +142,13 @@ static void esp_run_decided(struct esp_run *run, const struct esp_ask *ask, stru
 }
 
 /* `fault`: what the door found before anything is read. */
-static void esp_run(struct esp_run *run,
-                    const char *method,
-                    const char *path,
-                    const char *content_type,
-                    const char *const *headers,
-                    struct text body,
-                    enum esp_fault fault)
+static inline void esp_run(struct esp_run *run,
+                           const char *method,
+                           const char *path,
+                           const char *content_type,
+                           const char *const *headers,
+                           struct text body,
+                           enum esp_fault fault)
 {
     static const char *const streams[] = {"comments", "security"};
     struct esp_ask ask = {.method = text_of(method),

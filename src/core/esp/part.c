@@ -167,8 +167,11 @@ bool esp_mailboxes(struct esp_reading *r,
     struct mailbox *found = NULL;
     size_t count = 0;
     struct message m = {0};
+    struct text line = esp_line(r, text_trim(list));
+    *ret_bad = text_cut(line, 0, 200);
+    if (line.p != text_trim(list).p) /* controls: a second line must not be read as a list */
+        return false;
     *ret_bad = TEXT("");
-    struct text line = esp_line(r, list);
     const char *head = arena_printf(r->arena, "To: " TEXT_FMT "\r\n\r\n", TEXT_ARG(line));
     if (!head)
         return false;
