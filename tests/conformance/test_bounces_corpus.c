@@ -163,7 +163,7 @@ static void score_file(const char *dir, struct text (*rows)[CELLS], size_t n)
     char path[600];
     snprintf(path, sizeof path, "%s/bounces/%s/%s", dir, z(rows[0][SOURCE]), z(rows[0][FILE_NAME]));
     T_OK(file_read(path, 8 << 20, &mail, &err), &err, "%s", path);
-    T_OK(bounce_read(buf_text(&mail), book, &a, &b, &err), &err, "%s", path);
+    T_OK(bounce_read(buf_text(&mail), book, NULL, &a, &b, &err), &err, "%s", path);
     score_mail(rows[0], &b);
     bool labelled = false;
     for (size_t i = 0; i < n; i++) {

@@ -13,7 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct bounce b;
     struct dsn d;
     arena_init(&a, 64u << 20);
-    if (bounce_read(t, NULL, &a, &b, &err) == TIDE_OK)
+    if (bounce_read(t, NULL, NULL, &a, &b, &err) == TIDE_OK)
         for (size_t i = 0; i < b.recipient_count; i++)
             if (b.recipients[i].address.n == 0 ||
                 !b.recipients[i].meaning.cause != (b.kind == BOUNCE_COMPLAINT))

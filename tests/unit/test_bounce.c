@@ -154,7 +154,7 @@ static void test_mails(void **state)
         struct arena a = {0};
         struct tide_error err;
         struct bounce b;
-        T_OK(bounce_read(text_of(cases[i].mail), book, &a, &b, &err), &err, "%s", name);
+        T_OK(bounce_read(text_of(cases[i].mail), book, NULL, &a, &b, &err), &err, "%s", name);
         T_STR(bounce_kind_name(b.kind), bounce_kind_name(cases[i].kind), "%s", name);
         T_EQ(b.recipient_count, cases[i].recipients, "%s", name);
         if (cases[i].address) {
@@ -183,7 +183,7 @@ static void test_which_mail_it_was(void **state)
     struct tide_error err;
     struct bounce b;
     T_OK(bounce_read(TEXT(DSN("Final-Recipient: rfc822; ann@client.example\r\nStatus: 5.1.1\r\n")),
-                     book, &a, &b, &err),
+                     book, NULL, &a, &b, &err),
          &err, "report");
     T_TEXT(b.original_id, "<1@app.example>", "Message-ID");
     T_TEXT(b.sent_to, "bounce+abc123@app.example", "VERP");
@@ -201,8 +201,8 @@ static void test_hostile(void **state)
     (void)state;
     static const char *const units[] = {
         "--b\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n",
-        "--b\r\nContent-Type: message/rfc822\r\n\r\nContent-Type: multipart/report; "
-        "boundary=b\r\n\r\n",
+        ("--b\r\nContent-Type: message/rfc822\r\n\r\nContent-Type: multipart/report; "
+         "boundary=b\r\n\r\n"),
         "<a@b.example>: unknown user ",
         "Final-Recipient: rfc822; a@b.example\r\n",
         "@@@@@@@@\"@\"@",
@@ -219,7 +219,7 @@ static void test_hostile(void **state)
                                "boundary=b\r\n\r\n--b\r\n\r\n");
         while (mail.len < 3u << 20)
             buf_add(&mail, units[i], n);
-        T_OK(bounce_read(buf_text(&mail), book, &a, &b, &err), &err, "unit %zu", i);
+        T_OK(bounce_read(buf_text(&mail), book, NULL, &a, &b, &err), &err, "unit %zu", i);
         T_TRUE(b.recipient_count <= BOUNCE_RECIPIENTS_MAX, "unit %zu", i);
         T_TRUE(a.used_bytes < 64u << 20, "unit %zu: %zu bytes", i, a.used_bytes);
         arena_fini(&a);
@@ -235,7 +235,7 @@ static void test_no_memory(void **state)
         struct tide_error err;
         struct bounce b;
         arena_init(&a, max);
-        enum tide_err rc = bounce_read(text_of(cases[0].mail), book, &a, &b, &err);
+        enum tide_err rc = bounce_read(text_of(cases[0].mail), book, NULL, &a, &b, &err);
         T_TRUE(rc == TIDE_OK || rc == TIDE_ENOMEM, "%zu bytes", max);
         arena_fini(&a);
     }

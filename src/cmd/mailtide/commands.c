@@ -50,6 +50,11 @@ const struct cli_command cli_commands[] = {
      "with the record to publish. Asks DNS with the servers of the configuration; needs no daemon."
      " Says no (exit code 1) when something is bad or could not be found out; notes are no fault"
      "."},
+    {"explain", "[TEXT...]", 0, -1, cmd_explain,
+     "what a mail server's reply means, or a mail that came back",
+     "Cause, whose fault it is, the words that tell, what to do, what mailtide would do, and the "
+     "rule with its source. The text is a reply as a log or an ESP shows it; - or nothing is "
+     "standard input. Needs no daemon. Says no (exit code 1) when no rule knows it."},
     {"completion", "bash|zsh", 1, 1, cmd_completion, "prints shell completion",
      "For bash: eval \"$(mailtide completion bash)\"."},
     {"help", "[COMMAND]", 0, 1, cmd_help, "this, or about one command", NULL},
@@ -106,6 +111,10 @@ const struct cli_option cli_options[] = {
     {"check-sender", 'b', "bulk", NULL, "as a bulk sender: one-click unsubscribe is wanted too"},
     {"check-sender", 0, "no-lists", NULL, "asks no block lists"},
     {"check-sender", 0, "psl", NULL, "DMARC by public suffixes (RFC 7489), not by the tree walk"},
+
+    {"explain", 'm', "message", "FILE", "a whole mail that came back: a bounce, a complaint (- is "
+                                        "standard input)"},
+    {"explain", 'p', "provider", "NAME", "who said it: a provider of schedules/, or its host"},
 
     {"help", 0, "roff", "LIST", "a list of the manual: \"commands\", \"exits\" or \"keys\""},
 };

@@ -157,7 +157,8 @@ struct config_digest {
 struct config {
     char *state_dir;
     char *log_level;
-    char **schedules; /* folders, later ones override; each holds providers/ and accounts/ */
+    char **
+        schedules; /* folders, later ones override; each holds providers/, accounts/ and replies/ */
     size_t schedule_count;
     struct config_smtp smtp;
     struct config_http http;

@@ -3,6 +3,7 @@
 #include "base/macros.h"
 #include "core/digest/html_text.h"
 #include "core/digest/parts.h"
+#include "core/outcome/explain.h"
 #include "core/outcome/notice.h"
 
 const char *bounce_kind_name(enum bounce_kind k)
@@ -17,6 +18,7 @@ const char *bounce_kind_name(enum bounce_kind k)
 
 struct reading {
     const struct rulebook *rules;
+    const struct provider_index *providers;
     struct arena *arena;
     struct message mail;
     int parts;
@@ -315,6 +317,8 @@ static void classify(const struct reading *r,
         if (texts[i].n == 0 && (any || i + 1 < count))
             continue;
         reply_said_of(texts[i], &said);
+        said.provider =
+            to->provider.n ? to->provider : explain_provider_told(r->providers, texts[i]);
         if (!settled)
             choose_status(to, &said);
         bool expired = to->status[1] == 4 && to->status[2] == 7; /* and why is said elsewhere */
@@ -325,6 +329,8 @@ static void classify(const struct reading *r,
         if (!any || m.basis > to->meaning.basis) {
             to->meaning = m;
             to->said = texts[i];
+            to->provider = said.provider;
+            to->stage = said.stage;
         }
         any = true;
     }
@@ -338,7 +344,7 @@ static struct bounce_recipient *add(struct bounce *b, struct text address, struc
     if (b->recipient_count == BOUNCE_RECIPIENTS_MAX)
         return NULL;
     struct bounce_recipient *r = &b->recipients[b->recipient_count++];
-    *r = (struct bounce_recipient){.address = address, .final = final};
+    *r = (struct bounce_recipient){.address = address, .final = final, .stage = -1};
     return r;
 }
 
@@ -386,6 +392,7 @@ static void take_dsn(struct reading *r,
             in_text = noticed(n, from->final);
         to->action = from->action;
         to->remote_mta = from->remote_mta;
+        to->provider = explain_provider_of_host(r->providers, from->remote_mta);
         memcpy(to->status, from->status, sizeof to->status);
         if (to->action == DSN_NO_ACTION)
             to->action = n->tone == NOTICE_DELAY || from->status[0] == 4 ? DSN_DELAYED
@@ -600,11 +607,13 @@ static enum tide_err read_mail(struct reading *r, struct bounce *b, struct tide_
 
 enum tide_err bounce_read(struct text bytes,
                           const struct rulebook *rules,
+                          const struct provider_index *providers,
                           struct arena *a,
                           struct bounce *ret,
                           struct tide_error *err)
 {
-    struct reading r = {.rules = rules, .arena = a, .text = {.max = 2 * BOUNCE_TEXT_BYTES}};
+    struct reading r = {
+        .rules = rules, .providers = providers, .arena = a, .text = {.max = 2 * BOUNCE_TEXT_BYTES}};
     struct bounce b = {0};
     struct buf whole = {0};
     struct tide_error ignored;

@@ -1,6 +1,6 @@
 /* bounce.h - reads mail that comes back: what it is, about whom, why, and about which of our mails.
  *
- *     bounce_read(bytes, rules, &arena, &b, &err);
+ *     bounce_read(bytes, rules, providers, &arena, &b, &err);
  *     if (b.kind == BOUNCE_REPORT)
  *         for (i...) b.recipients[i].address, .action, .meaning
  *
@@ -40,6 +40,8 @@ enum bounce_kind {
 
 const char *bounce_kind_name(enum bounce_kind k); /* "report" */
 
+struct provider_index;
+
 struct bounce_recipient {
     struct text address; /* whom we sent to, as far as the report knows */
     struct text final;   /* where it went in the end; may be the same */
@@ -48,6 +50,8 @@ struct bounce_recipient {
     int code;         /* of the reply; 0: none */
     struct text said; /* the words that were classified */
     struct text remote_mta;
+    struct text provider; /* who runs that host: name of its profile; "": not known */
+    int stage;            /* enum reply_stage; -1: not known */
     struct meaning meaning;
 };
 
@@ -65,9 +69,10 @@ struct bounce {
     struct arf complaint; /* of BOUNCE_COMPLAINT */
 };
 
-/* `rules` NULL: classes by codes alone. */
+/* `rules` NULL: classes by codes alone. `providers` NULL: nobody's own rules come first. */
 TIDE_MUST_CHECK enum tide_err bounce_read(struct text bytes,
                                           const struct rulebook *rules,
+                                          const struct provider_index *providers,
                                           struct arena *a,
                                           struct bounce *ret,
                                           struct tide_error *err);

@@ -95,11 +95,11 @@ const char *meaning_consequence(const struct meaning *m, char *out, size_t size)
                  "until it is mended. The address is not suppressed for it.");
         break;
     case RETRY_NEVER:
-        snprintf(out, size, "Give this mail up.%s",
-                 m->fault == FAULT_RECIPIENT
-                     ? " It counts as evidence against the address; once confirmed, the address is "
-                       "suppressed."
-                     : " The address is not suppressed for it.");
+        snprintf(out, size, "Give this mail up. %s",
+                 m->fault != FAULT_RECIPIENT ? "The address is not suppressed for it."
+                 : m->class == CLASS_FULL    ? "The address rests for a while, longer each time."
+                                             : "It counts as evidence against the address; once "
+                                               "confirmed, the address is suppressed.");
         break;
     }
     return out;

@@ -1,0 +1,297 @@
+/* explain: what a reply or a mail that came back means, by the rules of schedules/replies. */
+#include "cmd/mailtide/cli.h"
+
+#include "base/file.h"
+#include "base/macros.h"
+#include "core/config/limits.h"
+#include "core/outcome/explain.h"
+#include "io/loop/files.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#define CONFIG_PATH    "/etc/mailtide/mailtide.conf"
+#define LABEL_COLUMNS  13
+#define TEXT_BYTES_MAX (64u << 10)
+
+struct run {
+    struct config *config;
+    struct rulebook *rules;
+    struct provider_index providers;
+    struct arena arena;
+    struct text provider; /* --provider */
+};
+
+/* -- What is asked for ------------------------------------------------------------------------- */
+
+static enum tide_err load(struct run *run, const char *file, struct tide_error *err)
+{
+    if (!file && access(CONFIG_PATH, R_OK) == 0)
+        file = CONFIG_PATH;
+    enum tide_err rc = config_load(file, &files_source, &run->config, err);
+    if (rc == TIDE_OK)
+        rc = provider_index_init(&run->providers, &run->config->profiles, err);
+    if (rc == TIDE_OK)
+        rc = rulebook_load(&files_source, run->config->schedules, run->config->schedule_count,
+                           &run->rules, err);
+    if (rc == TIDE_OK && rulebook_count(run->rules) == 0)
+        rc = tide_fail(err, TIDE_ENOENT,
+                       "there are no rules: want a folder replies/ in the folder of the key "
+                       "schedules, or of $MAILTIDE_SCHEDULES");
+    return rc;
+}
+
+/* A profile's name, a mail exchanger or a domain of it. */
+static enum tide_err read_provider(struct run *run, const char *given, struct tide_error *err)
+{
+    const struct profiles *all = &run->config->profiles;
+    const struct profile *p = profiles_provider(all, text_of(given));
+    if (p)
+        run->provider = text_of(p->name);
+    else
+        run->provider = explain_provider_of_host(&run->providers, text_of(given));
+    for (size_t i = 0; i < all->provider_count && run->provider.n == 0; i++)
+        for (size_t k = 0; k < all->providers[i].domain_count; k++)
+            if (text_ieq(text_of(all->providers[i].domains[k]), text_of(given)))
+                run->provider = text_of(all->providers[i].name);
+    if (run->provider.n > 0)
+        return TIDE_OK;
+    return tide_fail(err, TIDE_ENOENT,
+                     "--provider %.80s: want the name of a file in schedules/providers, or a mail "
+                     "exchanger of one",
+                     given);
+}
+
+/* Operands joined by blanks; "-" or none: standard input. */
+static enum tide_err read_words(const struct cli *cli, struct buf *ret, struct tide_error *err)
+{
+    if (cli->argc == 0 || (cli->argc == 1 && strcmp(cli->argv[0], "-") == 0)) {
+        char piece[4096];
+        for (size_t n; (n = fread(piece, 1, sizeof piece, stdin)) > 0;)
+            buf_add(ret, piece, n);
+    }
+    for (int i = 0; i < cli->argc && strcmp(cli->argv[0], "-") != 0; i++)
+        buf_addf(ret, "%s%s", i ? " " : "", cli->argv[i]);
+    enum tide_err rc = buf_check(ret, err);
+    if (rc == TIDE_OK && text_trim(buf_text(ret)).n == 0)
+        rc =
+            tide_fail(err, TIDE_EINVAL, "want a reply's text, as in: explain \"550 no such user\"");
+    return rc;
+}
+
+static enum tide_err read_mail(const char *path, struct buf *ret, struct tide_error *err)
+{
+    if (strcmp(path, "-") != 0)
+        return file_read(path, BOUNCE_BYTES_MAX, ret, err);
+    char piece[4096];
+    ret->max = BOUNCE_BYTES_MAX;
+    for (size_t n; (n = fread(piece, 1, sizeof piece, stdin)) > 0;)
+        buf_add(ret, piece, n);
+    return buf_check(ret, err);
+}
+
+/* -- For people -------------------------------------------------------------------------------- */
+
+static void line(struct cli *cli, const char *label, struct text text)
+{
+    buf_addf(&cli->out, "  %-*s", LABEL_COLUMNS - 2, label);
+    show_paragraph(&cli->show, LABEL_COLUMNS, LABEL_COLUMNS, text);
+}
+
+static void linef(struct cli *cli, const char *label, const char *fmt, ...) TIDE_PRINTF(3, 4);
+
+static void linef(struct cli *cli, const char *label, const char *fmt, ...)
+{
+    char text[1024];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    line(cli, label, text_of(text));
+}
+
+static const char *title_of(const struct run *run, struct text provider)
+{
+    const struct profile *p = profiles_provider(&run->config->profiles, provider);
+    return p ? p->title : NULL;
+}
+
+/* "the words "no such user"", "code 550 5.1.1 alone", "nothing" */
+static void evidence(struct cli *cli,
+                     const struct run *run,
+                     const struct reply_said *said,
+                     const struct meaning *m)
+{
+    char codes[64] = "";
+    size_t n = 0;
+    if (said->code)
+        n = (size_t)snprintf(codes, sizeof codes, "%d%s", said->code, said->status[0] ? " " : "");
+    if (said->status[0])
+        snprintf(codes + n, sizeof codes - n, "%d.%d.%d", said->status[0], said->status[1],
+                 said->status[2]);
+    const char *who = title_of(run, said->provider);
+    const char *by = who ? ", said by " : "";
+    if (m->basis == BASIS_TEXT)
+        linef(cli, "evidence", "the words \"%s\"%s%s", m->evidence, by, who ? who : "");
+    else if (m->basis == BASIS_CODE)
+        linef(cli, "evidence", "the code %s alone; no rule knows the words%s%s", codes, by,
+              who ? who : "");
+    else if (codes[0])
+        linef(cli, "evidence", "the first digit of %s; no rule knows the words or the code", codes);
+    else
+        line(cli, "evidence", TEXT("none: no rule knows the words, and there is no code"));
+}
+
+static void show_meaning(struct cli *cli,
+                         const struct run *run,
+                         const struct reply_said *said,
+                         const struct meaning *m)
+{
+    char consequence[512], wait[32];
+    line(cli, "cause", text_of(m->cause));
+    linef(cli, "fault", "%s", explain_fault(m->fault));
+    evidence(cli, run, said, m);
+    line(cli, "advice", text_of(m->advice));
+    if (m->basis != BASIS_NOTHING || said->code || said->status[0])
+        line(cli, "mailtide", text_of(meaning_consequence(m, consequence, sizeof consequence)));
+    if (m->rule && m->rule->wait_ms)
+        linef(cli, "wait", "at least %s", text_of_duration(m->rule->wait_ms, wait, sizeof wait));
+    if (!m->rule)
+        return;
+    linef(cli, "rule", "%s (class %s), in %s", m->rule->name, reply_class_name(m->class),
+          m->rule->file);
+    linef(cli, "source", "%s; %s", m->rule->reference, m->rule->date);
+}
+
+static void show_recipient(struct cli *cli, const struct run *run, const struct bounce_recipient *r)
+{
+    struct reply_said said = {
+        .provider = r->provider, .stage = r->stage, .code = r->code, .words = r->said};
+    memcpy(said.status, r->status, sizeof said.status);
+    buf_addc(&cli->out, '\n');
+    show_styled(&cli->show, STYLE_BOLD, r->address);
+    if (r->action != DSN_NO_ACTION)
+        buf_addf(&cli->out, "  %s", dsn_action_name(r->action));
+    if (r->final.n > 0 && !text_ieq(r->final, r->address)) {
+        buf_adds(&cli->out, ", forwarded to ");
+        show_text(&cli->out, r->final, 0);
+    }
+    buf_addc(&cli->out, '\n');
+    if (r->action == DSN_DELIVERED || r->action == DSN_RELAYED || r->action == DSN_EXPANDED)
+        return;
+    if (r->said.n > 0)
+        line(cli, "said", text_cut(r->said, 0, 600));
+    show_meaning(cli, run, &said, &r->meaning);
+}
+
+static void show_bounce(struct cli *cli, const struct run *run, const struct bounce *b)
+{
+    static const char *const kinds[] = {
+        [BOUNCE_OTHER] = "no report: a mail like any other",
+        [BOUNCE_REPORT] = "a report on what became of a mail",
+        [BOUNCE_COMPLAINT] = "a complaint: the recipient called the mail spam, or the like",
+        [BOUNCE_AUTOREPLY] = "an automatic answer; the mail arrived",
+        [BOUNCE_RECEIPT] = "a receipt: the mail arrived, and was read or not",
+    };
+    linef(cli, "it is", "%s", kinds[b->kind]);
+    if (b->subject.n > 0)
+        line(cli, "subject", b->subject);
+    if (b->from.n > 0)
+        line(cli, "from", b->from);
+    if (b->original_id.n > 0)
+        line(cli, "about", b->original_id);
+    if (b->original_subject.n > 0)
+        line(cli, "", b->original_subject);
+    if (b->sent_to.n > 0)
+        line(cli, "came to", b->sent_to);
+    if (b->kind == BOUNCE_COMPLAINT) {
+        linef(cli, "complaint", TEXT_FMT,
+              TEXT_ARG(b->complaint.type.n ? b->complaint.type : TEXT("abuse")));
+        for (size_t i = 0; i < b->recipient_count; i++)
+            line(cli, "of", b->recipients[i].address);
+        line(cli, "mailtide", TEXT("Send this recipient nothing more."));
+        return;
+    }
+    for (size_t i = 0; i < b->recipient_count; i++)
+        show_recipient(cli, run, &b->recipients[i]);
+}
+
+/* -- The command ------------------------------------------------------------------------------- */
+
+static int explain_mail(struct cli *cli, struct run *run, const char *path)
+{
+    struct tide_error err;
+    struct buf mail = {0};
+    struct bounce b;
+    enum tide_err rc = read_mail(path, &mail, &err);
+    if (rc == TIDE_OK)
+        rc = bounce_read(buf_text(&mail), run->rules, &run->providers, &run->arena, &b, &err);
+    buf_fini(&mail);
+    if (rc != TIDE_OK)
+        return cli_fail(cli, CLI_NO, "%s", err.text);
+    if (cli_json(cli)) {
+        struct json_writer w;
+        jw_init(&w, &cli->out);
+        jw_object(&w, NULL);
+        explain_put_bounce(&w, &b);
+        jw_end(&w);
+        buf_addc(&cli->out, '\n');
+    } else {
+        show_bounce(cli, run, &b);
+    }
+    return b.kind == BOUNCE_OTHER ? CLI_NO : CLI_OK;
+}
+
+static int explain_words(struct cli *cli, struct run *run)
+{
+    struct tide_error err;
+    struct buf words = {.max = TEXT_BYTES_MAX};
+    enum tide_err rc = read_words(cli, &words, &err);
+    if (rc != TIDE_OK) {
+        buf_fini(&words);
+        return cli_fail(cli, CLI_USAGE, "%s", err.text);
+    }
+    struct reply_said said = {0};
+    struct meaning m;
+    reply_said_of(text_trim(buf_text(&words)), &said);
+    said.provider =
+        run->provider.n ? run->provider : explain_provider_told(&run->providers, said.words);
+    meaning_of(run->rules, &said, &m);
+    if (cli_json(cli)) {
+        struct json_writer w;
+        jw_init(&w, &cli->out);
+        jw_object(&w, NULL);
+        explain_put_meaning(&w, &said, &m);
+        jw_end(&w);
+        buf_addc(&cli->out, '\n');
+    } else {
+        show_paragraph(&cli->show, 0, 0, said.words);
+        buf_addc(&cli->out, '\n');
+        show_meaning(cli, run, &said, &m);
+    }
+    buf_fini(&words);
+    return m.basis == BASIS_NOTHING ? CLI_NO : CLI_OK;
+}
+
+int cmd_explain(struct cli *cli)
+{
+    struct run run = {0};
+    struct tide_error err;
+    const char *path = cli_option_value(cli, "message"), *given = cli_option_value(cli, "provider");
+    int code;
+    enum tide_err rc = load(&run, cli_option_value(cli, "config"), &err);
+    if (rc == TIDE_OK && given)
+        rc = read_provider(&run, given, &err);
+    if (rc != TIDE_OK)
+        code = cli_fail(cli, CLI_NO, "%s", err.text);
+    else if (path && cli->argc > 0)
+        code = cli_fail(cli, CLI_USAGE, "want either a reply's text or --message, got both");
+    else
+        code = path ? explain_mail(cli, &run, path) : explain_words(cli, &run);
+    rulebook_free(run.rules);
+    provider_index_fini(&run.providers);
+    arena_fini(&run.arena);
+    config_free(run.config);
+    return code;
+}
