@@ -35,10 +35,10 @@ static bool is_common(struct text value, struct media *ret)
 /* RFC 2045 5.2: without a type, or with one that cannot be read, it is text/plain. */
 struct media part_media(const struct message *m, bool in_digest, struct arena *a)
 {
-    struct media media = {TEXT("text"), TEXT("plain"), TEXT(""), TEXT("")};
+    struct media media = {TEXT("text"), TEXT("plain"), TEXT(""), TEXT(""), TEXT("")};
     struct text value = message_raw_value(m, TEXT("Content-Type"), a);
     if (value.n == 0 && in_digest)
-        return (struct media){TEXT("message"), TEXT("rfc822"), TEXT(""), TEXT("")};
+        return (struct media){TEXT("message"), TEXT("rfc822"), TEXT(""), TEXT(""), TEXT("")};
     if (is_common(value, &media) || text_find(value, '/') >= text_find(value, ';'))
         return media;
     value = text_cut(value, 0, TYPE_BYTES_MAX);
@@ -53,6 +53,7 @@ struct media part_media(const struct message *m, bool in_digest, struct arena *a
     media.subtype = kept(a, g_mime_content_type_get_media_subtype(type));
     media.charset = kept(a, g_mime_content_type_get_parameter(type, "charset"));
     media.boundary = kept(a, g_mime_content_type_get_parameter(type, "boundary"));
+    media.name = kept(a, g_mime_content_type_get_parameter(type, "name"));
     g_object_unref(type);
     return media;
 }
@@ -96,14 +97,9 @@ bool part_delimiter(
     }
 }
 
-struct text part_text(const struct message *part,
-                      struct text charset,
-                      size_t bytes_max,
-                      struct arena *a,
-                      bool *ret_cut)
+struct text part_bytes(const struct message *part, size_t bytes_max, struct arena *a)
 {
     struct text raw = text_cut(part->body, 0, bytes_max);
-    *ret_cut = raw.n < part->body.n;
     struct text name = message_raw_value(part, TEXT("Content-Transfer-Encoding"), a);
     char *z = arena_strndup(a, name.p ? name.p : "", name.n);
     GMimeContentEncoding how = z ? g_mime_content_encoding_from_string(z) : 0;
@@ -113,5 +109,15 @@ struct text part_text(const struct message *part,
         char *out = arena_alloc(a, g_mime_encoding_outlen(&state, raw.n) + 1);
         raw = (struct text){out, out ? g_mime_encoding_flush(&state, raw.p, raw.n, out) : 0};
     }
-    return charset_to_utf8(raw, charset, a);
+    return raw;
+}
+
+struct text part_text(const struct message *part,
+                      struct text charset,
+                      size_t bytes_max,
+                      struct arena *a,
+                      bool *ret_cut)
+{
+    *ret_cut = part->body.n > bytes_max;
+    return charset_to_utf8(part_bytes(part, bytes_max, a), charset, a);
 }

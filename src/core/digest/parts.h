@@ -12,7 +12,7 @@
 #include "core/digest/message.h"
 
 struct media {
-    struct text type, subtype, charset, boundary; /* in the arena; "" where there is none */
+    struct text type, subtype, charset, boundary, name; /* in the arena; "" where there is none */
 };
 
 /* What a message or part says it is; in a multipart/digest the default is another. */
@@ -29,7 +29,10 @@ struct text part_boundary(const struct media *media, struct arena *a);
 bool part_delimiter(
     struct text body, struct text delimiter, size_t *pos, size_t *ret_end, bool *ret_last);
 
-/* The first `bytes_max` of the part's body, transfer encoding and charset undone: UTF-8. */
+/* The first `bytes_max` of the part's body, transfer encoding undone. */
+struct text part_bytes(const struct message *part, size_t bytes_max, struct arena *a);
+
+/* The same with the charset undone: UTF-8. */
 struct text part_text(const struct message *part,
                       struct text charset,
                       size_t bytes_max,
