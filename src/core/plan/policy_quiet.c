@@ -206,6 +206,14 @@ static tide_wall_ms fluid_due(const struct policy_view *v,
     return at;
 }
 
+/* The table's slots begin at a time; in between it is later by `part`. */
+static double between(double wait, double next, double part)
+{
+    if (wait < QUIET_FOREVER && next < QUIET_FOREVER)
+        return wait + part * (next - wait);
+    return part < 0.5 ? wait : next;
+}
+
 static tide_wall_ms quiet_wish(void *arg, const struct policy_view *v)
 {
     struct quiet_policy *q = arg;
@@ -236,6 +244,9 @@ static tide_wall_ms quiet_wish(void *arg, const struct policy_view *v)
     unsigned slot = carried ? QUIET_SLOTS : TIDE_MIN((unsigned)(x * QUIET_SLOTS), QUIET_SLOTS - 1);
     int b = (int)TIDE_MIN(left, QUIET_QUOTA_MAX);
     double wait = quiet_wait_minutes(t, weekend, mean, slot, b, pending);
+    if (slot + 1 < QUIET_SLOTS)
+        wait = between(wait, quiet_wait_minutes(t, weekend, mean, slot + 1, b, pending),
+                       x * QUIET_SLOTS - slot);
     if (wait >= QUIET_FOREVER)
         return v->window.end;
     tide_wall_ms ms = (tide_wall_ms)(wait * (double)TIME_MINUTE_MS);
