@@ -162,6 +162,15 @@ def a_spoilt_message():
     assert "no valid DKIM signature" in checks["one-click unsubscribe"]["finding"], checks
 
 
+def somebody_elses_signature():
+    """A mailing list's broken signature is no fault of the sender's."""
+    mail = signed(FIELDS, BODY, "d=good.test; s=s1")
+    other = signed(FIELDS, BODY + "more\r\n", "d=esp.test; s=gone").split("\r\nFrom:")[0] + "\r\n"
+    checks = report("good.test", "--message", message(other + mail), "--no-lists", code=GOOD)
+    assert checks["DKIM signature of esp.test by gone"]["state"] == "note", checks
+    assert checks["DKIM signature of good.test by s1"]["state"] == "good", checks
+
+
 def nothing_published():
     checks = report("bare.test", "--account", "esp", "--ip", "192.0.2.9", code=BAD)
     assert checks["SPF of bare.test"]["publish"] == \
@@ -222,7 +231,7 @@ def main():
         server = start_nsd(port)
         try:
             until("nsd listens", lambda: answers(port))
-            return suite.run([all_is_well, a_spoilt_message, nothing_published, a_broken_record, mistakes])
+            return suite.run([all_is_well, a_spoilt_message, somebody_elses_signature, nothing_published, a_broken_record, mistakes])
         finally:
             server.terminate()
             server.wait()

@@ -1,5 +1,7 @@
 /* Resolver and verifier against a real authoritative server (nsd), which this test starts on a
  * free loopback port and ends. */
+#include "core/verify/spf.h"
+#include "io/dns/asker.h"
 #include "io/dns/verifier.h"
 #include "lib/check.h"
 
@@ -27,6 +29,8 @@ static const char zone_head[] = "$ORIGIN test.\n$TTL 300\n"
                                 "mixed MX 0 .\nmixed MX 10 real\n"
                                 "literal MX 10 192.0.2.1.\n"
                                 "lost MX 10 host.elsewhere.example.\n"
+                                "spf TXT \"v=spf1 mx include:more.test -all\"\nspf MX 10 real\n"
+                                "more TXT \"v=spf1 a:plain.test exists:%{i}.ok.test ~all\"\n"
                                 "a.loop CNAME b.loop\nb.loop CNAME a.loop\n";
 
 static const struct {
@@ -299,6 +303,78 @@ static void test_tcp_sharing_and_restart(void **state)
     close_world(w);
 }
 
+/* -- Any machine, by the asker ------------------------------------------------------------------*/
+
+struct spf_run {
+    struct spf spf;
+    struct arena arena;
+    struct question first;
+    enum tide_err rc;
+    int calls;
+};
+
+static void start_spf(struct spf_run *r, uint8_t last)
+{
+    struct spf_input in = {.mail_from = TEXT("ann@spf.test"), .helo = TEXT("h.test")};
+    memcpy(in.ip, (const uint8_t[4]){8, 8, 8, last}, 4);
+    *r = (struct spf_run){0};
+    spf_init(&r->spf, &in, &r->arena);
+    spf_start(&r->spf, &r->first);
+}
+
+static void end_spf(struct spf_run *r)
+{
+    spf_fini(&r->spf);
+    arena_fini(&r->arena);
+}
+
+static void on_spf(void *arg, enum tide_err rc)
+{
+    struct spf_run *r = arg;
+    r->rc = rc;
+    r->calls++;
+}
+
+static void test_machines_by_the_asker(void **state)
+{
+    struct world *w = *state;
+    struct tide_error err = {0};
+    struct spf_run runs[2], again;
+    struct asker_run *run = NULL;
+    open_world(w);
+    for (int i = 0; i < 2; i++) {
+        start_spf(&runs[i], (uint8_t)(8 + i));
+        T_OK(asker_start(w->resolver, &runs[i].first, spf_feed, &runs[i].spf, on_spf, &runs[i],
+                         NULL, &err),
+             &err, "start");
+        T_EQ(runs[i].calls, 0, "never from inside the call");
+    }
+    while (runs[0].calls + runs[1].calls < 2 && uv_run(&w->loop, UV_RUN_ONCE))
+        ;
+    T_STR(spf_result_name(runs[0].spf.result), "pass", "%s", runs[0].spf.problem);
+    T_TEXT(runs[0].spf.matched, "a:plain.test", "what matched");
+    T_STR(spf_result_name(runs[1].spf.result), "fail", "%s", runs[1].spf.problem);
+    start_spf(&again, 8);
+    T_TRUE(asker_cached(w->resolver, &again.first, spf_feed, &again.spf, &again.arena),
+           "known now");
+    T_STR(spf_result_name(again.spf.result), "pass", "from the cache");
+    end_spf(&again);
+    start_spf(&again, 7); /* its exists: was not asked yet */
+    T_TRUE(!asker_cached(w->resolver, &again.first, spf_feed, &again.spf, &again.arena), "unknown");
+    end_spf(&again);
+    start_spf(&again, 7);
+    T_OK(asker_start(w->resolver, &again.first, spf_feed, &again.spf, on_spf, &again, &run, &err),
+         &err, "start");
+    asker_cancel(run);
+    while (!again.calls && uv_run(&w->loop, UV_RUN_ONCE))
+        ;
+    T_EQ(again.rc, TIDE_ECANCELED, "cancelled");
+    end_spf(&again);
+    end_spf(&runs[0]);
+    end_spf(&runs[1]);
+    close_world(w);
+}
+
 static int start(void **state)
 {
     static struct world w;
@@ -318,6 +394,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_verdicts),
         cmocka_unit_test(test_tcp_sharing_and_restart),
+        cmocka_unit_test(test_machines_by_the_asker),
     };
     if (system("PATH=$PATH:/usr/sbin command -v nsd >/dev/null") != 0) {
         printf("SKIPPED: DNS against a real server: nsd is not installed\n");

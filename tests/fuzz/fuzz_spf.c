@@ -52,6 +52,7 @@ static void answer(struct source *s,
 
 static void run(struct source s, struct text record, bool audit)
 {
+    static struct spf_memo memo;
     struct arena arena;
     struct spf spf;
     struct question q;
@@ -60,7 +61,8 @@ static void run(struct source s, struct text record, bool audit)
                            .helo = TEXT("mail.example.org"),
                            .is_v6 = next(&s) & 1,
                            .explain = true,
-                           .audit = audit};
+                           .audit = audit,
+                           .memo = audit ? &memo : NULL};
     for (size_t i = 0; i < 16; i++)
         in.ip[i] = next(&s);
     arena_init(&arena, 4u << 20);
@@ -76,6 +78,7 @@ static void run(struct source s, struct text record, bool audit)
     must(spf.lookups <= (audit ? SPF_AUDIT_MAX : SPF_LOOKUPS_MAX) + 1u);
     must(spf.depth <= SPF_DEPTH_MAX);
     spf_fini(&spf);
+    spf_memo_fini(&memo); /* each input stands alone */
     arena_fini(&arena);
 }
 

@@ -11,6 +11,7 @@
  * Limits    4 questions.
  * Standards RFC 5782 (control names 5, codes 2.1). What lies in 127.255.255.0/24 is an error return
  *           (Spamhaus and others), what the zone does not document is not a listing either.
+ * Known gap a list that knows no IPv6 answers as one that has nothing against the address.
  */
 #ifndef CORE_VERIFY_DNSBL_H
 #define CORE_VERIFY_DNSBL_H

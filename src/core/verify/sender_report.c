@@ -251,6 +251,18 @@ static enum sender_state state_of_key(const struct dkim_key *k)
     return weak || k->testing || k->faulty ? SENDER_NOTE : SENDER_GOOD;
 }
 
+/* Whether a signature of this domain speaks for From; of another it is no fault of this sender. */
+static bool speaks_for_from(const struct sender *s, struct text domain)
+{
+    for (size_t i = 0; i < s->identifier_count; i++)
+        if (s->identifiers[i].dkim && s->identifiers[i].aligned &&
+            text_ieq(s->identifiers[i].domain, domain))
+            return true;
+    return text_ieq(domain, s->in.domain) ||
+           (domain.n < s->in.domain.n && text_iends(s->in.domain, domain) &&
+            s->in.domain.p[s->in.domain.n - domain.n - 1] == '.');
+}
+
 static void check_key(struct report *r, const struct sender_key *k)
 {
     const struct dkim_key *key = &k->key;
@@ -267,6 +279,10 @@ static void check_key(struct report *r, const struct sender_key *k)
                             k->usual ? "; if yours is another, name it." : "");
         if (c->state == SENDER_UNKNOWN)
             return;
+        if (!speaks_for_from(r->s, k->domain)) {
+            c->state = SENDER_NOTE;
+            return;
+        }
         c->consequences = consequences(r, SENDER_DKIM);
         c->publish =
             format(r,
@@ -322,6 +338,10 @@ static void check_signature(struct report *r, struct sender_signature *g, struct
         return;
     }
     c->finding = format(r, "Checked with the key in DNS: %s.", text);
+    if (!g->good && !speaks_for_from(s, g->s.domain)) {
+        c->state = SENDER_NOTE;
+        return;
+    }
     if (!g->good) {
         c->state = s->keys[g->key].key.state == DKIM_KEY_UNKNOWN ? SENDER_UNKNOWN : SENDER_BAD;
         c->consequences = consequences(r, SENDER_DKIM);
