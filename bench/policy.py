@@ -85,7 +85,7 @@ def policies(results, out):
 
 
 def write_section(text):
-    start, end = "<!-- policy: written by make bench-policy -->", "<!-- end of policy -->"
+    start, end = "<!-- begin policy -->", "<!-- end policy -->"  # as bench/run has them
     section = f"{start}\n{text}\n{end}\n"
     old = ""
     if os.path.exists(RESULTS):
