@@ -1,4 +1,4 @@
-/* rulebook.h - the rule base as it lies in memory; private to rules.c and rules_load.c.
+/* rulebook.h - the rule base as it lies in memory; private to rules*.c.
  *
  * Owns      see rules.h.
  */
@@ -10,15 +10,20 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
-#define PIECES_MAX    8    /* trigrams of one pattern that are asked for */
+#define PIECES_MAX    4    /* trigrams of one literal that are asked for */
 #define PIECE_BITS    8192 /* of the set of a text's trigrams; a power of two */
 #define STATUSES_MAX  RULES_LIST_MAX
 #define CODE_BITS_MAX 600
 
+/* Trigrams of one plain stretch of a pattern. */
+struct rule_need {
+    uint16_t pieces[PIECES_MAX];
+};
+
 struct rule_pattern {
     pcre2_code *code;
-    uint16_t pieces[PIECES_MAX];
-    uint8_t piece_count; /* 0: it has no plain stretch, and is always tried */
+    struct rule_need *needs; /* a text that has none of them does not match */
+    size_t need_count;       /* 0: nothing is known, it is always tried */
 };
 
 struct rule_status {
@@ -58,5 +63,8 @@ static inline uint16_t piece_of(const char *p)
                  (unsigned char)p[2];
     return (uint16_t)((h * 2654435761u) >> 19); /* Knuth's multiplicative hash, 13 bits */
 }
+
+/* Finds out what the pattern needs. False when memory ran out. */
+bool rule_needs(const char *pattern, struct arena *a, struct rule_pattern *ret);
 
 #endif

@@ -94,12 +94,19 @@ static void subject_init(struct subject *s, struct text words)
     }
 }
 
+static bool has(const struct subject *s, uint16_t piece)
+{
+    return s->pieces[piece / 64] >> (piece % 64) & 1;
+}
+
 static bool may_match(const struct rule_pattern *p, const struct subject *s)
 {
-    for (size_t i = 0; i < p->piece_count; i++)
-        if (!(s->pieces[p->pieces[i] / 64] >> (p->pieces[i] % 64) & 1))
-            return false;
-    return true;
+    for (size_t i = 0; i < p->need_count; i++) {
+        const uint16_t *pieces = p->needs[i].pieces;
+        if (has(s, pieces[0]) && has(s, pieces[1]) && has(s, pieces[2]) && has(s, pieces[3]))
+            return true;
+    }
+    return p->need_count == 0;
 }
 
 /* -- One rule ---------------------------------------------------------------------------------- */

@@ -10,8 +10,8 @@
  * codes alone are the last rules of all.
  *
  * A rule's patterns are PCRE2, without case, compiled once with the JIT. A pattern is tried only on
- * texts that have the three-letter pieces of its longest plain stretch, which is what makes some
- * hundred rules cost microseconds.
+ * texts that have the three-letter pieces of its longest plain stretch, or of one in each of its
+ * alternatives: some hundred rules cost microseconds.
  *
  * Owns      everything its rules point to, until rulebook_free().
  * Threads   rulebook_find() any, once sealed.

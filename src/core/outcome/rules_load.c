@@ -189,88 +189,6 @@ static enum tide_err read_conditions(const struct reading *r,
 
 /* -- Patterns ---------------------------------------------------------------------------------- */
 
-/* Past a group or a class that begins at `i`; alternatives inside it do not matter here. */
-static size_t skip_bracket(const char *p, size_t i)
-{
-    int depth = 0;
-    bool in_class = false;
-    for (; p[i]; i++) {
-        if (p[i] == '\\' && p[i + 1]) {
-            i++;
-        } else if (in_class) {
-            in_class = p[i] != ']';
-        } else if (p[i] == '[') {
-            in_class = true;
-            if (p[i + 1] == ']' || (p[i + 1] == '^' && p[i + 2] == ']'))
-                i += p[i + 1] == '^' ? 2 : 1;
-        } else if (p[i] == '(') {
-            depth++;
-        } else if (p[i] == ')') {
-            depth--;
-        }
-        if (depth <= 0 && !in_class)
-            break;
-    }
-    return p[i] ? i + 1 : i;
-}
-
-/* The longest stretch of `p` that every match has in it as it stands. "" when alternatives at the
- * top leave none. */
-static void longest_plain(const char *p, char *out, size_t size)
-{
-    char run[128];
-    size_t n = 0, best = 0;
-    out[0] = '\0';
-    for (size_t i = 0;;) {
-        char c = p[i];
-        bool plain = c && !strchr("\\^$.[]|()?*+{}", c);
-        bool escaped = c == '\\' && p[i + 1] && !ascii_is_alnum(p[i + 1]);
-        if ((plain || escaped) && n + 1 < sizeof run) {
-            run[n++] = ascii_lower(p[i + (escaped ? 1 : 0)]);
-            i += escaped ? 2 : 1;
-            continue;
-        }
-        if (c == '?' || c == '*' || c == '{')
-            n = n ? n - 1 : 0; /* its last character may be missing */
-        if (n > best && n < size) {
-            memcpy(out, run, n);
-            out[n] = '\0';
-            best = n;
-        }
-        n = 0;
-        if (!c)
-            return;
-        if (c == '|') {
-            out[0] = '\0';
-            return;
-        }
-        if (c == '(' || c == '[') {
-            i = skip_bracket(p, i);
-        } else if (c == '{') {
-            while (p[i] && p[i] != '}')
-                i++;
-            i += p[i] ? 1 : 0;
-        } else {
-            i += c == '\\' && p[i + 1] ? 2 : 1;
-        }
-        if (p[i] == '?' || p[i] == '*' || p[i] == '+')
-            i++;
-    }
-}
-
-static void take_pieces(const char *pattern, struct rule_pattern *ret)
-{
-    char plain[128];
-    longest_plain(pattern, plain, sizeof plain);
-    size_t n = strlen(plain);
-    if (n < 3)
-        return;
-    size_t count = TIDE_MIN(n - 2, PIECES_MAX);
-    for (size_t i = 0; i < count; i++) /* spread over the whole stretch */
-        ret->pieces[i] = piece_of(plain + i * (n - 2) / count);
-    ret->piece_count = (uint8_t)count;
-}
-
 static enum tide_err read_patterns(const struct reading *r,
                                    const config_setting_t *at,
                                    const struct rule_form *f,
@@ -297,7 +215,8 @@ static enum tide_err read_patterns(const struct reading *r,
         }
         e->pattern_count = i + 1;
         (void)pcre2_jit_compile(p->code, PCRE2_JIT_COMPLETE); /* without a JIT it is interpreted */
-        take_pieces(f->patterns[i], p);
+        if (!rule_needs(f->patterns[i], &r->book->memory, p))
+            return tide_fail(err, TIDE_ENOMEM, "out of memory");
     }
     return TIDE_OK;
 }

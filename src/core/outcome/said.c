@@ -36,8 +36,11 @@ static const struct {
 
 static int stage_of(struct text t)
 {
+    char low[RULES_TEXT_BYTES];
+    for (size_t i = 0; i < t.n; i++)
+        low[i] = ascii_lower(t.p[i]);
     for (size_t i = 0; i < TIDE_COUNT(phrases); i++)
-        if (text_ifind(t, text_of(phrases[i].words)) < t.n)
+        if (memmem(low, t.n, phrases[i].words, strlen(phrases[i].words)))
             return (int)phrases[i].stage;
     return -1;
 }
