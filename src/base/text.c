@@ -77,11 +77,37 @@ size_t text_find(struct text t, char c)
     return hit ? (size_t)(hit - t.p) : t.n;
 }
 
+/* Next `c` in either case at or after `from`. memchr() looks at many bytes at once; each of the two
+ * is asked anew only when what it found has been passed. */
+struct both_cases {
+    size_t at[2];
+    char c[2];
+};
+
+static size_t next_of(struct text t, size_t from, struct both_cases *b)
+{
+    for (int k = 0; k < 2; k++)
+        if (b->at[k] < from || b->at[k] == SIZE_MAX) {
+            const char *hit = from < t.n ? memchr(t.p + from, b->c[k], t.n - from) : NULL;
+            b->at[k] = hit ? (size_t)(hit - t.p) : t.n;
+        }
+    return b->at[0] < b->at[1] ? b->at[0] : b->at[1];
+}
+
 size_t text_ifind(struct text t, struct text needle)
 {
-    for (size_t i = 0; i + needle.n <= t.n; i++)
-        if (text_ieq((struct text){t.p + i, needle.n}, needle))
+    if (needle.n == 0 || needle.n > t.n)
+        return needle.n ? t.n : 0;
+    char low = ascii_lower(needle.p[0]);
+    struct both_cases first = {{SIZE_MAX, SIZE_MAX},
+                               {low, low >= 'a' && low <= 'z' ? (char)(low - 32) : low}};
+    for (size_t i = next_of(t, 0, &first); i + needle.n <= t.n; i = next_of(t, i + 1, &first)) {
+        size_t k = 1;
+        while (k < needle.n && ascii_lower(t.p[i + k]) == ascii_lower(needle.p[k]))
+            k++;
+        if (k == needle.n)
             return i;
+    }
     return t.n;
 }
 

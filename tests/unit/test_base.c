@@ -278,9 +278,32 @@ static void test_log_quote(void **state)
     T_TRUE(strlen(out) < sizeof out, "cut");
 }
 
+/* Against the plain way, over all short texts of two letters in both cases. */
+static void test_text_ifind(void **state)
+{
+    static const char *const needles[] = {"", "a", "A", "ab", "bA", "aab", "b@a", "abababab"};
+    static const char letters[] = "aAbB@";
+    (void)state;
+    for (unsigned n = 0; n < 3125; n++) {
+        char text[6] = "";
+        for (unsigned i = 0, rest = n; i < 5; i++, rest /= 5)
+            text[i] = letters[rest % 5];
+        for (size_t len = 0; len <= 5; len++)
+            for (size_t k = 0; k < TIDE_COUNT(needles); k++) {
+                struct text t = {text, len}, needle = text_of(needles[k]);
+                size_t want = t.n;
+                for (size_t i = 0; want == t.n && i + needle.n <= t.n; i++)
+                    if (text_ieq(text_cut(t, i, needle.n), needle))
+                        want = i;
+                T_EQ(text_ifind(t, needle), want, "\"%s\" in %zu of \"%s\"", needles[k], len, text);
+            }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_text_ifind),
         cmocka_unit_test(test_error_wraps_and_cuts),
         cmocka_unit_test(test_durations),
         cmocka_unit_test(test_sizes),
