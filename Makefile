@@ -58,7 +58,7 @@ BENCH_SRC := $(sort $(wildcard bench/bench_*.c))
 BENCH_BIN := $(patsubst %.c,$(BUILD)/%,$(BENCH_SRC))
 
 .PHONY: all help run demo test unit conformance bench bench-policy lint check-layers fuzz manual install uninstall deps \
-        deps-test deps-dev clean format
+        deps-test deps-clients deps-dev clean format
 
 all: $(LIB) $(PROGRAM_BIN) ## the programs, released as they are
 
@@ -176,6 +176,8 @@ deps-test:
 	@tests/deps build test
 deps-bench:
 	@tests/deps build test bench
+deps-clients: ## Debian's clients of ESPs (Python, Ruby, PHP), for tests that skip without them
+	@tests/deps build test clients
 deps-dev:
 	@tests/deps build test dev
 

@@ -171,7 +171,101 @@ def ses_v1():
     nobody("tok-s1-no")
 
 
+# -- Debian's clients
+
+def told(*command, needs):
+    """What the client gave back; skipped where Debian's package is not installed."""
+    missing = [package for package, path in needs.items() if not os.path.exists(path)]
+    if missing:
+        raise suite.Skip(f"not installed: {' '.join(missing)}")
+    done = subprocess.run(command, text=True, capture_output=True, timeout=120)
+    assert done.returncode == 0, f"{command}: exit {done.returncode}\n{done.stdout}{done.stderr}"
+    return json.loads(done.stdout)
+
+
+def system_python(client, needs):
+    return told("/usr/bin/python3", os.path.join(HERE, "lib/esp_debian.py"), client,
+                f"http://127.0.0.1:{house.daemon.http_port}", needs=needs)
+
+
+def short_letter(token, people, to="ann@client.asia", shown=None):
+    mails = house.arrived(token)
+    assert [m.recipient for m in mails] == people, [m.recipient for m in mails]
+    for mail in mails:
+        got = mail.message
+        assert str(got["From"]) == "Ünïcode <n@shop.test>" and got["Bcc"] is None, got["From"]
+        first = got["To"].addresses[0]
+        assert (first.display_name, first.addr_spec) == (shown or "", to), (token, mail.data)
+        assert mail.text().strip().endswith("äöü 🙂"), mail.text()
+        assert "<p>äöü</p>" in got.get_body(("html",)).get_content()
+        assert [(a.get_filename(), a.get_content()) for a in got.iter_attachments()] == [("ünï.bin", BYTES)]
+
+
+def boto3():
+    said = system_python("boto3", {"python3-boto3": "/usr/lib/python3/dist-packages/boto3"})
+    assert UUID.match(said["v1"]) and UUID.match(said["raw"]), said
+    assert said["quota"] == said["account"] == 1440000, said
+    assert said["wrong"] == [["InvalidClientTokenId", 403], ["SignatureDoesNotMatch", 403],
+                             ["InvalidSignatureException", 403]], said
+    assert said["bad"] == ["BadRequestException", 400], said
+    mails = house.arrived("tok-b1-1")
+    assert [m.recipient for m in mails] == ["ann@client.asia", "dan@client.asia"]
+    assert {m.text() for m in mails} == {"a + b & c ~ äöü 🙂\n"} and not any(m.message["Bcc"] for m in mails)
+    assert [m.recipient for m in house.arrived("tok-b2-1")] == ["ann@client.asia", "secret@client.asia"]
+    nobody("tok-b2-no")
+
+
+def anymail():
+    said = system_python("anymail", {"python3-django-anymail": "/usr/lib/python3/dist-packages/anymail",
+                                     "python3-boto3": "/usr/lib/python3/dist-packages/boto3"})
+    for name in ("mailgun", "sendgrid", "postmark", "amazon_ses"):
+        status, message_id, bad = said[name]
+        assert status in (["queued"], ["sent"]) and message_id != "None", (name, said[name])
+        assert bad in (400, "refused") or "(InvalidParameterValue)" in bad, (name, said[name])
+        token = f"tok-any{name.replace('_', '')}-1"
+        short_letter(token, EVERYBODY, shown="Jörg, M.")
+        assert all(m.message["X-A"] == "b" for m in house.arrived(token)), name
+    nobody("tok-any-no")
+
+
+def postmark_gem():
+    said = told("ruby", os.path.join(HERE, "lib/esp_postmark.rb"), str(house.daemon.http_port),
+                needs={"ruby-postmark": "/usr/share/rubygems-integration/all/specifications/postmark-1.22.0.gemspec"})
+    assert said["sent"]["error_code"] == 0 and UUID.match(said["sent"]["message_id"]), said
+    assert said["wrong"] == ["Postmark::InvalidApiKeyError", 401], said
+    assert said["bad"] == ["Postmark::InvalidEmailAddressError", 422], said
+    short_letter("tok-rb-1", ["ann@client.asia", "ben@client.asia"])
+
+
+def symfony():
+    """These insist on https."""
+    bridges = "/usr/share/php/Symfony/Component/Mailer/Bridge/"
+    said = told("php", "-d", f"curl.cainfo={house.certificate}", "-d", f"openssl.cafile={house.certificate}",
+                os.path.join(HERE, "lib/esp_symfony.php"), str(https_port()),
+                needs={f"php-symfony-{name.lower()}-mailer": bridges + name
+                       for name in ("Amazon", "Mailgun", "Postmark", "Sendgrid")} |
+                {"php-cli": "/usr/bin/php", "php-symfony-http-client": "/usr/share/php/Symfony/Component/HttpClient"})
+    assert len(said) == 6, said
+    for name, (message_id, *wrong) in said.items():
+        assert message_id and wrong in ([401], [403]), (name, said[name])
+        short_letter(f"tok-sf{name}-1", ["ann@client.asia", "ben@client.asia", "dan@client.asia"], shown="Jörg, M.")
+
+
 # -- curl, for what the SDKs do not do
+
+def https_port():
+    return int(re.search(r"tls:127\.0\.0\.1:0:(\d+)", house.daemon.logged("daemon.ready"))[1])
+
+
+def curl_https():
+    """Beside the listener in the clear; with a certificate that the client checks."""
+    form = ("-F", "from=n@shop.test", "-F", "to=ann@client.asia", "-F", "subject=tok-tls-1", "-F", "text=x")
+    done = subprocess.run(["curl", "-sS", "--cacert", house.certificate, "--user", "api:key-of-shop", *form,
+                           f"https://localhost:{https_port()}/v3/shop.test/messages"],
+                          text=True, capture_output=True, timeout=60)
+    assert json.loads(done.stdout)["message"] == "Queued. Thank you.", done.stdout + done.stderr
+    house.one("tok-tls-1")
+
 
 def curl(*options, path, fails=()):
     if not shutil.which("curl"):
@@ -218,10 +312,13 @@ def curl_ses():
 
 def main():
     global house
-    tests = [sendgrid, postmark, resend, mailgun, ses_v2, ses_v1, curl_mailgun, curl_ses]
+    tests = [sendgrid, postmark, resend, mailgun, ses_v2, ses_v1, boto3, anymail, postmark_gem, symfony,
+             curl_mailgun, curl_ses, curl_https]
     keys = 'key = "key-of-shop"; ses_access_key = "AKIASHOP"; ses_secret = "secret/of+shop"; ' \
            'intake_per_minute_max = 1000;'
-    with House(CONFIG.replace('key = "key-of-shop";', keys)) as house:
+    tls = 'tls: {{ listen = ["127.0.0.1:0"]; certificate = "{path}/cert.pem"; key = "{path}/key.pem"; }};'
+    config = CONFIG.replace('key = "key-of-shop";', keys).replace('http: {{', f"http: {{{{ {tls}")
+    with House(config) as house:
         return suite.run(tests)
 
 

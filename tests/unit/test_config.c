@@ -414,6 +414,8 @@ static const struct {
     {APP("accounts = [\"outbx\"];"),
      F ":1: applications.a.accounts: there is no account \"outbx\"; did you mean outbox?"},
     {APP("accounts = [];"), F ":1: applications.a.accounts: want 1..64 elements, got 0"},
+    {"http: { tls: { listen = [\"127.0.0.1:0\"]; }; };",
+     F ":1: http.tls.listen: want tls.certificate beside it, got \"127.0.0.1:0\""},
     {APP("ses_access_key = \"u\";"),
      F ":1: applications.a: want ses_access_key and ses_secret together"},
     {APP("smtp_user = \"u\";"), F ":1: applications.a: want smtp_user and smtp_password together"},

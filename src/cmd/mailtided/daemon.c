@@ -190,10 +190,12 @@ static void tell_ready(struct daemon *d)
     }
     n = 0;
     for (size_t i = 0; i < http_api_listeners(d->http) && n < sizeof http; i++) {
+        bool is_tls = i >= c->http.listen_count;
         int port = http_api_port(d->http, i);
-        first_http = first_http ? first_http : port;
-        n += (size_t)snprintf(http + n, sizeof http - n, "%s%s:%d", n ? "," : "", c->http.listen[i],
-                              port);
+        first_http = first_http || is_tls ? first_http : port;
+        n += (size_t)snprintf(
+            http + n, sizeof http - n, "%s%s%s:%d", n ? "," : "", is_tls ? "tls:" : "",
+            is_tls ? c->http.tls_listen[i - c->http.listen_count] : c->http.listen[i], port);
     }
     log_info("daemon.ready", "version=" MAILTIDE_VERSION " smtp=%s http=%s status=%s pid=%ld", smtp,
              http, shown_path(d), (long)getpid());

@@ -127,6 +127,11 @@ static enum tide_err check_plain(const struct load *l, struct tide_error *err)
     if (rc == TIDE_OK)
         rc = check_listen(l, "http.listen", c->http.listen, c->http.listen_count, err);
     if (rc == TIDE_OK)
+        rc = check_listen(l, "http.tls.listen", c->http.tls_listen, c->http.tls_listen_count, err);
+    if (rc == TIDE_OK && c->http.tls_listen_count > 0 && !c->http.tls.certificate_file)
+        rc = fail_plain(l, "http.tls.listen", err, "want tls.certificate beside it",
+                        c->http.tls_listen[0]);
+    if (rc == TIDE_OK)
         rc = check_tls(l, "smtp.tls.certificate", "smtp.tls.key", &c->smtp.tls, err);
     if (rc == TIDE_OK)
         rc = check_tls(l, "http.tls.certificate", "http.tls.key", &c->http.tls, err);

@@ -42,8 +42,10 @@ struct config_smtp {
 };
 
 struct config_http {
-    char **listen;
+    char **listen; /* in the clear; with a certificate and no tls_listen: TLS, but Unix sockets */
     size_t listen_count;
+    char **tls_listen;
+    size_t tls_listen_count;
     struct config_tls tls;
     int64_t body_bytes_max;
     int batch_max; /* notifications in one request */

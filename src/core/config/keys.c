@@ -103,6 +103,9 @@ const struct key config_keys[] = {
 
     LIST("http.listen", "127.0.0.1:8025", 0, 64, struct config, http.listen, http.listen_count,
       "Where the HTTP API is taken, as for SMTP."),
+    LIST("http.tls.listen", NULL, 0, 64, struct config, http.tls_listen, http.tls_listen_count,
+      "Where HTTPS is taken, beside http.listen, which then is in the clear. Not set: with a "
+      "certificate all of http.listen is HTTPS, but Unix sockets."),
     C("http.tls.certificate", STRING, NULL, NULL, 0, 0, NULL, http.tls.certificate_file,
       "PEM file of the certificate chain. Not set: plain HTTP."),
     C("http.tls.key", STRING, NULL, NULL, 0, 0, NULL, http.tls.key_file,

@@ -117,6 +117,21 @@ static bool want_kind(struct esp_reading *r,
                       names[kind], names[json_kind(v)]);
 }
 
+/* Some clients quote names with commas, as SendGrid once wanted it: the quotes are no part of them.
+ */
+static struct text unquoted(struct esp_reading *r, struct text name)
+{
+    if (name.n < 2 || name.p[0] != '"' || name.p[name.n - 1] != '"')
+        return name;
+    char *out = arena_alloc(r->arena, name.n);
+    size_t n = 0;
+    for (size_t i = 1; out && i + 1 < name.n; i++) {
+        i += name.p[i] == '\\' && i + 2 < name.n;
+        out[n++] = name.p[i];
+    }
+    return (struct text){out ? out : "", n};
+}
+
 static bool read_mailbox(struct esp_reading *r,
                          const struct json *v,
                          const char *field,
@@ -127,7 +142,7 @@ static bool read_mailbox(struct esp_reading *r,
     if (!want_kind(r, v, JSON_KIND_OBJECT, field))
         return false;
     ret->address = text_trim(esp_string(v, "email"));
-    ret->name = esp_line(r, esp_string(v, "name"));
+    ret->name = unquoted(r, esp_line(r, esp_string(v, "name")));
     if (ret->address.n == 0)
         return esp_refuse(r, ESP_MISSING, path, "The %s email parameter is required.",
                           strncmp(field, "from", 4) == 0 ? "from" : "to");

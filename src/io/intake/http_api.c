@@ -233,6 +233,33 @@ void http_api_close(struct http_api *api, void (*closed)(void *arg), void *arg)
     uv_close((uv_handle_t *)&api->later, on_later_closed);
 }
 
+static enum tide_err listen_on(struct http_api *api,
+                               const struct config_http *c,
+                               const char *address,
+                               bool tls,
+                               struct tide_error *err)
+{
+    struct http **h = &api->listeners[api->count];
+    struct http_options o = {
+        .listen = address,
+        .limits = {.body_bytes_max = (size_t)c->body_bytes_max,
+                   .connections_max = c->connections_max,
+                   .connections_per_ip_max = c->connections_per_ip_max,
+                   .idle_timeout_ms = c->idle_timeout_ms},
+        .tls = tls ? c->tls : (struct config_tls){0},
+        .on_request = on_request,
+        .arg = api,
+    };
+    enum tide_err rc = http_open(api->door.loop, &o, h, err);
+    if (rc != TIDE_OK)
+        return rc;
+    api->count++;
+    api->open++;
+    log_info("http.listening", "address=%s port=%d%s", address, http_port(*h),
+             tls && c->tls.certificate_file ? " tls=yes" : "");
+    return TIDE_OK;
+}
+
 enum tide_err http_api_open(const struct http_api_options *options,
                             struct http_api **ret,
                             struct tide_error *err)
@@ -240,7 +267,7 @@ enum tide_err http_api_open(const struct http_api_options *options,
     const struct config_http *c = &intake_config(options->intake)->http;
     struct http_api *api = calloc(1, sizeof *api);
     if (api)
-        api->listeners = calloc(c->listen_count + 1, sizeof(struct http *));
+        api->listeners = calloc(c->listen_count + c->tls_listen_count + 1, sizeof(struct http *));
     if (!api || !api->listeners) {
         free(api);
         return tide_fail(err, TIDE_ENOMEM, "%s", tide_err_text(TIDE_ENOMEM));
@@ -251,27 +278,14 @@ enum tide_err http_api_open(const struct http_api_options *options,
     api->views = (struct views){.store = options->store, .operate = options->operate};
     uv_idle_init(options->loop, &api->later);
     api->open = 1;
+    bool only = c->tls_listen_count == 0; /* TLS has no listeners of its own */
     enum tide_err rc = TIDE_OK;
     for (size_t i = 0; i < c->listen_count && rc == TIDE_OK; i++) {
         bool is_unix = text_starts(text_of(c->listen[i]), TEXT("unix:"));
-        struct http_options o = {
-            .listen = c->listen[i],
-            .limits = {.body_bytes_max = (size_t)c->body_bytes_max,
-                       .connections_max = c->connections_max,
-                       .connections_per_ip_max = c->connections_per_ip_max,
-                       .idle_timeout_ms = c->idle_timeout_ms},
-            .tls = is_unix ? (struct config_tls){0} : c->tls,
-            .on_request = on_request,
-            .arg = api,
-        };
-        rc = http_open(options->loop, &o, &api->listeners[i], err);
-        if (rc == TIDE_OK) {
-            api->count++;
-            api->open++;
-            log_info("http.listening", "address=%s port=%d", c->listen[i],
-                     http_port(api->listeners[i]));
-        }
+        rc = listen_on(api, c, c->listen[i], only && !is_unix, err);
     }
+    for (size_t i = 0; i < c->tls_listen_count && rc == TIDE_OK; i++)
+        rc = listen_on(api, c, c->tls_listen[i], true, err);
     if (rc == TIDE_OK)
         *ret = api;
     else

@@ -40,6 +40,7 @@ TIDE_MUST_CHECK enum tide_err http_api_open(const struct http_api_options *optio
                                             struct tide_error *err);
 void http_api_close(struct http_api *api, void (*closed)(void *arg), void *arg);
 
+/* In the order of http.listen, then of http.tls.listen. */
 size_t http_api_listeners(const struct http_api *api);
 int http_api_port(const struct http_api *api, size_t listener); /* 0: a Unix socket */
 
