@@ -20,7 +20,7 @@ static void feed(struct quiet_policy *q)
 {
     struct quiet_job job;
     while (quiet_policy_wants(q, &job))
-        quiet_policy_take(q, &job, quiet_table_build(&job.wanted));
+        quiet_policy_take(q, &job, quiet_table_build(&job.wanted, job.before));
 }
 
 /* An arrival, counted and answered, for random recipients over thirty days. */
@@ -71,7 +71,7 @@ int main(void)
     printf("policy.decision %.0f ns\n", decisions());
     for (c.quota = 5; c.quota <= 20; c.quota *= 2) {
         double start = cpu_ms();
-        struct quiet_table *t = quiet_table_build(&c);
+        struct quiet_table *t = quiet_table_build(&c, NULL);
         if (!t)
             return 1;
         printf("policy.table_%d %.1f ms\n", c.quota, cpu_ms() - start);

@@ -45,7 +45,7 @@ static unsigned build_all(struct fixture *f)
     struct quiet_job job;
     unsigned n = 0;
     for (; quiet_policy_wants(f->q, &job); n++)
-        quiet_policy_take(f->q, &job, quiet_table_build(&job.wanted));
+        quiet_policy_take(f->q, &job, quiet_table_build(&job.wanted, job.before));
     return n;
 }
 
@@ -82,7 +82,7 @@ static void test_seam(void **state)
     f.v.used = 4;
     T_TRUE(wait(&f) < fluid, "and used: %.2f min", wait(&f));
     quiet_policy_take(f.q, &(struct quiet_job){.window_id = 1, .wanted.quota = 3},
-                      quiet_table_build(&job.wanted)); /* of nobody: freed */
+                      quiet_table_build(&job.wanted, job.before)); /* of nobody: freed */
     quiet_policy_free(f.q);
 }
 

@@ -27,7 +27,7 @@ enum tide_err daemon_set_policy(struct daemon *d, struct tide_error *err)
 static void on_pool(uv_work_t *work)
 {
     struct build *b = work->data;
-    b->table = quiet_table_build(&b->job.wanted);
+    b->table = quiet_table_build(&b->job.wanted, b->job.before);
 }
 
 static void on_built(uv_work_t *work, int status)

@@ -134,9 +134,9 @@ bool quiet_policy_wants(struct quiet_policy *q, struct quiet_job *ret)
         if (!t->wanted)
             continue;
         float cost = q->settings.urgent_cost;
-        *ret = (struct quiet_job){.window_id = t->place->window_id,
-                                  .wanted.quota = t->quota,
-                                  .wanted.reserve = t->reserve};
+        *ret = (struct quiet_job){.window_id = t->place->window_id, .before = t->table};
+        ret->wanted.quota = t->quota;
+        ret->wanted.reserve = t->reserve;
         ret->wanted.urgent_cost = cost < 0 ? 0 : cost == 0 ? QUIET_URGENT_COST : cost;
         memcpy(ret->wanted.share, t->place->site.share, sizeof ret->wanted.share);
         t->wanted = false;

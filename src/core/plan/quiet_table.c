@@ -314,12 +314,12 @@ static void solve_reset(struct work *w)
     memcpy(w->carried, carried, sizeof carried);
 }
 
-static void solve(struct work *w, const double means[LANES])
+/* w->carried is what to start from. */
+static void solve(struct work *w, const double means[LANES], int sweeps)
 {
     prepare(w, means);
-    memset(w->carried, 0, sizeof w->carried);
     w->lost[QUIET_SLOTS] = all(0);
-    for (int sweep = 0; sweep < SWEEPS; sweep++) {
+    for (int sweep = 0; sweep < sweeps; sweep++) {
         for (int b = 0; b < w->rows; b++)
             memcpy(cell(w, QUIET_SLOTS, b), w->carried, sizeof w->carried);
         for (int slot = QUIET_SLOTS - 1; slot >= 0; slot--)
@@ -340,7 +340,22 @@ static struct work *work_new(const struct quiet_case *c)
     return w;
 }
 
-struct quiet_table *quiet_table_build(const struct quiet_case *c)
+/* What is carried over at levels from `level` on: from a table, to a table. */
+static void take_carried(struct work *w, const struct quiet_table *from, unsigned level)
+{
+    for (unsigned i = 0; i < LANES; i++)
+        for (int k = 0; k < ROW; k++)
+            w->carried[k][i] = from ? from->carried[w->type][level + i][k] : 0;
+}
+
+static void keep_carried(const struct work *w, struct quiet_table *t, unsigned level)
+{
+    for (unsigned i = 0; i < LANES; i++)
+        for (int k = 0; k < ROW; k++)
+            t->carried[w->type][level + i][k] = w->carried[k][i];
+}
+
+struct quiet_table *quiet_table_build(const struct quiet_case *c, const struct quiet_table *before)
 {
     _Static_assert(QUIET_LEVELS % LANES == 0, "levels are computed in full vectors");
     if (c->quota < 1)
@@ -361,7 +376,9 @@ struct quiet_table *quiet_table_build(const struct quiet_case *c)
                 means[i] = quiet_level(level + i);
                 w->out[i] = t->tau + place(w->rows, w->type, level + i, 0, 0);
             }
-            solve(w, means);
+            take_carried(w, before, level);
+            solve(w, means, before ? 1 : SWEEPS);
+            keep_carried(w, t, level);
         }
     free(w);
     return t;
@@ -377,7 +394,8 @@ bool quiet_plan(
     w->type = weekend;
     for (unsigned i = 0; i < LANES; i++)
         w->out[i] = ret_tau;
-    solve(w, means);
+    memset(w->carried, 0, sizeof w->carried);
+    solve(w, means, SWEEPS);
     for (size_t i = 0; ret_cost && i < (size_t)QUIET_SLOTS * (size_t)w->rows * ROW; i++)
         ret_cost[i] = w->value[i][0];
     free(w);

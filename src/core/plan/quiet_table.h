@@ -44,12 +44,14 @@ struct quiet_case {
 struct quiet_table {
     int quota;
     struct quiet_case made_for;
+    float carried[2][QUIET_LEVELS][QUIET_PENDING + 1]; /* what k pending at the reset cost, min */
     uint8_t tau[]; /* [2][QUIET_LEVELS][QUIET_SLOTS + 1][quota + 1][QUIET_PENDING + 1] */
 };
 
 size_t quiet_table_bytes(int quota);
-/* NULL: out of memory, or a quota below 1. */
-struct quiet_table *quiet_table_build(const struct quiet_case *c);
+/* NULL: out of memory, or a quota below 1. With a table of the same quota made `before` (else NULL)
+ * it takes half as long: what is carried over the reset starts from there. */
+struct quiet_table *quiet_table_build(const struct quiet_case *c, const struct quiet_table *before);
 /* The programme for one level and type of day: quiet times [QUIET_SLOTS + 1][rows][QUIET_PENDING +
  * 1] and, unless NULL, expected costs in minutes, the same without the reset's row; rows is the
  * quota plus one. False: out of memory, or a quota below 1. */

@@ -344,7 +344,7 @@ static void build_tables(struct run *r)
 {
     struct quiet_job job;
     while (r->quiet && quiet_policy_wants(r->quiet, &job)) {
-        quiet_policy_take(r->quiet, &job, quiet_table_build(&job.wanted));
+        quiet_policy_take(r->quiet, &job, quiet_table_build(&job.wanted, job.before));
         r->out->tables++;
     }
 }
