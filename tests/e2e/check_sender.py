@@ -182,8 +182,9 @@ def nothing_published():
     listed = checks["192.0.2.9 at The List"]
     assert listed["finding"] == "Listed: a spam source. Removal: https://list.test/out", listed
     assert listed["evidence"] == ["see https://list.test/9"], listed
-    text = run("bare.test", "--no-lists", code=BAD)
-    assert "publish:\n             bare.test. TXT \"v=spf1 ~all\"\n" in text, text
+    text = run("bare.test", "--ip", "192.0.2.9", "--no-lists", code=BAD)
+    assert "publish:\n             bare.test. TXT \"v=spf1 ip4:192.0.2.9 ~all\"\n" in text, text
+    assert " bare.test. TXT" not in run("bare.test", "--no-lists", code=BAD), "a record that lets nobody send"
 
 
 def a_broken_record():

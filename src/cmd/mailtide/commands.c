@@ -46,8 +46,8 @@ const struct cli_command cli_commands[] = {
     {"check-sender", "DOMAIN", 1, 1, cmd_check_sender,
      "whether mail from a domain will be trusted where it arrives",
      "SPF, DKIM, DMARC and alignment, PTR and block lists of your own addresses, and one-click "
-     "unsubscribe, each with its evidence, with what it means at Gmail, Yahoo and Outlook.com, and "
-     "with the record to publish. Asks DNS with the servers of the configuration; needs no daemon."
+     "unsubscribe, each with its evidence, with what it means at which mailbox provider, "
+     "and with the record to publish. Asks DNS with the servers of the configuration; needs no daemon."
      " Says no (exit code 1) when something is bad or could not be found out; notes are no fault"
      "."},
     {"explain", "[TEXT...]", 0, -1, cmd_explain,

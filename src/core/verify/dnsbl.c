@@ -68,7 +68,7 @@ static bool in_127(const struct dns_rr *rr)
     return rr->address[0] == 127;
 }
 
-/* Spamhaus: 127.255.255.252 zone misspelt, .254 open resolver, .255 too many queries. */
+/* A zone misspelt (.252), an open resolver (.254), too many queries (.255). */
 static bool is_error_return(const struct dns_rr *rr)
 {
     return in_127(rr) && rr->address[1] == 255 && rr->address[2] == 255;

@@ -10,7 +10,7 @@
  * Errors    a doubt is DNSBL_UNKNOWN with its reason; running out of memory too.
  * Limits    4 questions.
  * Standards RFC 5782 (control names 5, codes 2.1). What lies in 127.255.255.0/24 is an error return
- *           (Spamhaus and others), what the zone does not document is not a listing either.
+ *           and what the zone does not document is not a listing either.
  * Known gap a list that knows no IPv6 answers as one that has nothing against the address.
  */
 #ifndef CORE_VERIFY_DNSBL_H

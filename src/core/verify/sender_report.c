@@ -193,8 +193,11 @@ static void check_spf(struct report *r)
         add(r, SENDER_BAD, format(r, "SPF of " TEXT_FMT, TEXT_ARG(s->in.mail_from)));
     r->spf_known = spf->result != SPF_TEMPERROR;
     if (spf->result == SPF_NONE) {
-        c->finding = format(r, "There is no SPF record.");
-        c->publish = better_record(r, spf);
+        bool known = s->in.ip_count || (s->in.account && s->in.account->spf_include_count);
+        c->finding = format(r, "There is no SPF record%s.",
+                            known ? "" : "; name the account or your addresses to have one made");
+        if (known) /* one that lets nobody send would do harm */
+            c->publish = better_record(r, spf);
     } else if (spf->result == SPF_TEMPERROR || spf->result == SPF_PERMERROR) {
         c->state = r->spf_known ? SENDER_BAD : SENDER_UNKNOWN;
         c->finding = format(r, "%s: %s.", r->spf_known ? "Receivers cannot read it" : "DNS failed",
@@ -312,7 +315,7 @@ static void check_keys(struct report *r)
     r->dkim_known = true;
     for (size_t i = 0; i < s->key_count; i++)
         check_key(r, &s->keys[i]);
-    if (s->key_count)
+    if (s->key_count || s->in.message)
         return;
     r->dkim_known = false;
     struct sender_check *c = add(r, SENDER_UNKNOWN, TEXT("DKIM"));
@@ -550,9 +553,11 @@ static void check_lists(struct report *r)
             buf_addf(&silent, "%s%s: %s: " TEXT_FMT, silent.len ? "\n" : "", d->zone->title, what,
                      TEXT_ARG(d->what));
     }
+    if (!asked)
+        return;
     /* A list that does not answer is its own business: it fails no sender. */
     struct sender_check *c = add(r, silent.len ? SENDER_NOTE : SENDER_GOOD, TEXT("block lists"));
-    c->finding = format(r, "%zu asked, %zu know nothing bad.", asked, clear);
+    c->finding = format(r, "%zu of %zu answers have nothing against the sender.", clear, asked);
     c->evidence = keep(r, &silent);
 }
 
