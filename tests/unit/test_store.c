@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <sqlite3.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -580,6 +581,38 @@ static void test_killed_at_any_moment(void **state)
     }
 }
 
+/* Under steady writing of 30 MB, with a log of 256 kB: it is copied back beside the writer, again
+ * and again, and begun anew; it grows by little more than what comes while one copying runs. */
+static void test_log_is_copied_back_meanwhile(void **state)
+{
+    (void)state;
+    enum { LOG_BYTES = 256 << 10, MESSAGE_BYTES = 32 << 10, MESSAGES = 200 };
+    char log[120], *message = calloc(1, MESSAGE_BYTES);
+    struct stat st;
+    tide_id ids[MESSAGES];
+    rig_close(&rig);
+    rig.options.log_bytes_max = LOG_BYTES;
+    T_OK(rig_open(&rig), &rig.err, "open");
+    snprintf(log, sizeof log, "%s-wal", rig.path);
+    memset(message, 'x', MESSAGE_BYTES - 1);
+    for (int i = 0; i < MESSAGES; i++) {
+        message[i] = 'y';
+        ids[i] = rig_mail(&rig, "ann@a.example", message, "digestible");
+        T_TRUE(ids[i] != 0, "message %d: %s", i, rig.err.text);
+        T_EQ(stat(log, &st), 0, "the log, message %d", i);
+        T_TRUE(st.st_size <= 16 * LOG_BYTES, "message %d: a log of %lld bytes", i,
+               (long long)st.st_size);
+    }
+    rig_close(&rig);
+    T_OK(rig_open(&rig), &rig.err, "open again");
+    struct store_counts c;
+    counts(&c);
+    T_EQ(c.notifications[NOTIFICATION_ACCEPTED], MESSAGES, "all are there");
+    T_EQ(c.bodies, MESSAGES, "each with its body");
+    check_there(ids[MESSAGES - 1], 0);
+    free(message);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -593,6 +626,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_damage_found_while_running, setup, teardown),
         cmocka_unit_test_setup_teardown(test_close_finishes_what_is_queued, setup, teardown),
         cmocka_unit_test_setup_teardown(test_killed_at_any_moment, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_log_is_copied_back_meanwhile, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

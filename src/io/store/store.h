@@ -40,6 +40,7 @@ struct store_options {
     int64_t size_bytes_max;         /* 0: no bound */
     int64_t free_bytes_min;         /* accepting stops below */
     int64_t check_bytes_max;        /* a larger file is checked while it is used; 0: 256 MiB */
+    int64_t log_bytes_max;          /* a longer log is copied into the database; 0: 64 MiB */
     tide_wall_ms (*now)(void *arg); /* called on other threads too */
     void *now_arg;
 };

@@ -10,11 +10,11 @@
 #define IDLE_MS          50   /* so long without a request is "idle" */
 #define RETRY_MS         100  /* between two looks whether a full disk has room again */
 #define PRUNE_EVERY_MS   30000
-#define NO_ROOM_EVERY_MS 3000 /* over our own bound with nothing finished: look again */
-#define LOOK_EVERY_MS    100  /* at sizes, under load */
-#define WAL_PAGES_MAX    8000 /* 64 MiB: a checkpoint then, beside the writer, idle or not */
-#define WAL_REST_MAX     500  /* so much is quickly copied by the writer itself */
-#define WAL_PAGES_BOUND  (4 * WAL_PAGES_MAX) /* and then it waits for it */
+#define NO_ROOM_EVERY_MS 3000       /* over our own bound with nothing finished: look again */
+#define LOOK_EVERY_MS    100        /* at sizes, under load */
+#define LOG_BYTES_MAX    (64 << 20) /* a checkpoint then, beside the writer, idle or not */
+#define LOG_REST         16         /* one part in so many is quickly copied by the writer itself */
+#define LOG_BOUND        4          /* at so many times as much the writer copies all of it */
 #define SLEEP_FOREVER_MS 3600000
 
 #define MS_NS 1000000u
@@ -282,11 +282,11 @@ static void checkpoint_beside(struct writer *w)
 {
     bool want = false;
     int state = atomic_load(&w->checkpoint), rest = w->wal_pages - w->wal_pages_copied;
-    if (w->wal_pages >= WAL_PAGES_BOUND)
+    if (w->wal_pages >= w->wal_pages_max * LOG_BOUND)
         checkpoint(w, SQLITE_CHECKPOINT_PASSIVE);
     else if (state == CHECKPOINT_NONE)
-        want = w->wal_pages >= WAL_PAGES_MAX;
-    else if (state == CHECKPOINT_DONE && rest > WAL_REST_MAX)
+        want = w->wal_pages >= w->wal_pages_max;
+    else if (state == CHECKPOINT_DONE && rest > w->wal_pages_max / LOG_REST)
         want = true;
     else if (state == CHECKPOINT_DONE) {
         checkpoint(w, SQLITE_CHECKPOINT_PASSIVE);
@@ -457,6 +457,8 @@ enum tide_err writer_start(struct writer *w,
     list_init(&w->queue);
     list_init(&w->done);
     list_init(&w->waiting);
+    int64_t log_bytes_max = options->log_bytes_max > 0 ? options->log_bytes_max : LOG_BYTES_MAX;
+    w->wal_pages_max = (int)(log_bytes_max / db_pragma(&w->db, "PRAGMA page_size"));
     sqlite3_wal_hook(w->db.sql, on_wal, w);
     look_for_room(w);
     if (uv_mutex_init(&w->mutex) != 0)

@@ -44,7 +44,7 @@ struct writer {
     uint64_t looked_at_ns;
     bool pruned_for_room, no_room;
     struct tide_error why_no_room;
-    int wal_pages;
+    int wal_pages, wal_pages_max;
     int wal_pages_copied;  /* at the least, by the checkpoint that runs beside */
     atomic_int checkpoint; /* enum checkpoint_state: the thread's and the loop's */
 };
