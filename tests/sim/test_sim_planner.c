@@ -5,6 +5,7 @@
 #include "base/map.h"
 #include "base/rng.h"
 #include "core/plan/planner.h"
+#include "core/plan/policy_quiet.h"
 #include "core/plan/queue.h"
 #include "lib/check.h"
 
@@ -15,6 +16,7 @@
 
 enum { PROVIDERS = 3, ACCOUNTS = 2, RECIPIENTS = 10, SENDERS = 2, LIMITS = 4, SEEDS = 60 };
 enum { GROUPS = RECIPIENTS * SENDERS, ARRIVALS = 700, SENT_MAX = 8000, ROWS_MAX = 200 };
+enum { TABLES_MAX = 3 }; /* built in one world: they take their time */
 
 struct sent {
     tide_wall_ms at;
@@ -25,6 +27,7 @@ struct sent {
 struct group {
     struct queue_entry entry;
     struct group_pending pending;
+    tide_wall_ms last_at;
     bool reply;
     tide_wall_ms waiting_since; /* real time, which no step changes */
 };
@@ -44,6 +47,8 @@ struct world {
     struct config_stream streams[2];
     struct limit limits[PROVIDERS + 1][LIMITS];
     struct planner *planner;
+    struct quiet_policy *quiet; /* NULL: policy_even() */
+    int tables;
     struct plan_recipient recipients[RECIPIENTS];
     struct group groups[GROUPS];
     struct queue queue;
@@ -128,6 +133,13 @@ static void random_limit(struct world *w, struct limit *l, const char *owner, in
         l->count = 10;
 }
 
+static void set_policy(struct world *w, bool quiet)
+{
+    w->quiet = quiet ? quiet_policy_new(NULL) : NULL;
+    if (w->quiet)
+        planner_set_policy(w->planner, quiet_policy(w->quiet));
+}
+
 static void world_make(struct world *w, uint64_t seed)
 {
     *w = (struct world){.seed = seed, .strict = seed % 2};
@@ -163,6 +175,7 @@ static void world_make(struct world *w, uint64_t seed)
     queue_init(&w->queue);
     struct tide_error err;
     T_OK(planner_new(&w->config, &zones, &w->planner, &err), &err, "seed %" PRIu64, seed);
+    set_policy(w, seed % 3 == 0);
 }
 
 static void world_free(struct world *w)
@@ -178,6 +191,7 @@ static void world_free(struct world *w)
     }
     queue_fini(&w->queue);
     planner_free(w->planner);
+    quiet_policy_free(w->quiet);
 }
 
 static struct plan_query query_of(struct world *w, int g)
@@ -191,7 +205,7 @@ static struct plan_query query_of(struct world *w, int g)
                            .pending = &group->pending,
                            .urgent = group->pending.urgent > 0,
                            .is_reply = group->reply,
-                           .last_at = w->now};
+                           .last_at = group->last_at};
     q.digest = !q.urgent;
     q.hold_until_max = group->pending.oldest_at + 4 * TIME_HOUR_MS;
     q.route = (struct plan_route){
@@ -363,8 +377,11 @@ static void save_dirty(struct world *w)
 static void restart(struct world *w)
 {
     struct tide_error err;
+    bool quiet = w->quiet != NULL;
     planner_free(w->planner);
+    quiet_policy_free(w->quiet);
     T_OK(planner_new(&w->config, &zones, &w->planner, &err), &err, "restart");
+    set_policy(w, quiet);
     if (below(w, 2))
         (void)planner_intern(w->planner, TEXT("numbers.differ.example"));
     for (int i = w->row_count - 1; i >= 0; i--)
@@ -459,6 +476,17 @@ static void arrive(struct world *w)
         group->pending.urgent++;
     else
         group->pending.digestible++;
+    group->last_at = w->now;
+    struct plan_query q = query_of(w, (int)(group - w->groups));
+    if (!q.urgent)
+        planner_arrived(w->planner, &q, 1);
+    struct quiet_job job;
+    if (w->quiet && w->tables < TABLES_MAX && below(w, 10) == 0 &&
+        quiet_policy_wants(w->quiet, &job)) {
+        quiet_policy_take(w->quiet, &job, quiet_table_build(&job.wanted, job.before));
+        w->tables++;
+    }
+    /* Like the gate: what comes is decided at once, unless it stands in a line. */
     if (!group->entry.node.tag)
         W_TRUE(w, queue_put_time(&w->queue, &group->entry, w->now), "memory");
 }
