@@ -1,15 +1,12 @@
-/* verify: whether addresses can take mail, asked of DNS by ourselves. */
+/* verify: whether addresses can take mail, asked of DNS by ourselves. Lists are bulk.c's. */
 #include "cmd/mailtide/ask.h"
+#include "cmd/mailtide/verify_dns.h"
 
 #include "core/address/addr.h"
 #include "core/proto/json_write.h"
-#include "io/dns/verifier.h"
-#include "io/loop/files.h"
 
 #include <stdlib.h>
-#include <unistd.h>
-
-#define CONFIG_PATH "/etc/mailtide/mailtide.conf"
+#include <sys/stat.h>
 
 /* One address and what was found out. */
 struct subject {
@@ -17,32 +14,18 @@ struct subject {
     const char *given;
     struct addr addr;
     struct verdict verdict;
+    struct recipient_hints hints;
     char *suppressed; /* what the daemon says; NULL: nothing */
     bool valid;       /* an address at all */
     struct tide_error err;
 };
 
 struct run {
-    uv_loop_t loop;
-    struct clock clock;
-    struct config *config;
-    struct resolver *resolver;
-    struct verifier *verifier;
+    struct verify_dns dns;
     struct subject *subjects;
     size_t count, pending;
     struct arena arena;
 };
-
-static void on_resolver_closed(void *arg)
-{
-    (void)arg;
-}
-
-static void on_verifier_closed(void *arg)
-{
-    struct run *run = arg;
-    resolver_close(run->resolver, on_resolver_closed, run);
-}
 
 static void on_verdict(void *arg, enum tide_err rc, const struct verdict *v)
 {
@@ -58,29 +41,14 @@ static void on_verdict(void *arg, enum tide_err rc, const struct verdict *v)
         s->verdict.reason = text_of(tide_err_text(rc));
     }
     if (--run->pending == 0)
-        verifier_close(run->verifier, on_verifier_closed, run);
-}
-
-static enum tide_err open_dns(struct run *run, struct tide_error *err)
-{
-    enum tide_err rc =
-        resolver_open(&run->loop, &run->clock, &run->config->dns, &run->resolver, err);
-    if (rc != TIDE_OK)
-        return rc;
-    rc = verifier_open(&run->loop, run->resolver, &run->clock, &run->config->profiles,
-                       run->config->dns.private_addresses, &run->verifier, err);
-    if (rc != TIDE_OK)
-        resolver_close(run->resolver, on_resolver_closed, run);
-    return rc;
+        verify_dns_end(&run->dns);
 }
 
 /* Asks for every address that is one, and waits for the last answer. */
-static enum tide_err ask_dns(struct run *run, struct tide_error *err)
+static void ask_dns(struct run *run)
 {
-    enum tide_err rc = open_dns(run, err);
-    if (rc == TIDE_OK)
-        run->pending = 1; /* held while the questions are put */
-    for (size_t i = 0; rc == TIDE_OK && i < run->count; i++) {
+    run->pending = 1; /* held while the questions are put */
+    for (size_t i = 0; i < run->count; i++) {
         struct subject *s = &run->subjects[i];
         if (!s->valid)
             continue;
@@ -88,16 +56,17 @@ static enum tide_err ask_dns(struct run *run, struct tide_error *err)
             s->verdict.reason = TEXT("An address literal needs no DNS and was not tried.");
             continue;
         }
-        if (verifier_verify(run->verifier, text_of(s->addr.domain.ascii), on_verdict, s, &s->err) ==
-            TIDE_OK)
+        recipient_hints(&run->dns.hints, addr_local(&s->addr), domain_text(&s->addr.domain),
+                        &s->hints);
+        if (verifier_verify(run->dns.verifier, domain_text(&s->addr.domain), on_verdict, s,
+                            &s->err) == TIDE_OK)
             run->pending++;
         else
             s->verdict.reason = text_of(s->err.text);
     }
-    if (rc == TIDE_OK && --run->pending == 0)
-        verifier_close(run->verifier, on_verifier_closed, run);
-    uv_run(&run->loop, UV_RUN_DEFAULT);
-    return rc;
+    if (--run->pending == 0)
+        verify_dns_end(&run->dns);
+    uv_run(&run->dns.loop, UV_RUN_DEFAULT);
 }
 
 /* The daemon, if one runs, knows who is suppressed; without one there is nothing to add. */
@@ -140,7 +109,8 @@ static void show_subject(struct cli *cli, const struct subject *s)
     buf_adds(&cli->out, "  ");
     show_styled(&cli->show, show_style_of_state(word), word);
     if (s->verdict.provider.n > 0)
-        buf_addf(&cli->out, ", at " TEXT_FMT, TEXT_ARG(s->verdict.provider));
+        buf_addf(&cli->out, ", %s " TEXT_FMT, s->verdict.provider_likely ? "likely at" : "at",
+                 TEXT_ARG(s->verdict.provider));
     if (s->verdict.gateway.n > 0)
         buf_addf(&cli->out, ", behind " TEXT_FMT, TEXT_ARG(s->verdict.gateway));
     buf_adds(&cli->out, "\n    ");
@@ -149,6 +119,14 @@ static void show_subject(struct cli *cli, const struct subject *s)
         buf_adds(&cli->out, "    ");
         show_styled(&cli->show, STYLE_DIM, line);
         buf_addc(&cli->out, '\n');
+    }
+    if (s->hints.found) {
+        struct buf hints = {0};
+        recipient_hints_sentences(&s->hints, addr_local(&s->addr), domain_text(&s->addr.domain),
+                                  &hints);
+        show_styled(&cli->show, STYLE_WARN, TEXT("    hint: "));
+        show_paragraph(&cli->show, 10, 6, buf_text(&hints));
+        buf_fini(&hints);
     }
     if (s->suppressed) {
         show_styled(&cli->show, STYLE_BAD, TEXT("    suppressed: "));
@@ -178,6 +156,13 @@ static void write_json(struct cli *cli, const struct run *run)
         jw_str(&w, "verdict", s->valid ? verdict_name(s->verdict.kind) : "undeliverable");
         put_text(&w, "provider", s->verdict.provider);
         put_text(&w, "gateway", s->verdict.gateway);
+        jw_bool(&w, "provider_certain", s->verdict.provider.n && !s->verdict.provider_likely);
+        jw_array(&w, "hints");
+        for (unsigned hint = 1; hint < 1u << HINT_COUNT; hint <<= 1)
+            if (s->hints.found & hint)
+                jw_str(&w, NULL, recipient_hint_name((enum recipient_hint)hint));
+        jw_end(&w);
+        put_text(&w, "meant", s->hints.meant);
         put_text(&w, "reason", s->valid ? s->verdict.reason : text_of(s->err.text));
         put_text(&w, "evidence", s->verdict.evidence);
         jw_str(&w, "suppressed", s->suppressed);
@@ -203,17 +188,22 @@ static int judge(struct cli *cli, struct run *run)
     return code;
 }
 
-int cmd_verify(struct cli *cli)
+/* A list: "-", or a file; an address has an "@", and a file of such a name a path before it. */
+static bool is_list(const char *operand)
+{
+    struct stat st;
+    if (strcmp(operand, "-") == 0)
+        return true;
+    return (!strchr(operand, '@') || strchr(operand, '/')) && stat(operand, &st) == 0 &&
+           !S_ISDIR(st.st_mode);
+}
+
+static int verify_addresses(struct cli *cli)
 {
     struct run run = {.count = (size_t)cli->argc};
-    struct tide_error err;
-    const char *file = cli_option_value(cli, "config");
-    if (!file && access(CONFIG_PATH, R_OK) == 0)
-        file = CONFIG_PATH;
-    if (config_load(file, &files_source, &run.config, &err) != TIDE_OK)
-        return cli_fail(cli, CLI_NO, "%s", err.text);
-    clock_init_real(&run.clock);
-    uv_loop_init(&run.loop);
+    int code = verify_dns_open(cli, &run.dns);
+    if (code != CLI_OK)
+        return code;
     run.subjects = calloc(run.count, sizeof *run.subjects);
     for (size_t i = 0; run.subjects && i < run.count; i++) {
         struct subject *s = &run.subjects[i];
@@ -221,12 +211,27 @@ int cmd_verify(struct cli *cli)
         s->given = cli->argv[i];
         s->valid = addr_parse(text_of(s->given), ADDR_LITERAL, &s->addr, &s->err) == TIDE_OK;
     }
-    enum tide_err rc =
-        run.subjects ? ask_dns(&run, &err) : tide_fail(&err, TIDE_ENOMEM, "out of memory");
-    int code = rc == TIDE_OK ? judge(cli, &run) : cli_fail(cli, CLI_NO, "%s", err.text);
-    uv_loop_close(&run.loop);
-    config_free(run.config);
+    if (!run.subjects)
+        run.count = 0;
+    ask_dns(&run);
+    code = run.subjects ? judge(cli, &run) : cli_fail(cli, CLI_NO, "out of memory");
+    verify_dns_fini(&run.dns);
     arena_fini(&run.arena);
     free(run.subjects);
     return code;
+}
+
+int cmd_verify(struct cli *cli)
+{
+    static const char *const of_lists[] = {"column", "format", "output", "resume"};
+    if (cli->argc == 0)
+        return bulk_verify(cli, NULL);
+    if (cli->argc == 1 && is_list(cli->argv[0]))
+        return bulk_verify(cli, strcmp(cli->argv[0], "-") == 0 ? NULL : cli->argv[0]);
+    for (size_t i = 0; i < sizeof of_lists / sizeof *of_lists; i++)
+        if (cli_option_value(cli, of_lists[i]))
+            return cli_fail(cli, CLI_USAGE,
+                            "--%s is for a list, and \"%s\" is no file that can be found",
+                            of_lists[i], cli->argv[0]);
+    return verify_addresses(cli);
 }

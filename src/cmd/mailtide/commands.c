@@ -18,10 +18,14 @@ const struct cli_command cli_commands[] = {
     {"limits", "[ADDRESS]", 0, 1, cmd_limits, "every limit with what is used of it",
      "With an address, the limits that apply to it; else those of providers and accounts that "
      "have been in use."},
-    {"verify", "ADDRESS...", 1, -1, cmd_verify, "whether addresses can take mail, with evidence",
+    {"verify", "[ADDRESS...|FILE|-]", 0, -1, cmd_verify,
+     "whether addresses can take mail, with evidence",
      "Checks the syntax and asks DNS with the servers of the configuration; needs no daemon. When"
      " one runs, it is asked whether the recipient is suppressed. Says no (exit code 1) unless "
-     "every address can take mail."},
+     "every address can take mail.\n\n"
+     "With a file, or nothing, or \"-\" for standard input, it verifies a list of any length: CSV, "
+     "a JSON object a line, or an address a line. Each record of the list gives one row of the "
+     "output, in the same order; each domain is asked for once."},
     {"send", "", 0, 0, cmd_send, "hands in a notification",
      "With -t the message stands on standard input (RFC 5322), for those in To, Cc and Bcc. "
      "Else it is made of --from, --to and --subject, with the text of --text or of standard "
@@ -73,6 +77,12 @@ const struct cli_option cli_options[] = {
     {"queue", 'n', "most", "N", "at most so many (100)"},
 
     {"why", 'n', "most", "N", "at most so many of the newest decisions (1000)"},
+
+    {"verify", 'C', "column", "NAME|N", "a list's column (or JSON member) with the address; "
+                                        "not given: found by its name"},
+    {"verify", 'f', "format", "FORMAT", "of the output: \"csv\" (not given) or \"ndjson\""},
+    {"verify", 'o', "output", "FILE", "a list's output; not given: standard output"},
+    {"verify", 'r', "resume", "FILE", "the same, going on behind what an earlier run has written"},
 
     {"send", 't', "stdin", NULL, "the whole message stands on standard input"},
     {"send", 'f', "from", "ADDRESS", "sender; with -t in place of From"},
