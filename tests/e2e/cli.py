@@ -119,7 +119,7 @@ def why_tells_the_story():
     held(id)
     said, _ = mailtide("why", "why@client.asia")
     order = ["why@client.asia\n", "provider", "slow", "deliverable", "client.asia MX", "pending", id,
-             "release", "because", "what happened", "by HTTP (", "until "]
+             "release", "because", "what happened", "by HTTP (", "while its account rests"]
     at = 0
     for part in order:
         found = said.find(part, at)

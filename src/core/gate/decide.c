@@ -204,10 +204,10 @@ static int choose_account(struct gate *g,
             first = app->accounts[i];
         }
     }
-    /* Told without a time: a rest is lengthened for all in the line, the words stand for each. */
-    tell_hold(g, grp, TOLD_ACCOUNTS, TIDE_NEVER,
-              gate_printf(todo, "held until account %s can take mail again: %s",
-                          g->config->accounts[first].name, g->accounts[first].backoff.reason),
+    /* The words stand for the whole rest of whoever waits; the time is that of the next try. */
+    tell_hold(g, grp, TOLD_ACCOUNTS, earliest,
+              gate_printf(todo, "held while its account rests: %s",
+                          g->accounts[first].backoff.reason),
               TEXT(""), now, todo);
     /* Whoever waits for an account that is down waits in its line, so that one of them probes it
      * and the others are not asked one by one. */

@@ -159,18 +159,26 @@ static void write_next(struct json_writer *w, const struct store_ask *ask)
 }
 
 /* What "in 3 h" counts from: the clock may be hurried. */
-static void write_now(struct json_writer *w, struct job *j)
+static tide_wall_ms write_now(struct json_writer *w, struct job *j)
 {
     struct operate_status s = {0};
     j->views.operate->status(j->views.operate->arg, &j->arena, &s);
     jw_time(w, "now", s.now);
+    return s.now;
 }
 
-static void write_notifications(struct json_writer *w, const struct store_ask *ask)
+/* An estimate that has passed is none any more: it waits for something without a time (an account
+ * whose rest was lengthened). */
+static void write_notifications(struct json_writer *w,
+                                const struct store_ask *ask,
+                                tide_wall_ms now)
 {
     jw_array(w, "notifications");
-    for (size_t i = 0; i < ask->notification_count; i++)
+    for (size_t i = 0; i < ask->notification_count; i++) {
+        if (ask->notifications[i].due_at < now)
+            ask->notifications[i].due_at = 0;
         shape_notification(w, NULL, &ask->notifications[i]);
+    }
     jw_end(w);
 }
 
@@ -237,7 +245,7 @@ static void on_why(struct store_ask *ask, enum tide_err rc, const struct tide_er
     }
     jw_init(&w, &b);
     jw_object(&w, NULL);
-    write_now(&w, j);
+    tide_wall_ms now = write_now(&w, j);
     if (ask->recipient_row) {
         const struct recipient_state *r = ask->recipient_row;
         jw_object(&w, "recipient");
@@ -252,7 +260,7 @@ static void on_why(struct store_ask *ask, enum tide_err rc, const struct tide_er
     } else {
         jw_null(&w, "recipient");
     }
-    write_notifications(&w, ask);
+    write_notifications(&w, ask, now);
     write_attempts(&w, ask);
     write_journal(&w, ask);
     write_next(&w, ask);
@@ -299,8 +307,8 @@ static void on_queue(struct store_ask *ask, enum tide_err rc, const struct tide_
     }
     jw_init(&w, &b);
     jw_object(&w, NULL);
-    write_now(&w, j);
-    write_notifications(&w, ask);
+    tide_wall_ms now = write_now(&w, j);
+    write_notifications(&w, ask, now);
     write_next(&w, ask);
     jw_end(&w);
     buf_addc(&b, '\n');
