@@ -205,10 +205,10 @@ static int choose_account(struct gate *g,
         }
     }
     /* The words stand for the whole rest of whoever waits; the time is that of the next try. */
-    tell_hold(g, grp, TOLD_ACCOUNTS, earliest,
-              gate_printf(todo, "held while its account rests: %s",
-                          g->accounts[first].backoff.reason),
-              TEXT(""), now, todo);
+    tell_hold(
+        g, grp, TOLD_ACCOUNTS, earliest,
+        gate_printf(todo, "held while its account rests: %s", g->accounts[first].backoff.reason),
+        TEXT(""), now, todo);
     /* Whoever waits for an account that is down waits in its line, so that one of them probes it
      * and the others are not asked one by one. */
     wait_in_line(g, grp, LINE_ACCOUNT | (uint32_t)first, earliest, todo);
