@@ -45,6 +45,26 @@ static void test_late_faults_do_not_lengthen(void **state)
     T_STR(b.reason, "was under way", "newest reason");
 }
 
+static void test_the_account_says_how_long(void **state)
+{
+    (void)state;
+    struct backoff b;
+    struct rng rng;
+    rng_seed(&rng, 6);
+    backoff_init(&b, MIN_MS, MAX_MS);
+    backoff_wait(&b, 0, 10 * MIN_MS);
+    T_EQ(backoff_places(&b, 0, 7), 7, "without a fault there is nothing to lengthen");
+    backoff_fault(&b, 0, TEXT("429"), &rng);
+    tide_wall_ms until = b.until;
+    backoff_wait(&b, 0, 1);
+    T_EQ(b.until, until, "never shorter");
+    backoff_wait(&b, 0, 10 * MIN_MS);
+    T_EQ(b.until, 10 * MIN_MS, "as it said");
+    backoff_wait(&b, 0, TIME_DAY_MS * 30);
+    T_EQ(b.until, MAX_MS, "within bounds");
+    T_EQ(backoff_places(&b, MAX_MS - 1, 7), 0, "it rests until then");
+}
+
 static void test_clock_steps_back(void **state)
 {
     (void)state;
@@ -62,6 +82,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rests_longer_each_time),
         cmocka_unit_test(test_late_faults_do_not_lengthen),
+        cmocka_unit_test(test_the_account_says_how_long),
         cmocka_unit_test(test_clock_steps_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

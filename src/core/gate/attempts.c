@@ -318,6 +318,7 @@ static void on_unknown(struct gate *g,
 static void note_account(struct gate *g,
                          struct gate_attempt *a,
                          const struct finding *f,
+                         int64_t wait_ms,
                          tide_wall_ms now)
 {
     if (a->account < 0)
@@ -343,6 +344,8 @@ static void note_account(struct gate *g,
         backoff_fault(&acc->backoff, now, text_of(f->sentence), &g->rng);
     else
         backoff_works(&acc->backoff);
+    if (f->kind == FINDING_ACCOUNT)
+        backoff_wait(&acc->backoff, now, wait_ms);
 }
 
 void gate_on_outcome(struct gate *g, const struct gate_event *ev, struct gate_todo *todo)
@@ -355,7 +358,7 @@ void gate_on_outcome(struct gate *g, const struct gate_event *ev, struct gate_to
     const char *account = a->account >= 0 ? g->config->accounts[a->account].name : "?";
     const char *provider = a->recipient ? a->recipient->domain->provider_name : NULL;
     finding_of_outcome(ev->outcome.outcome, text_of(account), text_of(provider), g->rules, &f);
-    note_account(g, a, &f, ev->now);
+    note_account(g, a, &f, ev->outcome.outcome->wait_ms, ev->now);
     leave_wire(g, a, ev->now);
     if (f.kind == FINDING_LATER && ev->now - a->newest_at > GIVE_UP_MS)
         f.kind = FINDING_BOUNCE;

@@ -41,6 +41,12 @@ void backoff_fault(struct backoff *b, tide_wall_ms now, struct text reason, stru
     b->state = BACKOFF_RESTING;
 }
 
+void backoff_wait(struct backoff *b, tide_wall_ms now, int64_t wait_ms)
+{
+    if (b->state == BACKOFF_RESTING)
+        b->until = TIDE_MAX(b->until, now + TIDE_MIN(wait_ms, b->max_ms));
+}
+
 bool backoff_works(struct backoff *b)
 {
     bool was_up = b->state == BACKOFF_UP;

@@ -32,6 +32,10 @@ int backoff_places(struct backoff *b, tide_wall_ms now, int most);
  * do not lengthen the rest. Doubles from min_ms to max_ms, times 0.75 .. 1.25. */
 void backoff_fault(struct backoff *b, tide_wall_ms now, struct text reason, struct rng *rng);
 
+/* The account itself said how long to wait: a rest that is shorter is lengthened to it, up to
+ * max_ms. */
+void backoff_wait(struct backoff *b, tide_wall_ms now, int64_t wait_ms);
+
 /* A reply of any kind to a mail: the account works. True when it was not up before. */
 bool backoff_works(struct backoff *b);
 

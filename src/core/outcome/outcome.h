@@ -21,6 +21,7 @@ struct account_outcome {
     enum reply_stage stage;
     bool account_fault; /* not ACCEPTED for a reason that concerns the whole account (connection,
                          * TLS, AUTH, 421): back off, let another take over */
+    int64_t wait_ms;    /* with account_fault: how long the other side asks to wait; 0: not said */
 };
 
 #endif

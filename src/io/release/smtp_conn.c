@@ -207,7 +207,10 @@ static void report_done(struct smtp_conn *c)
                                                   [SMTP_UNKNOWN] = ACCOUNT_UNKNOWN};
     const struct smtp_result *r = &c->rcpt.result;
     struct account_mail *mail = c->current;
-    struct account_outcome outcome = {results[r->fate], r->reply, r->stage, r->account_fault};
+    struct account_outcome outcome = {.result = results[r->fate],
+                                      .reply = r->reply,
+                                      .stage = r->stage,
+                                      .account_fault = r->account_fault};
     assert(r->fate != SMTP_PENDING);
     c->current = NULL;
     c->setup->done(c->setup->arg, c, mail, &outcome, c->client.mails_done <= 1);
