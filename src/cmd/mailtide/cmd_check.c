@@ -108,6 +108,9 @@ static void show_accounts(struct cli *cli, const struct config *c, struct buf *b
         const struct config_account *a = &c->accounts[i];
         if (a->type == ACCOUNT_OUTBOX)
             buf_addf(b, "%s: Maildir %s; no mail leaves through it", a->name, a->path);
+        else if (a->type == ACCOUNT_HTTPS)
+            buf_addf(b, "%s: the API of %s at %s, %d connections", a->name, a->api, a->base_url,
+                     a->connections);
         else
             buf_addf(b, "%s: SMTP %s:%d, %s, %s, %d connections", a->name, a->host, a->port,
                      tls[a->tls], a->user ? "as a user" : "no login", a->connections);

@@ -309,6 +309,19 @@ static void fill_rates(const struct daemon *d, struct operate_status *ret)
     ret->released_per_s = (double)(now.released - then->released) / seconds;
 }
 
+static struct text account_type_text(enum account_type type)
+{
+    switch (type) {
+    case ACCOUNT_OUTBOX:
+        return TEXT("outbox");
+    case ACCOUNT_SMTP:
+        return TEXT("smtp");
+    case ACCOUNT_HTTPS:
+        return TEXT("https");
+    }
+    return TEXT("?");
+}
+
 static void fill_accounts(struct daemon *d, struct arena *arena, struct operate_status *ret)
 {
     const struct config *config = d->generation->config;
@@ -320,7 +333,7 @@ static void fill_accounts(struct daemon *d, struct arena *arena, struct operate_
         gate_account(drive_gate(d->drive), (int)i, now, &s);
         ret->accounts[ret->account_count++] = (struct operate_account){
             .name = text_of(c->name),
-            .type = c->type == ACCOUNT_OUTBOX ? TEXT("outbox") : TEXT("smtp"),
+            .type = account_type_text(c->type),
             .state = s.up ? TEXT("ready") : TEXT("backing off"),
             .reason = arena_text(arena, s.reason),
             .backoff_until = s.backoff_until,

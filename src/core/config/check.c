@@ -157,6 +157,30 @@ static enum tide_err fail_item(const struct load_item *item,
     return doc_fail(item->doc, item->at, err, TIDE_EINVAL, "%s", what);
 }
 
+static enum tide_err check_https(const struct load_item *item,
+                                 const struct config_account *a,
+                                 struct tide_error *err)
+{
+    if (!a->api)
+        return fail_item(item, err, "want an api, or a profile that has one, got none");
+    if (!a->base_url)
+        return fail_item(item, err, "want a base_url, or a profile that has one, got none");
+    if (strchr(a->base_url, '{'))
+        return fail_item(item, err, "want a region, got none");
+    if (strncmp(a->base_url, "https://", 8) != 0 &&
+        (strncmp(a->base_url, "http://", 7) != 0 || a->tls != TLS_NONE))
+        return fail_item(item, err,
+                         "want a base_url that begins with https://, or with http:// and tls = "
+                         "\"none\": the key would travel in clear");
+    if (!a->key.value || !a->key.value[0])
+        return fail_item(item, err, "want a key, got none");
+    if (a->region && !a->key_id)
+        return fail_item(item, err, "want a key_id beside the region, got none");
+    if (a->key_id && !a->region)
+        return fail_item(item, err, "want a region beside the key_id, got none");
+    return TIDE_OK;
+}
+
 static enum tide_err check_account(const struct load_item *item,
                                    const struct config_account *a,
                                    struct tide_error *err)
@@ -171,6 +195,8 @@ static enum tide_err check_account(const struct load_item *item,
         return fail_item(item, err, "want a user beside the password, got none");
     if (a->backoff_min_ms > a->backoff_max_ms)
         return fail_item(item, err, "want a backoff_min up to backoff_max, got more");
+    if (a->type == ACCOUNT_HTTPS)
+        return check_https(item, a, err);
     return TIDE_OK;
 }
 

@@ -95,7 +95,7 @@ struct config_stream {
     enum on_unknown on_unknown; /* domain could not be verified yet */
 };
 
-enum account_type { ACCOUNT_OUTBOX, ACCOUNT_SMTP };
+enum account_type { ACCOUNT_OUTBOX, ACCOUNT_SMTP, ACCOUNT_HTTPS };
 enum tls_mode { TLS_NONE, TLS_OPPORTUNISTIC, TLS_REQUIRED, TLS_IMPLICIT };
 enum auth_mech { AUTH_NONE, AUTH_PLAIN, AUTH_LOGIN, AUTH_XOAUTH2, AUTH_ANY };
 
@@ -113,8 +113,14 @@ struct config_account {
     char *user;
     struct secret password; /* or the OAuth token */
     char *helo;             /* NULL: the machine's name */
-    char *ip_pool;          /* names the sending IPs for ip limits; NULL: the account's name */
-    int connections;        /* at most; 0: the profile's, else 4 */
+    char *api;              /* https: whose; its base_url, where it is asked */
+    char *base_url;
+    struct secret key; /* of the API; with a key_id the secret that requests are signed with */
+    char *key_id;      /* NULL: none (SES: the access key's id) */
+    char *region;      /* NULL: none; stands for "{region}" in the profile's base_url */
+    char *domain;      /* NULL: that of each mail's From (Mailgun) */
+    char *ip_pool;     /* names the sending IPs for ip limits; NULL: the account's name */
+    int connections;   /* at most; 0: the profile's, else 4 */
     int messages_per_connection;
     int64_t connect_timeout_ms, command_timeout_ms, dot_timeout_ms; /* RFC 5321 4.5.3.2 */
     int64_t backoff_min_ms, backoff_max_ms;

@@ -169,6 +169,23 @@ static enum tide_err read_account_limits(struct load *l,
     return TIDE_OK;
 }
 
+/* What the account does not say itself its profile says; false without memory. */
+static bool find_api(struct arena *arena, struct config_account *a)
+{
+    static const struct text place = {"{region}", 8};
+    if (!a->api && a->profile)
+        a->api = a->profile->api;
+    if (a->base_url || !a->profile || !a->profile->base_url)
+        return true;
+    struct text url = text_of(a->profile->base_url);
+    size_t at = text_ifind(url, place);
+    a->base_url = a->profile->base_url;
+    if (at < url.n && a->region)
+        a->base_url =
+            arena_printf(arena, "%.*s%s%s", (int)at, url.p, a->region, url.p + at + place.n);
+    return a->base_url != NULL;
+}
+
 static enum tide_err finish_account(struct load *l,
                                     const struct load_item *item,
                                     struct tide_error *err)
@@ -195,6 +212,8 @@ static enum tide_err finish_account(struct load *l,
                                          : MESSAGES_DEFAULT;
     if (a->type != ACCOUNT_OUTBOX)
         a->path = NULL;
+    if (a->type == ACCOUNT_HTTPS && !find_api(l->values.arena, a))
+        return fail_memory(err);
     if (!a->user)
         a->auth = AUTH_NONE;
     return read_account_limits(l, a, err);

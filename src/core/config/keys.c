@@ -13,7 +13,9 @@
 
 static const char *const deadline_words[] = {"send", "drop", NULL};
 static const char *const unknown_words[] = {"send", "hold", NULL};
-static const char *const account_words[] = {"outbox", "smtp", NULL};
+static const char *const account_words[] = {"outbox", "smtp", "https", NULL};
+static const char *const api_words[] = {"sendgrid", "ses",       "mailgun", "postmark",
+                                        "resend",   "sparkpost", "brevo",   NULL};
 static const char *const tls_words[] = {"none", "opportunistic", "required", "implicit", NULL};
 static const char *const auth_words[] = {"none", "plain", "login", "xoauth2", "any", NULL};
 static const char *const policy_words[] = {"quiet", "even", NULL};
@@ -202,7 +204,7 @@ const struct key config_keys[] = {
     NAMED("accounts",
       "What mail goes out through, by name. This group replaces the built-in one as a whole."),
     A("type", WORD, NULL, "smtp", 0, 0, account_words, a.type,
-      "\"smtp\": a smarthost; \"outbox\": a Maildir, to look at."),
+      "\"smtp\": a smarthost; \"https\": an ESP's API; \"outbox\": a Maildir, to look at."),
     A("profile", STRING, NULL, NULL, 0, 0, NULL, profile,
       "Name of a profile in schedules/accounts: the ESP's limits."),
     A("path", STRING, NULL, "${state_dir}/outbox", 0, 0, NULL, a.path, "Maildir of an outbox."),
@@ -220,6 +222,18 @@ const struct key config_keys[] = {
     A("password", SECRET, NULL, NULL, 0, 0, NULL, a.password, "Password, or the OAuth token."),
     A("helo", STRING, NULL, NULL, 0, 0, NULL, a.helo,
       "Name given in EHLO. Not set: the machine's."),
+    A("api", STRING, NULL, NULL, 0, 0, api_words, a.api,
+      "https: whose API is spoken. Not set: the profile's."),
+    A("base_url", STRING, NULL, NULL, 0, 0, NULL, a.base_url,
+      "https: where the API is, as https://HOST[:PORT][/PATH]; http:// with tls = \"none\" only."
+      " Not set: the profile's."),
+    A("key", SECRET, NULL, NULL, 0, 0, NULL, a.key,
+      "https: the API key or server token; of SES the secret access key."),
+    A("key_id", STRING, NULL, NULL, 0, 0, NULL, a.key_id, "https, SES: the access key's id."),
+    A("region", STRING, NULL, NULL, 0, 0, NULL, a.region,
+      "https, SES: the region, as \"eu-west-1\"."),
+    A("domain", STRING, NULL, NULL, 0, 0, NULL, a.domain,
+      "https, Mailgun: the sending domain. Not set: the one of each mail's From address."),
     A("ip_pool", STRING, NULL, NULL, 0, 0, NULL, a.ip_pool,
       "Names the sending addresses, for limits that count by them; accounts with the same one"
       " share them. Not set: the account's name."),
@@ -347,6 +361,10 @@ const struct key profile_keys[] = {
       "SPF includes that let it send in a domain's name."),
     FLIST("account.selectors", 0, dkim_selectors, dkim_selector_count,
       "DKIM selectors that it has its customers publish."),
+    F("account.api", STRING, NULL, 0, 0, api,
+      "Which API it speaks, for accounts of type https."),
+    F("account.base_url", STRING, NULL, 0, 0, base_url,
+      "Where that API is; {region} stands for the account's region."),
 
     NAMED("source.value", "The number itself, of the key's own type and range."),
     ROW("source.source", WORD, NULL, NULL, 0, 0, source_words, struct source_form, source,

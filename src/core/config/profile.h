@@ -36,6 +36,7 @@ struct profile {
      * by what its CNAME's target ends with: "selector1 onmicrosoft.com". */
     char **dkim_selectors;
     size_t dkim_selector_count;
+    char *api, *base_url; /* NULL: it has no API that mailtide knows */
 
     struct limit *limits;
     size_t limit_count;

@@ -3,12 +3,10 @@
 #include "base/base64.h"
 #include "base/macros.h"
 #include "core/esp/esp.h"
-#include "core/proto/sigv4.h"
+#include "io/crypto/sigv4_hash.h"
 #include "io/intake/handin.h"
 
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -122,16 +120,6 @@ static enum esp_fault known_basic(const struct config *c,
     return fault;
 }
 
-static void sha256(struct text in, unsigned char out[SIGV4_HASH_BYTES])
-{
-    EVP_Digest(in.p ? in.p : "", in.n, out, NULL, EVP_sha256(), NULL);
-}
-
-static void hmac_sha256(struct text key, struct text in, unsigned char out[SIGV4_HASH_BYTES])
-{
-    HMAC(EVP_sha256(), key.p, (int)key.n, (const unsigned char *)in.p, in.n, out, NULL);
-}
-
 static struct text header_of(void *arg, const char *name)
 {
     return http_header(arg, name);
@@ -159,7 +147,6 @@ static enum esp_fault known_signature(const struct config *c,
                                       struct text given,
                                       const struct config_application **ret)
 {
-    static const struct sigv4_hash hash = {sha256, hmac_sha256};
     struct sigv4_request request = {.method = req->method,
                                     .path = req->path,
                                     .body = req->body,
@@ -179,8 +166,8 @@ static enum esp_fault known_signature(const struct config *c,
             found = &c->applications[i];
     if (!found)
         return ESP_BAD_KEY;
-    if (sigv4_sign(&hash, &request, &claim, text_of(found->ses_secret.value), signature, NULL) !=
-            TIDE_OK ||
+    if (sigv4_sign(&sigv4_hash_openssl, &request, &claim, text_of(found->ses_secret.value),
+                   signature, NULL) != TIDE_OK ||
         !is_same(signature, claim.signature))
         return ESP_BAD_SIGNATURE;
     if (!is_fresh(request.amz_date, claim.date))

@@ -1,4 +1,5 @@
 #include "io/release/account_type.h"
+#include "io/release/https_out.h"
 #include "io/release/outbox.h"
 #include "io/release/smtp_out.h"
 
@@ -8,7 +9,7 @@ enum tide_err account_open(uv_loop_t *loop,
                            struct account **ret,
                            struct tide_error *err)
 {
-    (void)clock; /* for ways out that sign requests with the time */
+    (void)clock; /* for ways out that live in scaled time */
     enum tide_err rc = TIDE_EINVAL;
     switch (config->type) {
     case ACCOUNT_OUTBOX:
@@ -16,6 +17,9 @@ enum tide_err account_open(uv_loop_t *loop,
         break;
     case ACCOUNT_SMTP:
         rc = smtp_out_open(loop, config, ret, err);
+        break;
+    case ACCOUNT_HTTPS:
+        rc = https_out_open(loop, config, ret, err);
         break;
     }
     return rc == TIDE_OK ? rc : tide_wrap(err, rc, "account %s", config->name);

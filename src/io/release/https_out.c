@@ -1,0 +1,538 @@
+#include "io/release/https_out.h"
+
+#include "base/log.h"
+#include "base/macros.h"
+#include "core/esp/send.h"
+#include "io/crypto/sigv4_hash.h"
+#include "io/loop/fetch.h"
+#include "io/release/account_type.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define CONNECTIONS_DEFAULT 4
+#define CLOSE_GRACE_MS      10000         /* for answers; systemd gives 90 s for the whole */
+#define POOL_BYTES_MIN      (256u * 1024) /* messages from here on are built off the loop */
+#define AGAIN_FIRST_MS      1000
+#define AGAIN_MAX           4 /* 1, 3, 9 and 27 seconds after one another */
+#define SIGNED_HEADERS      "content-type;host;x-amz-date"
+
+struct https_out {
+    struct account account;
+    uv_loop_t *loop;
+    struct clock clock;
+    const struct send_api *api;
+    struct fetcher *fetcher;
+    char *peer, *key, *key_id, *region, *domain;
+    int conn_max, inside, job_count;
+    int64_t again_ms;
+    struct list waiting; /* mails */
+    struct list jobs;
+    uv_timer_t pump_timer; /* so that no callback comes from inside account_send() */
+    bool closing, fetcher_closing;
+    tide_mono_ms close_by; /* answers that have not come by then will not be awaited */
+    void (*closed)(void *arg);
+    void *closed_arg;
+};
+
+enum job_state { JOB_BUILDING, JOB_FLYING, JOB_RESTING };
+
+struct job {
+    struct list hook;
+    struct https_out *owner;
+    struct account_mail *mail;
+    enum job_state state;
+    struct arena arena;
+    struct send_mail send;
+    struct send_request request;
+    struct fetch fetch;
+    struct fetch_header headers[FETCH_HEADERS_MAX];
+    char amz_date[32], authorization[512];
+    uv_work_t work;
+    enum tide_err rc; /* of building */
+    struct tide_error err;
+    unsigned again;        /* times that it was sent again */
+    tide_mono_ms again_at; /* RESTING */
+};
+
+static void on_pump(uv_timer_t *timer);
+
+static struct https_out *https_out_of(const struct account *a)
+{
+    return container_of((struct account *)(uintptr_t)a, struct https_out, account);
+}
+
+static void wake(struct https_out *s)
+{
+    uv_timer_start(&s->pump_timer, on_pump, 0, 0);
+}
+
+/* -- Outcomes -----------------------------------------------------------------------------------
+ */
+
+static void end_mail(struct https_out *s,
+                     struct account_mail *mail,
+                     const struct account_outcome *outcome)
+{
+    s->inside--;
+    mail->done(mail, outcome);
+}
+
+static void end_job(struct job *j, const struct account_outcome *outcome)
+{
+    struct https_out *s = j->owner;
+    struct account_mail *mail = j->mail;
+    list_remove(&j->hook);
+    s->job_count--;
+    fetch_fini(&j->fetch);
+    buf_fini(&j->request.body);
+    arena_fini(&j->arena);
+    free(j);
+    wake(s); /* there is a place now, or the end has come nearer */
+    end_mail(s, mail, outcome);
+}
+
+static void end_said(struct job *j, const struct send_said *said)
+{
+    static const enum account_result results[] = {
+        [SEND_ACCEPTED] = ACCOUNT_ACCEPTED,
+        [SEND_REFUSED] = ACCOUNT_REFUSED,
+        [SEND_NOT_SENT] = ACCOUNT_NOT_SENT,
+        [SEND_UNKNOWN] = ACCOUNT_UNKNOWN,
+    };
+    const struct account_outcome o = {.result = results[said->fate],
+                                      .reply = said->reply,
+                                      .stage = said->stage,
+                                      .account_fault = said->account_fault,
+                                      .wait_ms = said->wait_ms};
+    end_job(j, &o);
+}
+
+/* No answer came; `what` happened instead. */
+static void end_silent(struct job *j, enum account_result result, const char *what)
+{
+    struct account_outcome o = {.result = result, .account_fault = true};
+    o.stage = result == ACCOUNT_UNKNOWN ? STAGE_DOT
+              : j->fetch.body_at > 0    ? STAGE_DATA
+                                        : STAGE_CONNECT;
+    reply_set(&o.reply, 0, NULL, "%s: %s", j->owner->peer, what);
+    end_job(j, &o);
+}
+
+/* -- Requests -----------------------------------------------------------------------------------
+ */
+
+struct signing {
+    const struct job *job;
+    const char *host;
+};
+
+static struct text signed_header(void *arg, const char *name)
+{
+    const struct signing *s = arg;
+    if (strcmp(name, "host") == 0)
+        return text_of(s->host);
+    if (strcmp(name, "x-amz-date") == 0)
+        return text_of(s->job->amz_date);
+    for (size_t i = 0; i < s->job->request.header_count; i++)
+        if (text_ieq(text_of(s->job->request.headers[i].name), text_of(name)))
+            return s->job->request.headers[i].value;
+    return (struct text){NULL, 0};
+}
+
+static enum tide_err sign(struct job *j)
+{
+    struct https_out *s = j->owner;
+    struct civil t = civil_of_wall(clock_wall(&s->clock), 0);
+    struct signing signing = {j, fetcher_host(s->fetcher)};
+    char signature[SIGV4_HEX_BYTES];
+    snprintf(j->amz_date, sizeof j->amz_date, "%04d%02d%02dT%02d%02d%02dZ", t.year % 10000,
+             t.month % 100, t.day % 100, t.hour % 100, t.minute % 100, t.second % 100);
+    struct text prefix = fetcher_prefix(s->fetcher);
+    char *path =
+        arena_printf(&j->arena, TEXT_FMT TEXT_FMT, TEXT_ARG(prefix), TEXT_ARG(j->request.path));
+    const struct sigv4_request request = {.method = TEXT("POST"),
+                                          .path = text_of(path),
+                                          .query = TEXT(""),
+                                          .body = buf_text(&j->request.body),
+                                          .amz_date = text_of(j->amz_date),
+                                          .header = signed_header,
+                                          .arg = &signing};
+    const struct sigv4_claim claim = {.access_key = text_of(s->key_id),
+                                      .date = text_cut(text_of(j->amz_date), 0, 8),
+                                      .region = text_of(s->region),
+                                      .service = TEXT("ses"),
+                                      .signed_headers = TEXT(SIGNED_HEADERS)};
+    enum tide_err rc =
+        sigv4_sign(&sigv4_hash_openssl, &request, &claim, text_of(s->key), signature, &j->err);
+    if (rc == TIDE_OK)
+        snprintf(j->authorization, sizeof j->authorization,
+                 "AWS4-HMAC-SHA256 Credential=%s/" TEXT_FMT "/%s/ses/aws4_request, "
+                 "SignedHeaders=" SIGNED_HEADERS ", Signature=%s",
+                 s->key_id, TEXT_ARG(claim.date), s->region, signature);
+    return rc;
+}
+
+static void on_fetched(struct fetch *f);
+
+/* Sends it, for the first time or again: a signature is of the moment. */
+static void fly(struct job *j)
+{
+    struct fetch *f = &j->fetch;
+    f->header_count = 0;
+    for (size_t i = 0; i < j->request.header_count; i++)
+        j->headers[f->header_count++] =
+            (struct fetch_header){j->request.headers[i].name, j->request.headers[i].value};
+    if (j->owner->api->signs_aws) {
+        j->headers[f->header_count++] = (struct fetch_header){"X-Amz-Date", text_of(j->amz_date)};
+        j->headers[f->header_count++] =
+            (struct fetch_header){"Authorization", text_of(j->authorization)};
+    }
+    f->path = j->request.path;
+    f->body = buf_text(&j->request.body);
+    f->headers = j->headers;
+    f->done = on_fetched;
+    f->arg = j;
+    j->state = JOB_FLYING;
+    fetch_start(j->owner->fetcher, f);
+}
+
+static void on_ready(struct job *j)
+{
+    struct send_said said;
+    if (j->owner->closing) {
+        end_silent(j, ACCOUNT_NOT_SENT, "mailtide is closing the account");
+        return;
+    }
+    if (j->rc == TIDE_OK && j->owner->api->signs_aws)
+        j->rc = sign(j);
+    if (j->rc == TIDE_OK) {
+        fly(j);
+    } else if (j->rc == TIDE_ENOMEM) {
+        struct account_outcome o = {.result = ACCOUNT_NOT_SENT, .stage = STAGE_CONNECT};
+        reply_set(&o.reply, 0, NULL, "%s: %s", j->owner->peer, j->err.text);
+        end_job(j, &o);
+    } else {
+        send_unfit(j->owner->api, &j->err, &said);
+        end_said(j, &said);
+    }
+}
+
+static void build(struct job *j)
+{
+    j->rc = j->owner->api->build(&j->send, &j->arena, &j->request, &j->err);
+}
+
+static void on_work(uv_work_t *work)
+{
+    build(container_of(work, struct job, work));
+}
+
+static void on_worked(uv_work_t *work, int status)
+{
+    struct job *j = container_of(work, struct job, work);
+    if (status != 0)
+        j->rc = tide_fail(&j->err, TIDE_ENOMEM, "%s", uv_strerror(status));
+    on_ready(j);
+}
+
+static void start_job(struct https_out *s, struct account_mail *mail)
+{
+    struct job *j = calloc(1, sizeof *j);
+    if (!j) {
+        struct account_outcome o = {.result = ACCOUNT_NOT_SENT, .stage = STAGE_CONNECT};
+        reply_set(&o.reply, 0, NULL, "%s: out of memory", s->peer);
+        end_mail(s, mail, &o);
+        return;
+    }
+    j->owner = s;
+    j->mail = mail;
+    j->send = (struct send_mail){.attempt_id = mail->attempt_id,
+                                 .recipient = mail->recipient,
+                                 .message = mail->message,
+                                 .key = text_of(s->key),
+                                 .domain = text_of(s->domain)};
+    list_append(&s->jobs, &j->hook);
+    s->job_count++;
+    if (mail->message.n < POOL_BYTES_MIN ||
+        uv_queue_work(s->loop, &j->work, on_work, on_worked) != 0) {
+        build(j);
+        on_ready(j);
+    }
+}
+
+/* -- Answers ------------------------------------------------------------------------------------
+ */
+
+/* True: it is sent again later, as the fate of what went before is not known. */
+static bool rest(struct job *j, int64_t wait_ms)
+{
+    struct https_out *s = j->owner;
+    if (!s->api->idempotent || j->again >= AGAIN_MAX || s->closing)
+        return false;
+    int64_t pause = s->again_ms;
+    for (unsigned i = 0; i < j->again; i++)
+        pause *= 3;
+    j->again++;
+    j->state = JOB_RESTING;
+    j->again_at = clock_mono() + TIDE_MAX(pause, TIDE_MIN(wait_ms, 27 * s->again_ms));
+    log_debug("https_out.again", "peer=%s times=%u reason=\"%s\"", s->peer, j->again,
+              j->fetch.error);
+    wake(s);
+    return true;
+}
+
+static struct text answer_header(void *arg, const char *name)
+{
+    return fetch_answer_header(arg, name);
+}
+
+/* Of a repetition: whether it tells about the first one too. */
+static bool settles(const struct send_said *said)
+{
+    return said->fate == SEND_ACCEPTED || (said->fate == SEND_REFUSED && !said->account_fault);
+}
+
+static void on_answer(struct job *j)
+{
+    const struct send_answer answer = {.status = j->fetch.status,
+                                       .body = buf_text(&j->fetch.answer),
+                                       .header = answer_header,
+                                       .arg = &j->fetch,
+                                       .again = j->again > 0,
+                                       .now = clock_wall(&j->owner->clock)};
+    struct send_said said;
+    send_read(j->owner->api, &answer, &said);
+    bool unknown = said.fate == SEND_UNKNOWN || (j->again > 0 && !settles(&said));
+    if (unknown && rest(j, said.wait_ms))
+        return;
+    if (unknown && said.fate != SEND_UNKNOWN)
+        end_silent(j, ACCOUNT_UNKNOWN, said.reply.text);
+    else
+        end_said(j, &said);
+}
+
+static void on_fetched(struct fetch *f)
+{
+    struct job *j = f->arg;
+    char why[sizeof f->error];
+    if (f->fate == FETCH_ANSWERED) {
+        on_answer(j);
+        return;
+    }
+    bool unknown = f->fate == FETCH_UNKNOWN || j->again > 0;
+    if (unknown && rest(j, 0))
+        return;
+    snprintf(why, sizeof why, "%s", f->error);
+    end_silent(j, unknown ? ACCOUNT_UNKNOWN : ACCOUNT_NOT_SENT, why);
+}
+
+/* -- The end ------------------------------------------------------------------------------------
+ */
+
+static void free_all(struct https_out *s)
+{
+    if (s->key)
+        explicit_bzero(s->key, strlen(s->key));
+    free(s->peer);
+    free(s->key);
+    free(s->key_id);
+    free(s->region);
+    free(s->domain);
+    free(s);
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+    struct https_out *s = container_of(handle, struct https_out, pump_timer);
+    void (*closed)(void *arg) = s->closed;
+    void *arg = s->closed_arg;
+    free_all(s);
+    closed(arg);
+}
+
+static void on_fetcher_closed(void *arg)
+{
+    struct https_out *s = arg;
+    uv_close((uv_handle_t *)&s->pump_timer, on_timer_closed);
+}
+
+static void fail_waiting(struct https_out *s, const char *what)
+{
+    struct account_outcome o = {
+        .result = ACCOUNT_NOT_SENT, .stage = STAGE_CONNECT, .account_fault = true};
+    reply_set(&o.reply, 0, NULL, "%s: %s", s->peer, what);
+    for (struct list *node; (node = list_take_first(&s->waiting));)
+        end_mail(s, container_of(node, struct account_mail, hook), &o);
+}
+
+/* A request that may be taken already is given a while to be answered: broken off there, it would
+ * be of unknown fate. */
+static void close_step(struct https_out *s)
+{
+    static const char why[] = "mailtide is closing the account";
+    tide_mono_ms now = clock_mono();
+    fail_waiting(s, why);
+    LIST_EACH(node, &s->jobs)
+    {
+        struct job *j = container_of(node, struct job, hook);
+        if (j->state == JOB_RESTING)
+            end_silent(j, ACCOUNT_UNKNOWN, why);
+        else if (j->state == JOB_FLYING && (now >= s->close_by || !fetch_is_sent(&j->fetch)))
+            fetch_cancel(&j->fetch);
+    }
+    if (s->job_count > 0 && now < s->close_by)
+        uv_timer_start(&s->pump_timer, on_pump, (uint64_t)(s->close_by - now), 0);
+    if (s->job_count == 0 && !s->fetcher_closing) {
+        s->fetcher_closing = true;
+        uv_timer_stop(&s->pump_timer);
+        fetcher_close(s->fetcher, on_fetcher_closed, s);
+    }
+}
+
+static void https_out_close(struct account *a, void (*closed)(void *arg), void *arg)
+{
+    struct https_out *s = https_out_of(a);
+    if (s->closing)
+        return;
+    s->closing = true;
+    s->closed = closed;
+    s->closed_arg = arg;
+    s->close_by = clock_mono() + CLOSE_GRACE_MS;
+    wake(s); /* the rest from there */
+}
+
+/* -- Mails --------------------------------------------------------------------------------------
+ */
+
+/* Those whose pause is over fly; the timer is set for the next. */
+static void wake_resting(struct https_out *s)
+{
+    tide_mono_ms now = clock_mono(), next = TIDE_NEVER;
+    LIST_EACH(node, &s->jobs)
+    {
+        struct job *j = container_of(node, struct job, hook);
+        if (j->state != JOB_RESTING)
+            continue;
+        if (j->again_at > now)
+            next = TIDE_MIN(next, j->again_at);
+        else
+            fly(j);
+    }
+    if (next != TIDE_NEVER)
+        uv_timer_start(&s->pump_timer, on_pump, (uint64_t)(next - now), 0);
+}
+
+static void on_pump(uv_timer_t *timer)
+{
+    struct https_out *s = container_of(timer, struct https_out, pump_timer);
+    if (s->fetcher_closing)
+        return;
+    while (!s->closing && s->job_count < s->conn_max && !list_is_empty(&s->waiting))
+        start_job(s, container_of(list_take_first(&s->waiting), struct account_mail, hook));
+    if (s->closing)
+        close_step(s);
+    else if (!uv_is_active((uv_handle_t *)timer))
+        wake_resting(s);
+}
+
+static void https_out_send(struct account *a, struct account_mail *mail)
+{
+    struct https_out *s = https_out_of(a);
+    assert(!s->closing);
+    s->inside++;
+    list_append(&s->waiting, &mail->hook);
+    wake(s);
+}
+
+static int https_out_room(const struct account *a)
+{
+    const struct https_out *s = https_out_of(a);
+    return s->closing ? 0 : TIDE_MAX(0, s->conn_max - s->inside);
+}
+
+static enum account_settled https_out_settle(struct account *a, tide_id attempt_id)
+{
+    (void)a;
+    (void)attempt_id;
+    return SETTLED_CANNOT_TELL; /* the request is not at hand any more; events may tell */
+}
+
+static const struct account_type_ops https_out_ops = {
+    .close = https_out_close,
+    .send = https_out_send,
+    .room = https_out_room,
+    .settle = https_out_settle,
+};
+
+/* -- Set-up -------------------------------------------------------------------------------------
+ */
+
+static char *copy(const char *s)
+{
+    return strdup(s ? s : "");
+}
+
+static bool copy_texts(struct https_out *s, const struct config_account *config)
+{
+    s->key = copy(config->key.value);
+    s->key_id = copy(config->key_id);
+    s->region = copy(config->region);
+    s->domain = copy(config->domain);
+    s->peer = copy(config->base_url);
+    return s->key && s->key_id && s->region && s->domain && s->peer;
+}
+
+static enum tide_err open_fetcher(struct https_out *s,
+                                  const struct config_account *config,
+                                  struct tide_error *err)
+{
+    const struct fetch_options options = {
+        .base_url = config->base_url,
+        .tls_verify = config->tls_verify,
+        .tls_ca_file = config->tls_ca_file,
+        .connections_max = s->conn_max,
+        .connect_timeout_ms = config->connect_timeout_ms,
+        .timeout_ms = config->connect_timeout_ms + config->command_timeout_ms,
+    };
+    return fetcher_open(s->loop, &options, &s->fetcher, err);
+}
+
+enum tide_err https_out_open(uv_loop_t *loop,
+                             const struct config_account *config,
+                             struct account **ret,
+                             struct tide_error *err)
+{
+    const struct send_api *api = send_api_find(text_of(config->api));
+    if (!api || !config->base_url)
+        return tide_fail(err, TIDE_EINVAL, "want an api that mailtide knows and a base_url");
+    if (api->signs_aws && (!config->key_id || !config->region))
+        return tide_fail(err, TIDE_EINVAL, "the API of %s wants a key_id and a region", api->title);
+    struct https_out *s = calloc(1, sizeof *s);
+    if (!s)
+        return tide_fail(err, TIDE_ENOMEM, "%s", tide_err_text(TIDE_ENOMEM));
+    s->account.ops = &https_out_ops;
+    s->loop = loop;
+    clock_init_real(&s->clock); /* signatures and resets are of the machine's own time */
+    s->api = api;
+    s->again_ms = AGAIN_FIRST_MS;
+    s->conn_max = config->connections > 0 ? config->connections : CONNECTIONS_DEFAULT;
+    list_init(&s->waiting);
+    list_init(&s->jobs);
+    enum tide_err rc = copy_texts(s, config)
+                           ? open_fetcher(s, config, err)
+                           : tide_fail(err, TIDE_ENOMEM, "%s", tide_err_text(TIDE_ENOMEM));
+    if (rc != TIDE_OK) {
+        free_all(s);
+        return rc;
+    }
+    uv_timer_init(loop, &s->pump_timer);
+    *ret = &s->account;
+    return TIDE_OK;
+}
+
+void https_out_set_again_ms(struct account *a, int64_t again_ms)
+{
+    https_out_of(a)->again_ms = again_ms;
+}
