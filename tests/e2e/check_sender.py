@@ -22,6 +22,7 @@ $TTL 300
 @ SOA ns hostmaster 1 3600 600 86400 60
 @ NS ns
 ns A 127.0.0.1
+good MX 5 mail.good
 good TXT "v=spf1 include:spf.esp.test " "ip4:192.0.2.1 -all"
 spf.esp TXT "v=spf1 ip4:203.0.113.0/24 -all"
 esp A 203.0.113.1
@@ -30,6 +31,7 @@ good.dkim.esp TXT {key}
 s2._domainkey.good CNAME gone.dkim.esp
 _dmarc.good TXT "v=DMARC1; p=quarantine; sp=reject; rua=mailto:d@good.test"
 mail.good A 192.0.2.1
+mail.good AAAA 2606:4700::1
 bare A 192.0.2.9
 many TXT "v=spf1 include:a.many.test include:b.many.test ~all"
 2.0.0.127.list A 127.0.0.2
@@ -135,7 +137,7 @@ def all_is_well():
     lists = checks.pop("block lists")
     assert states(checks) == {name: "good" for name in (
         "SPF of good.test", "SPF of 192.0.2.1", "DKIM key s1._domainkey.good.test",
-        "DKIM signature of good.test by s1", "DMARC of good.test", "DMARC alignment", "PTR of 192.0.2.1",
+        "DKIM signature of good.test by s1", "DMARC of good.test", "DMARC alignment", "PTR of 192.0.2.1", "mail to good.test",
         "one-click unsubscribe")}, checks
     assert lists["state"] == "note" and "Deaf List" in lists["evidence"][0], lists
     assert "127.255.255.x" in lists["evidence"][0], lists

@@ -14,6 +14,8 @@ static const struct {
     enum dns_type type;
     const char *data;
 } records[] = {
+    {"good.org", DNS_A, "8.8.8.8"},
+    {"noinclude.org", DNS_MX, "0 ."},
     {"good.org", DNS_TXT, "v=spf1 include:esp.example ip4:192.0.2.1 -all"},
     {"esp.example", DNS_TXT, "v=spf1 ip4:203.0.113.0/24 -all"},
     {"k1._domainkey.good.org", DNS_TXT, KEY},
@@ -85,6 +87,8 @@ static const struct {
      "it.\n"
      "good DMARC alignment: From aligns with the DKIM domain good.org, and with SPF too.\n"
      "good PTR of 192.0.2.1: mail.good.org, and back.\n"
+     "good mail to good.org: good.org has no MX record; mail goes to its own address (RFC 5321 "
+     "5.1).\n"
      "note block lists: 1 of 2 answers have nothing against the sender.\n"},
     {"good.org", "", "testing", "192.0.2.2", "esp", true,
      "good SPF of good.org: The record is right, with 1 of 10 DNS lookups.\n"
@@ -97,6 +101,8 @@ static const struct {
      "good DMARC alignment: From aligns with the DKIM domain good.org.\n"
      "bad PTR of 192.0.2.2: Its name other.good.org does not lead back to it.\n"
      "+ other.good.org. A 192.0.2.2\n"
+     "good mail to good.org: good.org has no MX record; mail goes to its own address (RFC 5321 "
+     "5.1).\n"
      "unknown one-click unsubscribe: Show a message of the stream to have it checked (RFC 8058).\n"
      "bad 192.0.2.2 at The List: Listed: bad. Removal: https://list.example/out\n"
      "note block lists: 0 of 2 answers have nothing against the sender.\n"},
@@ -115,14 +121,17 @@ static const struct {
      "that The ESP shows for this selector)\"\n"
      "bad authentication: Mail of this sender passes neither SPF nor DKIM.\n"
      "bad DMARC of noinclude.org: There is no DMARC record.\n"
-     "+ _dmarc.noinclude.org. TXT \"v=DMARC1; p=none; rua=mailto:dmarc-reports@noinclude.org\"\n"},
+     "+ _dmarc.noinclude.org. TXT \"v=DMARC1; p=none; rua=mailto:dmarc-reports@noinclude.org\"\n"
+     "bad mail to noinclude.org: The domain noinclude.org says that it takes no mail (null MX, RFC "
+     "7505).\n"},
     {"open.org", "", "", "", "", false,
      "bad SPF of open.org: The record lets everybody send: it ends in \"+all\".\n"
      "+ open.org. TXT \"v=spf1 ~all\"\n"
      "unknown DKIM: No selector is known: name it, or show a message as it arrived.\n"
      "note DMARC of open.org: The policy is none; with mail that fails, receivers will deliver it "
      "as any other, and report.\n"
-     "unknown DMARC alignment: Neither SPF nor DKIM is known to pass and to align.\n"},
+     "unknown DMARC alignment: Neither SPF nor DKIM is known to pass and to align.\n"
+     "bad mail to open.org: The domain open.org has neither an MX record nor an address.\n"},
     {"broken.org", "bounce.esp.example", "none", "", "", false,
      "good SPF of bounce.esp.example: The record is right, with 0 of 10 DNS lookups.\n"
      "bad DKIM key none._domainkey.broken.org: The key is missing: the name does not exist.\n"
@@ -130,7 +139,8 @@ static const struct {
      "the "
      "signer shows for this selector)\"\n"
      "bad DMARC of broken.org: The record is of no use to receivers.\n"
-     "+ _dmarc.broken.org. TXT \"v=DMARC1; p=none; rua=mailto:dmarc-reports@broken.org\"\n"},
+     "+ _dmarc.broken.org. TXT \"v=DMARC1; p=none; rua=mailto:dmarc-reports@broken.org\"\n"
+     "bad mail to broken.org: The domain broken.org has neither an MX record nor an address.\n"},
     {"many.org", "", "none", "", "", false,
      "bad SPF of many.org: The record needs 11 DNS lookups; receivers stop at 10 and refuse it "
      "(RFC "
@@ -140,7 +150,8 @@ static const struct {
      "signer shows for this selector)\"\n"
      "bad authentication: Mail of this sender passes neither SPF nor DKIM.\n"
      "bad DMARC of many.org: There is no DMARC record.\n"
-     "+ _dmarc.many.org. TXT \"v=DMARC1; p=none; rua=mailto:dmarc-reports@many.org\"\n"},
+     "+ _dmarc.many.org. TXT \"v=DMARC1; p=none; rua=mailto:dmarc-reports@many.org\"\n"
+     "bad mail to many.org: The domain many.org has neither an MX record nor an address.\n"},
     {"broken.org", "", "none", "", "", false,
      "bad SPF of broken.org: Receivers cannot read it: the SPF record of broken.org: "
      "\"ip4:1.2.3\": want an IP address, with or without a prefix length.\n"
@@ -150,12 +161,15 @@ static const struct {
      "signer shows for this selector)\"\n"
      "bad authentication: Mail of this sender passes neither SPF nor DKIM.\n"
      "bad DMARC of broken.org: The record is of no use to receivers.\n"
-     "+ _dmarc.broken.org. TXT \"v=DMARC1; p=none; rua=mailto:dmarc-reports@broken.org\"\n"},
+     "+ _dmarc.broken.org. TXT \"v=DMARC1; p=none; rua=mailto:dmarc-reports@broken.org\"\n"
+     "bad mail to broken.org: The domain broken.org has neither an MX record nor an address.\n"},
     {"slow.org", "", "none", "", "", false,
      "unknown SPF of slow.org: DNS failed: slow.org TXT: no name server answered in time.\n"
      "unknown DKIM key none._domainkey.slow.org: The key is unknown: no name server answered in "
      "time.\n"
-     "unknown DMARC of slow.org: DNS failed: no name server answered in time.\n"},
+     "unknown DMARC of slow.org: DNS failed: no name server answered in time.\n"
+     "unknown mail to slow.org: Whether slow.org takes mail could not be found out: no name server "
+     "answered in time.\n"},
 };
 
 static void put_report(const struct sender *s, struct buf *out)

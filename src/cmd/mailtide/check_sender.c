@@ -147,6 +147,7 @@ static enum tide_err read_command(struct cli *cli, struct run *run, struct tide_
     run->in.suffixes = run->suffixes;
     run->in.bulk = cli_option_value(cli, "bulk") != NULL;
     run->in.block_lists = !cli_option_value(cli, "no-lists");
+    run->in.private_addresses = run->config->dns.private_addresses;
     run->in.rules = &run->rules;
     run->in.verify = verify;
     run->in.now = clock_wall(&run->clock);

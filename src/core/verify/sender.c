@@ -94,6 +94,37 @@ static enum tide_err add_lists(struct sender *s, struct tide_error *err)
     return rc;
 }
 
+/* -- MX -----------------------------------------------------------------------------------------*/
+
+static struct question question_of(const struct mx_todo *todo)
+{
+    return (struct question){.done = todo->done, .name = todo->name, .type = todo->type};
+}
+
+static void mx_feed(void *machine, const struct dns_answer *a, struct question *ret)
+{
+    struct mx_todo todo;
+    mx_answer(machine, a, &todo);
+    *ret = question_of(&todo);
+}
+
+static enum tide_err add_mx(struct sender *s, struct tide_error *err)
+{
+    struct mx *m = ARENA_NEW(s->arena, struct mx);
+    struct mx_todo todo;
+    struct question first = {0};
+    if (m) {
+        mx_init(m, s->in.domain, NULL, s->in.private_addresses, s->arena);
+        mx_start(m, &todo);
+        first = question_of(&todo);
+        if (!m->domain.p) { /* out of memory */
+            mx_fini(m);
+            m = NULL;
+        }
+    }
+    return add_probe(s, PROBE_MX, m, mx_feed, SENDER_IPS_MAX, &first, err);
+}
+
 /* -- Keys ---------------------------------------------------------------------------------------*/
 
 static void key_feed(void *machine, const struct dns_answer *a, struct question *todo)
@@ -221,6 +252,8 @@ enum tide_err sender_init(struct sender *s,
         rc = add_keys(s, err);
     if (rc == TIDE_OK)
         rc = add_dmarc(s, err);
+    if (rc == TIDE_OK)
+        rc = add_mx(s, err);
     if (rc == TIDE_OK && in->block_lists)
         rc = add_lists(s, err);
     if (rc != TIDE_OK)
@@ -230,8 +263,11 @@ enum tide_err sender_init(struct sender *s,
 
 void sender_fini(struct sender *s)
 {
-    for (size_t i = 0; i < s->probe_count; i++)
+    for (size_t i = 0; i < s->probe_count; i++) {
         if (s->probes[i].kind == PROBE_SPF || s->probes[i].kind == PROBE_SPF_IP)
             spf_fini(s->probes[i].machine);
+        if (s->probes[i].kind == PROBE_MX)
+            mx_fini(s->probes[i].machine);
+    }
     s->probe_count = 0;
 }

@@ -22,6 +22,7 @@
 
 #include "core/verify/dkim.h"
 #include "core/verify/dmarc.h"
+#include "core/verify/mx.h"
 #include "core/verify/ptr.h"
 #include "core/verify/sender_rules.h"
 #include "core/verify/spf.h"
@@ -59,6 +60,7 @@ struct sender_input {
     const struct suffixes *suffixes; /* NULL: DMARC by RFC 9989's tree walk */
     bool bulk;                       /* it is, or wants to be, a bulk sender */
     bool block_lists;                /* ask them */
+    bool private_addresses;          /* mail hosts off the Internet are hosts (config_dns) */
     const struct message *message;   /* as it arrived somewhere; NULL: none */
     sender_verify verify;            /* wanted with a message */
     tide_wall_ms now;
@@ -71,6 +73,7 @@ enum sender_probe_kind {
     PROBE_DMARC,
     PROBE_PTR,
     PROBE_LIST,
+    PROBE_MX, /* whether replies and bounces have somewhere to go */
 };
 
 struct sender_key {
@@ -92,7 +95,7 @@ struct sender_probe {
     enum sender_probe_kind kind;
     struct question first; /* done: nothing to ask */
     question_feed feed;
-    void *machine; /* by kind: struct spf, sender_key, dmarc, ptr, dnsbl */
+    void *machine; /* by kind: struct spf, sender_key, dmarc, ptr, dnsbl, mx */
     size_t ip;     /* of the input; SENDER_IPS_MAX: of the domain */
 };
 

@@ -516,6 +516,25 @@ static void check_ptr(struct report *r)
     }
 }
 
+/* Replies, and receivers that look whether the sender could be answered. */
+static void check_mx(struct report *r)
+{
+    struct sender *s = r->s;
+    const struct mx *m = machine_of(s, PROBE_MX, SENDER_IPS_MAX);
+    struct verdict v;
+    mx_verdict(m, s->in.now, s->arena, &v);
+    struct sender_check *c = add(r,
+                                 v.kind == VERDICT_DELIVERABLE     ? SENDER_GOOD
+                                 : v.kind == VERDICT_UNDELIVERABLE ? SENDER_BAD
+                                 : v.kind == VERDICT_RISKY         ? SENDER_NOTE
+                                                                   : SENDER_UNKNOWN,
+                                 format(r, "mail to " TEXT_FMT, TEXT_ARG(s->in.domain)));
+    c->finding = v.reason;
+    c->evidence = c->state == SENDER_GOOD ? (struct text){0} : v.evidence;
+    if (c->state == SENDER_BAD)
+        c->consequences = consequences(r, SENDER_RESOLVES);
+}
+
 /* -- Block lists --------------------------------------------------------------------------------*/
 
 static void check_listing(struct report *r, const struct dnsbl *d, const char *what)
@@ -616,6 +635,7 @@ enum tide_err sender_report(struct sender *s, struct tide_error *err)
     check_dmarc(&r);
     check_alignment(&r);
     check_ptr(&r);
+    check_mx(&r);
     check_unsubscribe(&r);
     check_lists(&r);
     s->state = SENDER_GOOD;

@@ -16,6 +16,7 @@ static const char *const topic_words[] = {
     [SENDER_PTR] = "ptr",
     [SENDER_UNSUBSCRIBE] = "unsubscribe",
     [SENDER_BLOCK_LISTS] = "block-lists",
+    [SENDER_RESOLVES] = "resolves",
     NULL,
 };
 

@@ -20,12 +20,13 @@ enum sender_topic {
     SENDER_PTR,
     SENDER_UNSUBSCRIBE,
     SENDER_BLOCK_LISTS,
+    SENDER_RESOLVES, /* the domain of From can be written to */
 };
 
 struct sender_demand {
     char *name;     /* "gmail-dmarc" */
     char *provider; /* profile */
-    char *title;    /* "Gmail" */
+    char *title;    /* what people call the provider */
     enum sender_topic topic;
     bool bulk;         /* of bulk senders only */
     char *rule;        /* what is demanded, a sentence */
