@@ -5,8 +5,10 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
+import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 import suite
@@ -21,11 +23,11 @@ EVERYBODY = ["ann@client.asia", "ben@client.asia", "cyd@client.asia", "dan@clien
 house = None  # one daemon serves all the tests
 
 
-def told_by(client):
+def told_by(client, port=None):
     """What the SDK gave back."""
     if not shutil.which("node"):
         raise suite.Skip("node is not installed")
-    done = subprocess.run(["node", os.path.join(HERE, "lib/esp.js"), client, f"http://127.0.0.1:{house.daemon.http_port}"],
+    done = subprocess.run(["node", os.path.join(HERE, "lib/esp.js"), client, f"http://127.0.0.1:{port or house.daemon.http_port}"],
                           text=True, capture_output=True, timeout=120,
                           env={**os.environ, "NODE_PATH": node_modules(), "NODE_NO_WARNINGS": "1"})
     assert done.returncode == 0, f"{client}: exit {done.returncode}\n{done.stdout}{done.stderr}"
@@ -171,6 +173,36 @@ def ses_v1():
     nobody("tok-s1-no")
 
 
+def lost_answer():
+    """The answer is lost on the way; the SDK sends again, and the mail leaves once."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    seen = []
+
+    def serve():
+        for turn in range(2):
+            client, _ = listener.accept()
+            with client, socket.create_connection(("127.0.0.1", house.daemon.http_port)) as server:
+                client.settimeout(20)
+                server.settimeout(20)
+                request = b""
+                while b"\r\n\r\n" not in request or len(request) < \
+                        request.index(b"\r\n\r\n") + 4 + int(re.search(rb"content-length: (\d+)", request, re.I)[1]):
+                    request += client.recv(65536)
+                server.sendall(request)
+                answer = server.recv(65536)
+                seen.append(answer.split(b"\r\n", 1)[0])
+                if turn == 1:
+                    client.sendall(answer)
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    said = told_by("lost", listener.getsockname()[1])
+    thread.join(20)
+    listener.close()
+    assert said["attempts"] == 2 and seen == [b"HTTP/1.1 200 OK"] * 2, (said, seen)
+    assert [m.recipient for m in house.arrived("tok-lost-1")] == ["ann@client.asia", "ben@client.asia"]
+
+
 # -- Debian's clients
 
 def told(*command, needs):
@@ -312,7 +344,7 @@ def curl_ses():
 
 def main():
     global house
-    tests = [sendgrid, postmark, resend, mailgun, ses_v2, ses_v1, boto3, anymail, postmark_gem, symfony,
+    tests = [sendgrid, postmark, resend, mailgun, ses_v2, ses_v1, lost_answer, boto3, anymail, postmark_gem, symfony,
              curl_mailgun, curl_ses, curl_https]
     keys = 'key = "key-of-shop"; ses_access_key = "AKIASHOP"; ses_secret = "secret/of+shop"; ' \
            'intake_per_minute_max = 1000;'

@@ -55,6 +55,16 @@ enum tide_err intake_check_sender(struct intake *in,
     return tide_fail(err, TIDE_EPERM, "%s may not send as other.example", application->name);
 }
 
+enum tide_err intake_check_room(struct intake *in,
+                                const struct config_application *application,
+                                size_t n,
+                                struct tide_error *err)
+{
+    (void)in;
+    return n <= 8 ? TIDE_OK
+                  : tide_fail(err, TIDE_ELIMIT, "%s may hand in 8 a minute", application->name);
+}
+
 static void copy(char *out, size_t size, struct text t)
 {
     snprintf(out, size, TEXT_FMT, TEXT_ARG(t));
@@ -587,6 +597,53 @@ static void test_large(void **state)
     buf_fini(&b);
 }
 
+/* A request of an ESP's API is read in the pool when it is large; when it is too large, the answer
+ * is in the ESP's form all the same. */
+static void test_large_esp(void **state)
+{
+    static const size_t sizes[] = {60000, 300000};
+    static const char *const want[] = {"HTTP/1.1 202", "HTTP/1.1 413"};
+    (void)state;
+    for (size_t k = 0; k < TIDE_COUNT(sizes); k++) {
+        struct buf b = {0};
+        buf_adds(&b, "{\"personalizations\":[{\"to\":[{\"email\":\"a@b.example\"}]}],\"from\":{"
+                     "\"email\":\"n@s.example\"},\"subject\":\"s\",\"content\":[{\"type\":"
+                     "\"text/plain\",\"value\":\"");
+        for (size_t i = 0; i < sizes[k]; i++)
+            buf_adds(&b, "line\\n");
+        buf_adds(&b, "\"}]}");
+        const char *in = ask("POST", "/v3/mail/send", KEY, buf_str(&b));
+        T_HAS(in, want[k]);
+        if (k == 1)
+            T_HAS(in, "{\"errors\":[{\"message\":\"The body is larger than 1000000 bytes.\"");
+        buf_fini(&b);
+    }
+    T_EQ(w.submissions, 1, "submitted");
+}
+
+/* A request with many mails that is one thing for its sender is taken as a whole or not at all. */
+static void test_esp_as_a_whole(void **state)
+{
+    (void)state;
+    struct buf b = {0};
+    buf_adds(&b, "{\"from\":{\"email\":\"n@s.example\"},\"subject\":\"s\",\"content\":[{\"type\":"
+                 "\"text/plain\",\"value\":\"t\"}],\"personalizations\":[");
+    for (int i = 0; i < 8; i++)
+        buf_addf(&b, "{\"to\":[{\"email\":\"a%d@b.example\"}]},", i);
+    T_EQ(b.data[b.len - 1], ',', "to be closed or continued");
+    b.data[b.len - 1] = ']';
+    buf_addc(&b, '}');
+    T_HAS(ask("POST", "/v3/mail/send", KEY, buf_str(&b)), "HTTP/1.1 202");
+    T_EQ(w.submissions, 8, "each a mail of its own");
+    b.len -= 2;
+    buf_adds(&b, ",{\"to\":[{\"email\":\"a8@b.example\"}]}]}");
+    const char *in = ask("POST", "/v3/mail/send", KEY, buf_str(&b));
+    T_HAS(in, "HTTP/1.1 429");
+    T_HAS(in, "\"message\":\"too many requests\"");
+    T_EQ(w.submissions, 8, "none of the nine");
+    buf_fini(&b);
+}
+
 static void test_health_and_metrics(void **state)
 {
     (void)state;
@@ -700,6 +757,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_content_type, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_anonymous, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_large, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_large_esp, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_esp_as_a_whole, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_health_and_metrics, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_status_socket, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_status_peer, set_up, tear_down),

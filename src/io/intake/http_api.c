@@ -248,6 +248,7 @@ static enum tide_err listen_on(struct http_api *api,
                    .idle_timeout_ms = c->idle_timeout_ms},
         .tls = tls ? c->tls : (struct config_tls){0},
         .on_request = on_request,
+        .on_refused = http_esp_refuse,
         .arg = api,
     };
     enum tide_err rc = http_open(api->door.loop, &o, h, err);

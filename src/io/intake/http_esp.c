@@ -305,6 +305,19 @@ static void check_senders(struct job *j, const struct config_application *applic
     }
 }
 
+/* Nor must some be taken and others be too many. */
+static void check_room(struct job *j, const struct config_application *application)
+{
+    struct tide_error err = {0};
+    size_t count = 0;
+    for (size_t i = 0; i < j->batch.count; i++)
+        count += j->handins[i].in.recipient_count;
+    enum tide_err rc =
+        count > 0 ? intake_check_room(j->door.submit.intake, application, count, &err) : TIDE_OK;
+    if (rc != TIDE_OK)
+        refuse(&j->why, rc == TIDE_ELIMIT ? ESP_RATE : ESP_BUSY, err.text);
+}
+
 static void submit_all(struct job *j)
 {
     struct intake *intake = j->door.submit.intake;
@@ -313,6 +326,9 @@ static void submit_all(struct job *j)
         refuse(&j->why, ESP_BAD_KEY, "the application is no longer configured");
     if (j->why.fault == ESP_FINE)
         check_senders(j, application);
+    if (j->why.fault == ESP_FINE && !j->batch.each_own && j->batch.does == ESP_SENDS &&
+        !esp_first_refusal(&j->batch))
+        check_room(j, application);
     bool none = j->why.fault != ESP_FINE || j->batch.does == ESP_PRETENDS ||
                 (!j->batch.each_own && esp_first_refusal(&j->batch));
     struct text source =
@@ -456,6 +472,19 @@ static struct job *job_new(const struct http_esp_door *door,
         return j;
     job_free(j);
     return NULL;
+}
+
+bool http_esp_refuse(struct http_request *req, unsigned status, const char *message)
+{
+    struct esp_refusal why = {0};
+    struct esp_ask ask = {.method = req->method, .path = req->path};
+    bool method;
+    ask.call = esp_find(req->method, req->path, &ask.wild, &method);
+    if (!ask.call)
+        return false;
+    refuse(&why, status == 413 ? ESP_TOO_LARGE : status == 503 ? ESP_BUSY : ESP_BAD_BODY, message);
+    refuse_request(req, &ask, &why);
+    return true;
 }
 
 bool http_esp(const struct http_esp_door *door, struct http_request *req)

@@ -6,9 +6,9 @@
  *
  * Owns      a job for each request until its answer.
  * Threads   loop thread; large bodies are read and composed in libuv's pool.
- * Limits    a request whose mails fail for different reasons (disk full in the midst of a thousand
- *           personalizations) is answered with the first failure: whoever then sends it again sends
- *           the others twice, unless the API has an idempotency key.
+ * Limits    when the store fails in the midst of a request's many mails (disk full among a thousand
+ *           personalizations), the answer is the failure: whoever then sends it again sends those
+ *           taken before twice, unless the API has an idempotency key.
  */
 #ifndef IO_INTAKE_HTTP_ESP_H
 #define IO_INTAKE_HTTP_ESP_H
@@ -23,5 +23,8 @@ struct http_esp_door {
 
 /* Takes the request over and answers it; false: no ESP has such a path. */
 bool http_esp(const struct http_esp_door *door, struct http_request *req);
+
+/* The same for one whose body could not be taken (struct http_options.on_refused). */
+bool http_esp_refuse(struct http_request *req, unsigned status, const char *message);
 
 #endif

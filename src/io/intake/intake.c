@@ -152,12 +152,14 @@ static void on_accepted(struct store_accept *accept, enum tide_err rc, const str
     end_job(job, TIDE_OK, NULL);
 }
 
-static enum tide_err take_allowance(struct intake *in,
-                                    const struct config_application *app,
-                                    size_t n,
-                                    struct tide_error *err)
+/* Filled up to now; *ret NULL: there is no bound. */
+static enum tide_err allowance_of(struct intake *in,
+                                  const struct config_application *app,
+                                  struct allowance **ret,
+                                  struct tide_error *err)
 {
     int64_t most = app->intake_per_minute_max;
+    *ret = NULL;
     if (!most)
         return TIDE_OK;
     tide_mono_ms now = clock_mono();
@@ -173,13 +175,37 @@ static enum tide_err take_allowance(struct intake *in,
     m->left += (double)(now - m->at) * (double)most / (double)TIME_MINUTE_MS;
     m->left = TIDE_MIN(m->left, (double)most);
     m->at = now;
-    if (m->left < (double)n)
-        return tide_fail(err, TIDE_ELIMIT,
-                         "application %s may hand in %lld notifications a minute; try again in a "
-                         "moment",
-                         app->name, (long long)most);
-    m->left -= (double)n;
+    *ret = m;
     return TIDE_OK;
+}
+
+enum tide_err intake_check_room(struct intake *in,
+                                const struct config_application *app,
+                                size_t n,
+                                struct tide_error *err)
+{
+    struct allowance *m;
+    enum tide_err rc = allowance_of(in, app, &m, err);
+    if (rc == TIDE_OK && m && m->left < (double)n)
+        rc = tide_fail(err, TIDE_ELIMIT,
+                       "application %s may hand in %lld notifications a minute; try again in a "
+                       "moment",
+                       app->name, (long long)app->intake_per_minute_max);
+    return rc;
+}
+
+static enum tide_err take_allowance(struct intake *in,
+                                    const struct config_application *app,
+                                    size_t n,
+                                    struct tide_error *err)
+{
+    struct allowance *m;
+    enum tide_err rc = intake_check_room(in, app, n, err);
+    if (rc == TIDE_OK)
+        rc = allowance_of(in, app, &m, err);
+    if (rc == TIDE_OK && m)
+        m->left -= (double)n;
+    return rc;
 }
 
 static enum tide_err prepare(struct intake_job *job)

@@ -67,6 +67,13 @@ TIDE_MUST_CHECK enum tide_err intake_check_sender(struct intake *in,
                                                   struct text sender,
                                                   struct tide_error *err);
 
+/* Whether `n` notifications would be within the application's intake_per_minute_max now: for doors
+ * whose requests hold many and are taken as a whole or not at all. */
+TIDE_MUST_CHECK enum tide_err intake_check_room(struct intake *in,
+                                                const struct config_application *application,
+                                                size_t n,
+                                                struct tide_error *err);
+
 /* The configuration in force; may change between two calls (reload), never during one. */
 const struct config *intake_config(const struct intake *in);
 

@@ -33,6 +33,7 @@ struct http {
     int port;
     struct http_limits limits;
     void (*on_request)(void *arg, struct http_request *req);
+    bool (*on_refused)(struct http_request *req, unsigned status, const char *message);
     void *arg;
     uv_poll_t poll;   /* MHD's epoll descriptor */
     uv_timer_t timer; /* MHD's next time-out */
@@ -144,10 +145,11 @@ static void reply_refusal(struct request *r)
     if (r->refuse == MHD_HTTP_CONTENT_TOO_LARGE) {
         snprintf(text, sizeof text, "The body is larger than %zu bytes.",
                  r->h->limits.body_bytes_max);
-        http_reply_error(&r->pub, r->refuse, "too_large", text);
-    } else {
-        http_reply_error(&r->pub, r->refuse, r->refuse_code, r->refuse_text);
+        r->refuse_code = "too_large";
+        r->refuse_text = text;
     }
+    if (!r->h->on_refused || !r->h->on_refused(&r->pub, r->refuse, r->refuse_text))
+        http_reply_error(&r->pub, r->refuse, r->refuse_code, r->refuse_text);
 }
 
 static struct request *request_new(struct http *h,
@@ -508,6 +510,7 @@ enum tide_err http_open(uv_loop_t *loop,
     h->loop = loop;
     h->limits = with_defaults(options->limits);
     h->on_request = options->on_request;
+    h->on_refused = options->on_refused;
     h->arg = options->arg;
     enum tide_err rc = open_socket(h, options, err);
     if (rc == TIDE_OK)

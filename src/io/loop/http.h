@@ -62,6 +62,9 @@ struct http_options {
     struct config_tls tls; /* files NULL: plain */
     struct http_limits limits;
     void (*on_request)(void *arg, struct http_request *req);
+    /* A request whose body was not taken (400, 413, 503): answers it as on_request would, or says
+     * false and it gets http_reply_error(). NULL: all get that. */
+    bool (*on_refused)(struct http_request *req, unsigned status, const char *message);
     void *arg;
 };
 

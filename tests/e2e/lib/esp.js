@@ -243,6 +243,17 @@ const clients = {
     };
   },
 
+  // One call, sent again by the SDK itself when its answer is lost.
+  async lost() {
+    const { SESv2Client, SendEmailCommand } = require('@aws-sdk/client-sesv2');
+    const ses = new SESv2Client({ endpoint: base, region: 'us-east-1', credentials: { accessKeyId: 'AKIASHOP', secretAccessKey: 'secret/of+shop' } });
+    const sent = await ses.send(new SendEmailCommand({
+      FromEmailAddress: 'n@shop.test', Destination: { ToAddresses: ['ann@client.asia', 'ben@client.asia'] },
+      Content: { Simple: { Subject: { Data: 'tok-lost-1' }, Body: { Text: { Data: 'x' } } } },
+    }));
+    return { id: sent.MessageId, attempts: sent.$metadata.attempts };
+  },
+
   async sesv1() {
     const { SESClient, SendEmailCommand, SendRawEmailCommand, GetSendQuotaCommand, SendTemplatedEmailCommand, ListIdentitiesCommand } = require('@aws-sdk/client-ses');
     const of = (accessKeyId, secretAccessKey) =>
