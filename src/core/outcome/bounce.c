@@ -410,13 +410,15 @@ static void take_dsn(struct reading *r,
 static void take_notice(struct reading *r, const struct notice *n, struct bounce *b)
 {
     for (size_t i = 0; i < n->recipient_count; i++) {
-        struct bounce_recipient *to = add(b, n->recipients[i].address, n->recipients[i].address);
+        const struct notice_recipient *from = &n->recipients[i];
+        struct bounce_recipient *to =
+            add(b, from->original.n ? from->original : from->address, from->address);
         if (!to)
             continue;
         to->action = n->tone == NOTICE_DELAY      ? DSN_DELAYED
                      : n->tone == NOTICE_DELIVERY ? DSN_DELIVERED
                                                   : DSN_FAILED;
-        const struct text texts[] = {n->recipients[i].reason, n->replies, n->said, b->subject};
+        const struct text texts[] = {from->reason, n->replies, n->said, b->subject};
         classify(r, to, texts, TIDE_COUNT(texts));
     }
 }

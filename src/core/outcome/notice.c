@@ -181,6 +181,8 @@ bool notice_address(struct text t, size_t *pos, struct text *ret)
             end--;
         while (start < at && strchr(".'`*=#", t.p[start]))
             start++; /* a quotation mark before it, a full stop of the sentence before */
+        if (text_istarts(text_cut(t, start, at - start), TEXT("smtp=")))
+            start += 5; /* Exchange: "c=US;a= ;p=X;SMTP=ann@example.com" */
         if (start == at || end <= at + 2 || t.p[start] == '|' || t.p[start] == '/')
             continue; /* a program or a file that mail was to go into is no address */
         *ret = (struct text){t.p + start, end - start};
@@ -314,8 +316,20 @@ static bool begins_line(struct text line, struct text address)
     return true;
 }
 
-static int weigh(struct text line, struct text address, bool led)
+/* "550 <ann@example.com>... User unknown": a transcript puts the code in front. */
+static struct text without_code(struct text line)
 {
+    struct text t = text_trim(line);
+    bool code = t.n > 4 && (t.p[0] == '4' || t.p[0] == '5') && ascii_is_digit(t.p[1]) &&
+                ascii_is_digit(t.p[2]) && (t.p[3] == ' ' || t.p[3] == '-');
+    return code ? text_cut(t, 4, t.n) : line;
+}
+
+static int weigh(struct text whole, struct text address, bool led)
+{
+    struct text line = without_code(whole);
+    if (address.p < line.p)
+        line = whole;
     size_t from = (size_t)(address.p - line.p);
     struct text before = text_cut(line, 0, from), behind = text_cut(line, from + address.n, line.n);
     struct text after = text_trim(behind), lead = before;
@@ -362,9 +376,18 @@ static void note(struct reading *r, struct text address, int weight, size_t line
     r->found[r->found_count++] = (struct notice_recipient){.address = address, .weight = weight};
 }
 
+/* "A message sent by", the address on a line of its own: that is the sender. */
+static bool leads_to_sender(struct text line)
+{
+    line = text_trim(line);
+    return text_iends(line, TEXT("sent by")) || text_iends(line, TEXT("sent by:")) ||
+           text_iends(line, TEXT("message from")) || text_iends(line, TEXT("message from:"));
+}
+
 /* A quotation of a transcript may hold the addresses of the sender: "MAIL FROM:<...>". */
 static void weigh_lines(struct reading *r)
 {
+    bool sender_next = false;
     int led = 0; /* lines since something was said that leads to recipients */
     for (size_t i = 0; i < r->line_count; i++) {
         struct text line = r->lines[i], address;
@@ -373,8 +396,13 @@ static void weigh_lines(struct reading *r)
         while (notice_address(line, &pos, &address)) {
             any = true;
             /* somebody may have written to himself */
-            note(r, address, weigh(line, address, led > 0) - (is_own(r, address) ? 3 : 0), i);
+            note(r, address,
+                 weigh(line, address, led > 0) - (is_own(r, address) ? 3 : 0) -
+                     (sender_next ? 6 : 0),
+                 i);
         }
+        if (text_trim(line).n > 0)
+            sender_next = leads_to_sender(line);
         if (HAS(line, failure_words))
             led = 8;
         else if (led > 0 && !any && text_trim(line).n > 0)
@@ -499,11 +527,41 @@ static void keep_sure(struct reading *r)
     if (best < least)
         least = 2;
     for (size_t i = 0; i < r->found_count; i++)
-        if (r->found[i].weight >= least && r->found[i].weight + 4 > best) {
+        if (r->found[i].weight >= least && r->found[i].weight + 5 > best) {
             r->at_line[kept] = r->at_line[i];
             r->found[kept++] = r->found[i];
         }
     r->found_count = kept;
+}
+
+/* "(ultimately generated from ann@example.com)", "(expanded from: ann)": behind the address or in
+ * the line below. Whom we wrote to stands there, and is no second recipient. */
+static void link_original(struct reading *r, size_t which)
+{
+    static const char *const words[] = {"generated from", "expanded from"};
+    for (size_t i = r->at_line[which]; i < r->line_count && i <= r->at_line[which] + 1; i++) {
+        struct text line = r->lines[i], address;
+        for (size_t k = 0; k < TIDE_COUNT(words); k++) {
+            size_t pos = text_ifind(line, text_of(words[k]));
+            if (pos == line.n || !notice_address(line, &pos, &address) ||
+                text_ieq(address, r->found[which].address))
+                continue;
+            r->found[which].original = address;
+            return;
+        }
+    }
+}
+
+static void drop_originals(struct reading *r)
+{
+    for (size_t i = 0; i < r->found_count; i++)
+        if (r->found[i].weight > 0)
+            link_original(r, i);
+    for (size_t i = 0; i < r->found_count; i++)
+        for (size_t k = 0; k < r->found_count; k++)
+            if (i != k && r->found[i].weight >= 3 && r->found[i].original.n > 0 &&
+                text_ieq(r->found[i].original, r->found[k].address))
+                r->found[k].weight = 0;
 }
 
 enum tide_err notice_read(struct text body,
@@ -523,6 +581,7 @@ enum tide_err notice_read(struct text body,
     if (rc != TIDE_OK)
         return rc;
     weigh_lines(&r);
+    drop_originals(&r);
     keep_sure(&r);
     for (size_t i = 0; i < r.found_count; i++) {
         struct text about = replies_about(&r, r.found[i].address);

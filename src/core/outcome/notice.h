@@ -23,9 +23,10 @@
 
 struct notice_recipient {
     struct text address;
-    struct text reason; /* what stands with it, on one line; "" when nothing does */
-    int weight;         /* how sure it is that it is one that failed: 3 and more is taken, 2 where
-                         * nothing surer is there */
+    struct text original; /* what it was made from ("generated from ..."); "" when not said */
+    struct text reason;   /* what stands with it, on one line; "" when nothing does */
+    int weight;           /* how sure it is that it is one that failed: 3 and more is taken, 2 where
+                           * nothing surer is there */
 };
 
 enum notice_tone {
