@@ -176,6 +176,240 @@ static void test_mails(void **state)
     }
 }
 
+/* In the manner of systems that the reader was not made from, and mail that is about delivery and
+ * is no report. Those that report are all about ann@client.example. */
+static const struct {
+    const char *name, *mail;
+    enum bounce_kind kind;
+    enum dsn_action action;
+    enum reply_class class;
+} notices[] = {
+    {"a courier's",
+     "Return-Path: <>\r\n"
+     "From: \"Courier mail server at mx.a.example\" <postmaster@mx.a.example>\r\n"
+     "To: b@app.example\r\n"
+     "Subject: NOTICE: mail delivery status.\r\n"
+     "\r\n"
+     "This is a delivery status notification from mx.a.example,\r\n"
+     "running the Courier mail server, version 1.0.\r\n"
+     "\r\n"
+     "The original message was received on Sat, 21 Nov 2026\r\n"
+     "from localhost\r\n"
+     "\r\n"
+     "-------------------------------------------------------------------\r\n"
+     "\r\n"
+     "                           UNDELIVERABLE MAIL\r\n"
+     "\r\n"
+     "Your message to the following recipients cannot be delivered:\r\n"
+     "\r\n"
+     "<ann@client.example>:\r\n"
+     "    mx.client.example [192.0.2.7]:\r\n"
+     ">>> RCPT TO:<ann@client.example>\r\n"
+     "<<< 550 5.1.1 <ann@client.example>: Recipient address rejected: User unknown\r\n"
+     "\r\n"
+     "-------------------------------------------------------------------\r\n"
+     "\r\n"
+     "If your message was also sent to additional recipients...\r\n",
+     BOUNCE_REPORT, DSN_FAILED, CLASS_RECIPIENT},
+    {"a small server's",
+     "From: mailer-daemon@hm.example\r\n"
+     "To: b@app.example\r\n"
+     "Subject: Message undeliverable: Hello\r\n"
+     "\r\n"
+     "Your message did not reach some or all of the intended recipients.\r\n"
+     "\r\n"
+     "   Sent: Sat, 21 Nov 2026 10:00\r\n"
+     "   Subject: Hello\r\n"
+     "\r\n"
+     "The following recipient(s) could not be reached:\r\n"
+     "\r\n"
+     "ann@client.example\r\n"
+     "   Error Type: SMTP\r\n"
+     "   Remote server (192.0.2.4) issued an error.\r\n"
+     "   hMailServer sent: RCPT TO:<ann@client.example>\r\n"
+     "   Remote server replied: 552 5.2.2 mailbox is full\r\n"
+     "\r\n"
+     "hMailServer\r\n",
+     BOUNCE_REPORT, DSN_FAILED, CLASS_FULL},
+    {"a warning of a daemon",
+     "From: MDaemon@x.example\r\n"
+     "To: b@app.example\r\n"
+     "Subject: Warning: Delayed Delivery\r\n"
+     "\r\n"
+     "Your message has been delayed and is still awaiting delivery to\r\n"
+     "the following recipient(s):\r\n"
+     "\r\n"
+     " ann@client.example\r\n"
+     "\r\n"
+     "Message not delivered after 60 minutes: connection timed out. It will be retried.\r\n",
+     BOUNCE_REPORT, DSN_DELAYED, CLASS_NETWORK},
+    {"a reason and a recipient",
+     "From: Postmaster <postmaster@me.example>\r\n"
+     "To: <b@app.example>\r\n"
+     "Subject: Message Delivery Failure\r\n"
+     "\r\n"
+     "MailEnable: Message Delivery Failure.\r\n"
+     "\r\n"
+     "Reason: ME-E0036: The message could not be delivered because the remote mail server rejected "
+     "the recipient.\r\n"
+     "\r\n"
+     "Recipient: ann@client.example\r\n"
+     "\r\n"
+     "Message headers follow:\r\n"
+     "\r\n"
+     "Received: from x\r\n"
+     "To: <other@else.example>\r\n",
+     BOUNCE_REPORT, DSN_FAILED, CLASS_RECIPIENT},
+    {"German",
+     "Return-Path: <>\r\n"
+     "From: Mailzustellung <mailer-daemon@de.example>\r\n"
+     "To: b@app.example\r\n"
+     "Subject: Unzustellbar: Hallo\r\n"
+     "\r\n"
+     "Ihre Nachricht konnte nicht zugestellt werden:\r\n"
+     "\r\n"
+     "  ann@client.example\r\n"
+     "\r\n"
+     "Grund: 550 Mailbox unbekannt\r\n",
+     BOUNCE_REPORT, DSN_FAILED, CLASS_RECIPIENT},
+    {"French",
+     "Return-Path: <>\r\n"
+     "From: postmaster@fr.example\r\n"
+     "To: b@app.example\r\n"
+     "Subject: Votre message n'a pas pu etre remis\r\n"
+     "\r\n"
+     "Le message n'a pas pu etre remis aux destinataires suivants :\r\n"
+     "\r\n"
+     "  ann@client.example\r\n"
+     "\r\n"
+     "  la boite aux lettres n'existe pas\r\n",
+     BOUNCE_REPORT, DSN_FAILED, CLASS_RECIPIENT},
+    {"one sentence",
+     "From: Mail Delivery Service <mailer-daemon@postal.example>\r\n"
+     "To: b@app.example\r\n"
+     "Subject: Mail Delivery Failed (Hello)\r\n"
+     "X-Postal-Bounce: yes\r\n"
+     "\r\n"
+     "This is the mail delivery service at postal.example\r\n"
+     "\r\n"
+     "I was not able to deliver the message to: ann@client.example\r\n"
+     "\r\n"
+     "The error was:\r\n"
+     "\r\n"
+     "  An SMTP error occurred: 550 5.7.1 Message rejected due to DMARC policy\r\n"
+     "\r\n"
+     "This will not be retried.\r\n",
+     BOUNCE_REPORT, DSN_FAILED, CLASS_AUTH},
+    {"a command and its response",
+     "From: <Mailer-Daemon@gw.example>\r\n"
+     "To: b@app.example\r\n"
+     "Subject: Message status - undeliverable\r\n"
+     "\r\n"
+     "The attached file had the following undeliverable recipient(s):\r\n"
+     "\tann@client.example\r\n"
+     "\r\n"
+     "Transcript of session follows:\r\n"
+     "\r\n"
+     "Command:  RCPT TO:<ann@client.example>\r\n"
+     "Response: 450 4.7.1 greylisted, try again in 300 seconds\r\n",
+     BOUNCE_REPORT, DSN_FAILED, CLASS_RATE},
+    {"a directory's",
+     "From: System@notes.example\r\n"
+     "To: b@app.example\r\n"
+     "Subject: DELIVERY FAILURE: User ann (ann@client.example) not listed in Domino Directory\r\n"
+     "\r\n"
+     "Your message\r\n"
+     "\r\n"
+     "  Subject: Hello\r\n"
+     "\r\n"
+     "was not delivered to:\r\n"
+     "\r\n"
+     "  ann@client.example\r\n"
+     "\r\n"
+     "because:\r\n"
+     "\r\n"
+     "  User ann (ann@client.example) not listed in Domino Directory\r\n",
+     BOUNCE_REPORT, DSN_FAILED, CLASS_RECIPIENT},
+    {"quoted twice",
+     "Return-Path: <>\r\n"
+     "From: \"Mail Delivery System\" <MAILER-DAEMON@f.example>\r\n"
+     "To: b@app.example\r\n"
+     "Subject: Delivery Status Notification (Failure)\r\n"
+     "\r\n"
+     "The following message to <ann@client.example> was undeliverable.\r\n"
+     "The reason for the problem:\r\n"
+     "5.1.0 - Unknown address error 550-'No Such User Here'\r\n",
+     BOUNCE_REPORT, DSN_FAILED, CLASS_RECIPIENT},
+    {"a person about a failed mail",
+     "From: Bob <bob@firm.example>\r\n"
+     "To: ann@client.example\r\n"
+     "Subject: Re: delivery failed again\r\n"
+     "\r\n"
+     "Hi Ann, the mail to carl@x.example could not be delivered: 550 user unknown. Do you have his "
+     "new address?\r\n"
+     "\r\n"
+     "Bob\r\n",
+     BOUNCE_OTHER, DSN_NO_ACTION, CLASS_OTHER},
+    {"a person who forwards a report",
+     "From: Bob <bob@firm.example>\r\n"
+     "To: help@app.example\r\n"
+     "Subject: Fwd: Undelivered Mail Returned to Sender\r\n"
+     "\r\n"
+     "Can you look at this?\r\n"
+     "\r\n"
+     "---------- Forwarded message ----------\r\n"
+     "From: MAILER-DAEMON@x.example\r\n"
+     "\r\n"
+     "<carl@x.example>: host mx.x.example said: 550 5.1.1 User unknown\r\n",
+     BOUNCE_OTHER, DSN_NO_ACTION, CLASS_OTHER},
+    {"a robot's answer",
+     "From: Support <support@shop.example>\r\n"
+     "To: b@app.example\r\n"
+     "Subject: [#123] We received your request\r\n"
+     "Auto-Submitted: auto-generated\r\n"
+     "\r\n"
+     "We could not find your order. Please reply to support@shop.example.\r\n",
+     BOUNCE_OTHER, DSN_NO_ACTION, CLASS_OTHER},
+    {"a parcel",
+     "From: Parcel <no-reply@parcel.example>\r\n"
+     "To: b@app.example\r\n"
+     "Subject: Delivery failed: we missed you\r\n"
+     "\r\n"
+     "Your parcel could not be delivered to the following address: Main Street 5. Contact "
+     "help@parcel.example.\r\n",
+     BOUNCE_OTHER, DSN_NO_ACTION, CLASS_OTHER},
+    {"a question whether one is human",
+     "From: Ann <ann@client.example>\r\n"
+     "To: b@app.example\r\n"
+     "Subject: Please confirm your message\r\n"
+     "Precedence: auto_reply\r\n"
+     "\r\n"
+     "Your message to ann@client.example is held until you confirm that you are human.\r\n",
+     BOUNCE_AUTOREPLY, DSN_NO_ACTION, CLASS_OTHER},
+};
+
+static void test_notices(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < TIDE_COUNT(notices); i++) {
+        const char *name = notices[i].name;
+        struct arena a = {0};
+        struct tide_error err;
+        struct bounce b;
+        T_OK(bounce_read(text_of(notices[i].mail), book, NULL, &a, &b, &err), &err, "%s", name);
+        T_STR(bounce_kind_name(b.kind), bounce_kind_name(notices[i].kind), "%s", name);
+        T_EQ(b.recipient_count, notices[i].kind == BOUNCE_REPORT, "%s", name);
+        if (b.recipient_count > 0) {
+            const struct bounce_recipient *r = &b.recipients[0];
+            T_TEXT(r->address, "ann@client.example", "%s", name);
+            T_STR(dsn_action_name(r->action), dsn_action_name(notices[i].action), "%s", name);
+            T_STR(reply_class_name(r->meaning.class), reply_class_name(notices[i].class), "%s",
+                  name);
+        }
+        arena_fini(&a);
+    }
+}
+
 static void test_which_mail_it_was(void **state)
 {
     (void)state;
@@ -269,8 +503,11 @@ static void test_addresses(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_mails),     cmocka_unit_test(test_which_mail_it_was),
-        cmocka_unit_test(test_hostile),   cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_mails),
+        cmocka_unit_test(test_notices),
+        cmocka_unit_test(test_which_mail_it_was),
+        cmocka_unit_test(test_hostile),
+        cmocka_unit_test(test_no_memory),
         cmocka_unit_test(test_addresses),
     };
     return cmocka_run_group_tests(tests, load, unload);

@@ -228,6 +228,12 @@ static const char *const report_subjects[] = {
     "delivery",
     "rebote",
     "no se ha podido",
+    "pas pu",
+    "non distribu",
+    "non livr",
+    "devuelto",
+    "no entregado",
+    "mancata consegna",
     "\xE3\x82\xA8\xE3\x83\xA9\xE3\x83\xBC", /* error (ja) */
     "\xE9\x80\x80\xE4\xBF\xA1",             /* returned letter (zh) */
     "\xE5\xA4\xB1\xE8\xB4\xA5",             /* failure (zh) */
@@ -540,6 +546,24 @@ static struct text fields_within(struct reading *r)
     return fields.p ? fields : TEXT("");
 }
 
+/* People write about mail that failed, and shops about parcels. What no mail system seems to have
+ * written counts only when it names a recipient as a report does: surely, and where a person seems
+ * to have written it in a list, not in a sentence, and not in an answer. */
+static bool listed(const struct reading *r, const struct notice *n, const struct bounce *b)
+{
+    static const char *const robots[] = {"no-reply",   "noreply", "no_reply",
+                                         "donotreply", "system",  "automat"};
+    static const char *const answers[] = {"re:", "fw:", "fwd:", "aw:", "wg:", "tr:", "rv:"};
+    bool robot = HAS(b->from, robots) || message_has(&r->mail, TEXT("Auto-Submitted"));
+    for (size_t i = 0; i < TIDE_COUNT(answers); i++)
+        if (text_istarts(b->subject, text_of(answers[i])))
+            return false;
+    for (size_t i = 0; i < n->recipient_count; i++)
+        if (n->recipients[i].weight >= 5 && (robot || n->recipients[i].begins))
+            return true;
+    return false;
+}
+
 static enum tide_err read_report(struct reading *r, struct bounce *b, struct tide_error *err)
 {
     struct notice n;
@@ -567,7 +591,7 @@ static enum tide_err read_report(struct reading *r, struct bounce *b, struct tid
         b->kind = BOUNCE_AUTOREPLY;
         return TIDE_OK;
     }
-    if (signs < 2)
+    if (signs < 2 || (!r->has_status && !from_system(r, b) && !listed(r, &n, b)))
         return TIDE_OK;
     take_notice(r, &n, b);
     if (b->recipient_count == 0)

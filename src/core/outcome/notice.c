@@ -71,6 +71,17 @@ static const char *const failure_words[] = {
     "postponed",
     "could not deliver",
     "cannot send",
+    "pas pu",
+    "n'a pu",
+    "ne peut",
+    "nicht zustell",
+    "no pudo",
+    "no se ha podido",
+    "non e' stato",
+    "non \xC3\xA8 stat",
+    "n\xC3\xA3o p\xC3\xB4"
+    "de",
+    "\xD0\xBD\xD0\xB5 \xD0\xB4\xD0\xBE\xD1\x81\xD1\x82\xD0\xB0\xD0\xB2" /* not delivered (ru) */,
     "isn't",
     "\xE9\x80\x81\xE4\xBF\xA1\xE3\x81\xA7\xE3\x81\x8D" /* could not be sent (ja) */,
     "\xE9\x85\x8D\xE4\xBF\xA1\xE3\x81\xA7\xE3\x81\x8D" /* could not be delivered (ja) */,
@@ -325,13 +336,23 @@ static struct text without_code(struct text line)
     return code ? text_cut(t, 4, t.n) : line;
 }
 
+/* Of what stands before an address, the sentence that it is in. */
+static struct text sentence_end(struct text t)
+{
+    for (size_t i = t.n; i > 1; i--)
+        if ((t.p[i - 2] == '.' || t.p[i - 2] == '?' || t.p[i - 2] == '!') && t.p[i - 1] == ' ')
+            return text_cut(t, i, t.n);
+    return t;
+}
+
 static int weigh(struct text whole, struct text address, bool led)
 {
     struct text line = without_code(whole);
     if (address.p < line.p)
         line = whole;
     size_t from = (size_t)(address.p - line.p);
-    struct text before = text_cut(line, 0, from), behind = text_cut(line, from + address.n, line.n);
+    struct text before = sentence_end(text_cut(line, 0, from)),
+                behind = text_cut(line, from + address.n, line.n);
     struct text after = text_trim(behind), lead = before;
     while (lead.n > 0 && strchr(" \t<\"'(", lead.p[lead.n - 1]))
         lead.n--;
@@ -587,6 +608,8 @@ enum tide_err notice_read(struct text body,
         struct text about = replies_about(&r, r.found[i].address);
         r.found[i].reason = about.n > 0 ? about : reason_of(&r, i);
     }
+    for (size_t i = 0; i < r.found_count; i++)
+        r.found[i].begins = begins_line(without_code(r.lines[r.at_line[i]]), r.found[i].address);
     n.recipients = r.found;
     n.recipient_count = r.found_count;
     n.said = joined(&r, false);
