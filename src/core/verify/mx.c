@@ -10,7 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define EVIDENCE_BYTES_MAX 8192
+#define EVIDENCE_BYTES_MAX   8192
+#define EVIDENCE_BYTES_USUAL 256
 
 #define TO(s) (1u << MX_##s)
 static const unsigned mx_moves[] = {
@@ -73,8 +74,14 @@ static void note(struct mx *m, const char *fmt, ...)
     va_start(args, fmt);
     int n = vsnprintf(line, sizeof line, fmt, args);
     va_end(args);
-    if (n > 0 && m->evidence.len + (size_t)n + 1 <= EVIDENCE_BYTES_MAX)
-        buf_addf(&m->evidence, "%s%s", m->evidence.len ? "\n" : "", line);
+    size_t len = TIDE_MIN((size_t)TIDE_MAX(n, 0), sizeof line - 1);
+    if (len == 0 || m->evidence.len + len + 1 > EVIDENCE_BYTES_MAX)
+        return;
+    if (m->evidence.len)
+        buf_addc(&m->evidence, '\n');
+    else
+        buf_expect(&m->evidence, EVIDENCE_BYTES_USUAL);
+    buf_add(&m->evidence, line, len);
 }
 
 /* What an answer without records says, and what its alias was. */

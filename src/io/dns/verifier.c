@@ -112,14 +112,9 @@ static void on_root(void *arg, enum tide_err rc, const struct dns_answer *answer
 /* True when the root is being asked: its answer ends the job. */
 static bool ask_root(struct job *job)
 {
-    struct verifier *v = job->verifier;
-    struct verdict verdict;
-    struct arena arena = {0};
-    mx_verdict(&job->mx, clock_wall(v->clock), &arena, &verdict);
-    bool gone = verdict.kind == VERDICT_UNDELIVERABLE && job->mx.no_domain;
-    arena_fini(&arena);
-    return gone && resolver_query(v->resolver, TEXT("."), DNS_NS, on_root, job, &job->question,
-                                  NULL) == TIDE_OK;
+    /* A domain that does not exist is undeliverable, whatever else was found. */
+    return job->mx.no_domain && resolver_query(job->verifier->resolver, TEXT("."), DNS_NS, on_root,
+                                               job, &job->question, NULL) == TIDE_OK;
 }
 
 /* Feeds the answer; a question that cannot be asked counts as one that nobody answered. */
