@@ -28,6 +28,7 @@ static const struct {
     {"2.2.0.192.list.example", DNS_A, "127.0.0.2"},
     {"noinclude.org", DNS_TXT, "v=spf1 mx  ~all exp=why.noinclude.org"},
     {"open.org", DNS_TXT, "v=spf1 +all"},
+    {"moved.org", DNS_TXT, "v=spf1 redirect=open.org"},
     {"broken.org", DNS_TXT, "v=spf1 ip4:1.2.3 -all"},
     {"many.org", DNS_TXT,
      "v=spf1 a:a1.many.org a:a2.many.org a:a3.many.org a:a4.many.org a:a5.many.org a:a6.many.org "
@@ -163,6 +164,15 @@ static const struct {
      "bad DMARC of broken.org: The record is of no use to receivers.\n"
      "+ _dmarc.broken.org. TXT \"v=DMARC1; p=none; rua=mailto:dmarc-reports@broken.org\"\n"
      "bad mail to broken.org: The domain broken.org has neither an MX record nor an address.\n"},
+    {"moved.org", "", "none", "", "", false,
+     "bad SPF of moved.org: The record lets everybody send: it ends in \"+all\".\n"
+     "bad DKIM key none._domainkey.moved.org: The key is missing: the name does not exist.\n"
+     "+ none._domainkey.moved.org. TXT \"v=DKIM1; k=rsa; p=(the public key, or the CNAME, that the "
+     "signer shows for this selector)\"\n"
+     "bad authentication: Mail of this sender passes neither SPF nor DKIM.\n"
+     "bad DMARC of moved.org: There is no DMARC record.\n"
+     "+ _dmarc.moved.org. TXT \"v=DMARC1; p=none; rua=mailto:dmarc-reports@moved.org\"\n"
+     "bad mail to moved.org: The domain moved.org has neither an MX record nor an address.\n"},
     {"slow.org", "", "none", "", "", false,
      "unknown SPF of slow.org: DNS failed: slow.org TXT: no name server answered in time.\n"
      "unknown DKIM key none._domainkey.slow.org: The key is unknown: no name server answered in "

@@ -141,7 +141,8 @@ static struct text better_record(struct report *r, const struct spf *spf)
     else if (own_all || !old.n)
         buf_adds(&value, " ~all");
     buf_add_text(&value, text_cut(old, after, old.n));
-    put_txt(&line, "", s->in.mail_from, buf_text(&value));
+    if (!text_eq(buf_text(&value), old)) /* what is wrong may stand in another's record */
+        put_txt(&line, "", s->in.mail_from, buf_text(&value));
     buf_fini(&value);
     return keep(r, &line);
 }
