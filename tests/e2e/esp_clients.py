@@ -173,6 +173,15 @@ def ses_v1():
     nobody("tok-s1-no")
 
 
+def nodemailer_ses():
+    said = told_by("nodemailer")
+    assert said["verify"] is True and UUID.match(said["response"]), said
+    assert said["wrong"] == said["unverified"] == "InvalidSignatureException", said
+    mails = house.arrived("tok-nmses-1")
+    assert [m.recipient for m in mails] == ["ann@client.asia", "dan@client.asia"]
+    assert not any(m.message["Bcc"] for m in mails)
+
+
 def lost_answer():
     """The answer is lost on the way; the SDK sends again, and the mail leaves once."""
     listener = socket.create_server(("127.0.0.1", 0))
@@ -344,7 +353,7 @@ def curl_ses():
 
 def main():
     global house
-    tests = [sendgrid, postmark, resend, mailgun, ses_v2, ses_v1, lost_answer, boto3, anymail, postmark_gem, symfony,
+    tests = [sendgrid, postmark, resend, mailgun, ses_v2, ses_v1, nodemailer_ses, lost_answer, boto3, anymail, postmark_gem, symfony,
              curl_mailgun, curl_ses, curl_https]
     keys = 'key = "key-of-shop"; ses_access_key = "AKIASHOP"; ses_secret = "secret/of+shop"; ' \
            'intake_per_minute_max = 1000;'

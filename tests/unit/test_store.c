@@ -37,6 +37,37 @@ static void counts(struct store_counts *ret)
     arena_fini(&ask.arena);
 }
 
+/* How many an application handed in from an instant on: the ids of notifications tell it. */
+static void test_accepted_since(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *application;
+        tide_wall_ms later_ms;
+        int64_t want;
+    } cases[] = {
+        {"all", "app", 0, 3},
+        {"from the second on", "app", 1000, 1},
+        {"none since", "app", 2000, 0},
+        {"somebody else", "other", 0, 0},
+    };
+    tide_wall_ms began = atomic_load(&rig.now);
+    struct mail m;
+    mail_init(&rig, &m, "bruce@client.asia ann@client.asia", "Hello\r\n");
+    T_OK(rig_accept(&rig, &m.req), &rig.err, "two");
+    atomic_store(&rig.now, began + 1000);
+    mail_init(&rig, &m, "ann@client.asia", "Hello again\r\n");
+    T_OK(rig_accept(&rig, &m.req), &rig.err, "one more, a second later");
+    for (size_t i = 0; i < TIDE_COUNT(cases); i++) {
+        struct store_ask ask = {.view = STORE_VIEW_ACCEPTED,
+                                .id = id_floor(began + cases[i].later_ms),
+                                .application = text_of(cases[i].application)};
+        T_OK(rig_ask(&rig, &ask), &rig.err, "%s", cases[i].name);
+        T_EQ(ask.count, cases[i].want, "%s", cases[i].name);
+        arena_fini(&ask.arena);
+    }
+}
+
 static void test_accept_answers_with_recipient(void **state)
 {
     (void)state;
@@ -616,6 +647,7 @@ static void test_log_is_copied_back_meanwhile(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_accepted_since, setup, teardown),
         cmocka_unit_test_setup_teardown(test_accept_answers_with_recipient, setup, teardown),
         cmocka_unit_test_setup_teardown(test_keys, setup, teardown),
         cmocka_unit_test_setup_teardown(test_spoiled_unit_leaves_the_others, setup, teardown),

@@ -431,15 +431,17 @@ static void on_worked(uv_work_t *work, int status)
     carry_on(j);
 }
 
-static bool take_unique(struct job *j)
+/* Not for secrets: without random numbers the time tells requests apart. */
+static struct text fresh_unique(char out[2 * UNIQUE_BYTES + 1])
 {
     unsigned char random[UNIQUE_BYTES];
-    if (getrandom(random, sizeof random, 0) != sizeof random)
-        return false;
+    if (getrandom(random, sizeof random, 0) != sizeof random) {
+        uint64_t now[UNIQUE_BYTES / sizeof(uint64_t)] = {uv_hrtime()};
+        memcpy(random, now, sizeof random);
+    }
     for (size_t i = 0; i < sizeof random; i++)
-        snprintf(j->unique + 2 * i, 3, "%02x", random[i]);
-    j->ask.unique = text_of(j->unique);
-    return true;
+        snprintf(out + 2 * i, 3, "%02x", random[i]);
+    return text_of(out);
 }
 
 /* Names of the streams, copied: the pool may still read them when the configuration changes. */
@@ -467,8 +469,10 @@ static struct job *job_new(const struct http_esp_door *door,
     j->door = *door;
     j->req = req;
     j->ask = *ask;
+    memcpy(j->unique, ask->unique.p, ask->unique.n);
+    j->ask.unique = text_of(j->unique);
     j->application = strdup(application->name);
-    if (j->application && take_unique(j) && take_streams(j, intake_config(door->submit.intake)))
+    if (j->application && take_streams(j, intake_config(door->submit.intake)))
         return j;
     job_free(j);
     return NULL;
@@ -478,10 +482,12 @@ bool http_esp_refuse(struct http_request *req, unsigned status, const char *mess
 {
     struct esp_refusal why = {0};
     struct esp_ask ask = {.method = req->method, .path = req->path};
+    char unique[2 * UNIQUE_BYTES + 1];
     bool method;
     ask.call = esp_find(req->method, req->path, &ask.wild, &method);
     if (!ask.call)
         return false;
+    ask.unique = fresh_unique(unique);
     refuse(&why, status == 413 ? ESP_TOO_LARGE : status == 503 ? ESP_BUSY : ESP_BAD_BODY, message);
     refuse_request(req, &ask, &why);
     return true;
@@ -491,6 +497,7 @@ bool http_esp(const struct http_esp_door *door, struct http_request *req)
 {
     const struct config_application *application = NULL;
     struct esp_refusal why = {0};
+    char unique[2 * UNIQUE_BYTES + 1];
     struct esp_ask ask = {.method = req->method,
                           .path = req->path,
                           .body = req->body,
@@ -500,6 +507,7 @@ bool http_esp(const struct http_esp_door *door, struct http_request *req)
     ask.call = esp_find(req->method, req->path, &ask.wild, &method);
     if (!ask.call)
         return false;
+    ask.unique = fresh_unique(unique);
     const struct esp *esp = ask.call->esp;
     for (size_t i = 0; i < ESP_HEADERS_MAX && esp->headers[i]; i++)
         ask.headers[i] = http_header(req, esp->headers[i]);

@@ -243,6 +243,22 @@ const clients = {
     };
   },
 
+  // nodemailer's own transport for SES.
+  async nodemailer() {
+    const { SESv2Client, SendEmailCommand } = require('@aws-sdk/client-sesv2');
+    const of = (secretAccessKey) => require('nodemailer').createTransport({
+      SES: { sesClient: new SESv2Client({ endpoint: base, region: 'us-east-1', credentials: { accessKeyId: 'AKIASHOP', secretAccessKey } }), SendEmailCommand },
+    });
+    const letter = { from: 'Ünïcode <n@shop.test>', to: 'ann@client.asia', bcc: 'dan@client.asia', subject: 'tok-nmses-1 Grüße', text: 'x' };
+    const sent = await of('secret/of+shop').sendMail(letter);
+    return {
+      verify: await of('secret/of+shop').verify(),
+      response: sent.response,
+      wrong: await failure(of('x').sendMail(letter), (e) => e.name),
+      unverified: await failure(of('x').verify(), (e) => e.name),
+    };
+  },
+
   // One call, sent again by the SDK itself when its answer is lost.
   async lost() {
     const { SESv2Client, SendEmailCommand } = require('@aws-sdk/client-sesv2');
