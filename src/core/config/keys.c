@@ -195,7 +195,7 @@ const struct key config_keys[] = {
       "Counted from acceptance. 0s: none."),
     S("on_deadline", WORD, NULL, "send", 0, 0, deadline_words, on_deadline,
       "What is done with what has not gone out by then."),
-    S("hold_max", DURATION, NULL, "0s", 0, 366 * DAY, NULL, hold_ms_max,
+    S("hold_max", DURATION, NULL, "4h", 0, 366 * DAY, NULL, hold_ms_max,
       "A digest is not held longer than this while there is room. 0s: no bound."),
     S("on_unknown", WORD, NULL, "send", 0, 0, unknown_words, on_unknown,
       "While the recipient's domain could not be verified (DNS down): send all the same, or "
