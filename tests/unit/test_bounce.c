@@ -439,6 +439,9 @@ static void test_hostile(void **state)
          "boundary=b\r\n\r\n"),
         "<a@b.example>: unknown user ",
         "Final-Recipient: rfc822; a@b.example\r\n",
+        "to a@b.example, c@d.example, e@f.example, g@h.example, i@j.example, k@l.example, "
+        "m@n.example, o@p.example, q@r.example, s@t.example, u@v.example, w@x.example failed\r\n",
+        "<a@b.example>:\r\n550 5.1.1 a@b.example c@d.example (expanded from e@f.example)\r\n",
         "@@@@@@@@\"@\"@",
         "5.1.1 550 ",
         "\x00\xFF\r\n",

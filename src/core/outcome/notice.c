@@ -3,6 +3,8 @@
 #include "base/buf.h"
 #include "base/macros.h"
 
+#define LINE_ADDRESSES_MAX 20 /* each costs a look for all the words below */
+
 /* -- Words ------------------------------------------------------------------------------------- */
 
 static bool has_any(struct text t, const char *const *words, size_t count)
@@ -414,7 +416,7 @@ static void weigh_lines(struct reading *r)
         struct text line = r->lines[i], address;
         size_t pos = 0;
         bool any = false;
-        while (notice_address(line, &pos, &address)) {
+        for (int n = 0; n < LINE_ADDRESSES_MAX && notice_address(line, &pos, &address); n++) {
             any = true;
             /* somebody may have written to himself */
             note(r, address,
