@@ -111,6 +111,14 @@ size_t text_ifind(struct text t, struct text needle)
     return t.n;
 }
 
+bool text_ihas(struct text t, const char *const *words, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (text_ifind(t, text_of(words[i])) < t.n)
+            return true;
+    return false;
+}
+
 enum tide_err text_int(
     struct text t, int64_t min, int64_t max, int64_t *ret, struct tide_error *err)
 {

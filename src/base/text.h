@@ -51,6 +51,9 @@ bool text_split(struct text *rest, char sep, struct text *ret_piece);
 size_t text_find(struct text t, char c);
 size_t text_ifind(struct text t, struct text needle);
 
+/* Has it one of the words at least, in either case? */
+bool text_ihas(struct text t, const char *const *words, size_t count);
+
 /* The whole of `t` as a decimal number. */
 TIDE_MUST_CHECK enum tide_err text_int(
     struct text t, int64_t min, int64_t max, int64_t *ret, struct tide_error *err);

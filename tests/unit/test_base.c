@@ -300,10 +300,20 @@ static void test_text_ifind(void **state)
     }
 }
 
+static void test_text_ihas(void **state)
+{
+    static const char *const words[] = {"full", "over quota"};
+    (void)state;
+    T_TRUE(text_ihas(TEXT("mailbox is Over Quota"), words, 2), "the second");
+    T_TRUE(!text_ihas(TEXT("mailbox is Over Quota"), words, 1), "the first alone");
+    T_TRUE(!text_ihas(TEXT(""), words, 2), "nothing");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_text_ifind),
+        cmocka_unit_test(test_text_ihas),
         cmocka_unit_test(test_error_wraps_and_cuts),
         cmocka_unit_test(test_durations),
         cmocka_unit_test(test_sizes),

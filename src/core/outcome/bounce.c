@@ -1,8 +1,7 @@
 #include "core/outcome/bounce.h"
 
 #include "base/macros.h"
-#include "core/digest/html_text.h"
-#include "core/digest/parts.h"
+#include "core/outcome/bounce_parts.h"
 #include "core/outcome/explain.h"
 #include "core/outcome/notice.h"
 
@@ -21,129 +20,12 @@ struct reading {
     const struct provider_index *providers;
     struct arena *arena;
     struct message mail;
-    int parts;
-    struct buf text; /* what it says to people, up to the returned message */
-    bool html_only;
-    struct text status, feedback; /* decoded bodies */
-    bool has_status, has_feedback, has_receipt;
-    struct message original; /* the returned message, or its header */
-    bool has_original;
+    struct bounce_parts parts;
 };
-
-/* -- Parts ------------------------------------------------------------------------------------- */
-
-static void walk(struct reading *r, const struct message *m, int depth);
-static bool walk_report_within(struct reading *r, struct text inner, int depth);
-
-static void walk_multipart(struct reading *r,
-                           const struct message *m,
-                           const struct media *media,
-                           int depth)
-{
-    struct text delimiter = part_boundary(media, r->arena);
-    size_t pos = 0, end;
-    bool last;
-    if (delimiter.n == 0 || !part_delimiter(m->body, delimiter, &pos, &end, &last)) {
-        buf_add_text(&r->text, text_cut(m->body, 0, BOUNCE_TEXT_BYTES)); /* as it stands */
-        return;
-    }
-    while (!last) {
-        size_t start = pos;
-        struct message part;
-        if (!part_delimiter(m->body, delimiter, &pos, &end, &last)) {
-            end = m->body.n;
-            last = true;
-        }
-        message_open_part(text_cut(m->body, start, end > start ? end - start : 0), &part);
-        walk(r, &part, depth + 1);
-    }
-}
-
-/* The first block of header fields in a text, and what stands below. */
-static void take_original(struct reading *r, struct text t)
-{
-    if (r->has_original)
-        return;
-    while (t.n > 0 && strchr(" \t\r\n", t.p[0]))
-        t = text_cut(t, 1, t.n);
-    message_open_part(t, &r->original);
-    r->has_original = r->original.head.n > 0;
-}
-
-static struct text decoded(struct reading *r, const struct message *m, const struct media *media)
-{
-    bool cut;
-    size_t left = r->text.len < BOUNCE_TEXT_BYTES ? BOUNCE_TEXT_BYTES - r->text.len : 0;
-    return part_text(m, media->charset, left, r->arena, &cut);
-}
-
-static void take_text(struct reading *r, const struct message *m, const struct media *media)
-{
-    struct text t = decoded(r, m, media);
-    bool html = part_is(media, "text", "html");
-    if (html && r->text.len > 0 && !r->html_only)
-        return; /* the same once more */
-    buf_addc(&r->text, '\n');
-    if (html)
-        html_text(t, &r->text);
-    else
-        buf_add_text(&r->text, t);
-    r->html_only = html;
-}
-
-/* A report that a gateway has put into a mail of its own is still the report. */
-static bool walk_report_within(struct reading *r, struct text inner, int depth)
-{
-    struct message m;
-    if (r->has_status || r->has_feedback)
-        return false;
-    message_open_part(inner, &m);
-    struct media media = part_media(&m, false, r->arena);
-    if (!part_is(&media, "multipart", "report"))
-        return false;
-    walk(r, &m, depth + 1);
-    return true;
-}
-
-static void walk(struct reading *r, const struct message *m, int depth)
-{
-    if (++r->parts > BOUNCE_PARTS_MAX || depth > BOUNCE_DEPTH_MAX)
-        return;
-    struct media media = part_media(m, false, r->arena);
-    bool report = part_is(&media, "message", NULL);
-    if (part_is(&media, "multipart", NULL)) {
-        walk_multipart(r, m, &media, depth);
-    } else if (report && (text_ieq(media.subtype, TEXT("delivery-status")) ||
-                          text_ieq(media.subtype, TEXT("global-delivery-status")))) {
-        if (!r->has_status)
-            r->status = decoded(r, m, &media);
-        r->has_status = true;
-    } else if (report && text_ieq(media.subtype, TEXT("feedback-report"))) {
-        if (!r->has_feedback)
-            r->feedback = decoded(r, m, &media);
-        r->has_feedback = true;
-    } else if (report && text_ieq(media.subtype, TEXT("disposition-notification"))) {
-        r->has_receipt = true;
-    } else if (report || part_is(&media, "text", "rfc822-headers")) {
-        struct text inner = decoded(r, m, &media);
-        if (!walk_report_within(r, inner, depth))
-            take_original(r, inner);
-    } else if (part_is(&media, "text", NULL)) {
-        take_text(r, m, &media);
-    }
-}
 
 /* -- What it is -------------------------------------------------------------------------------- */
 
-static bool has_any(struct text t, const char *const *words, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if (text_ifind(t, text_of(words[i])) < t.n)
-            return true;
-    return false;
-}
-
-#define HAS(t, list) has_any((t), (list), TIDE_COUNT(list))
+#define HAS(t, list) text_ihas((t), (list), TIDE_COUNT(list))
 
 static const char *const daemons[] = {
     "mailer-daemon",
@@ -466,9 +348,9 @@ static void take_unsaid(struct reading *r, const struct notice *n, struct bounce
                                             "Cc"};
     for (size_t i = 0; i < TIDE_COUNT(fields); i++)
         add_unsaid(r, n, message_raw_value(&r->mail, text_of(fields[i]), r->arena), b);
-    for (size_t i = 0; i < TIDE_COUNT(originals) && r->has_original && b->recipient_count == 0;
-         i++) {
-        struct text list = message_raw_value(&r->original, text_of(originals[i]), r->arena);
+    for (size_t i = 0;
+         i < TIDE_COUNT(originals) && r->parts.has_original && b->recipient_count == 0; i++) {
+        struct text list = message_raw_value(&r->parts.original, text_of(originals[i]), r->arena);
         if (text_ieq(address_in(list), b->sent_to))
             continue; /* a forwarder's own field */
         add_unsaid(r, n, list, b);
@@ -479,10 +361,11 @@ static void take_unsaid(struct reading *r, const struct notice *n, struct bounce
 
 static void find_original(struct reading *r, struct bounce *b)
 {
-    if (r->has_original) {
-        b->original_id = message_first_id(&r->original, TEXT("Message-ID"), r->arena);
-        b->original_subject = message_value(&r->original, TEXT("Subject"), r->arena);
-        b->original_from = address_in(message_raw_value(&r->original, TEXT("From"), r->arena));
+    if (r->parts.has_original) {
+        b->original_id = message_first_id(&r->parts.original, TEXT("Message-ID"), r->arena);
+        b->original_subject = message_value(&r->parts.original, TEXT("Subject"), r->arena);
+        b->original_from =
+            address_in(message_raw_value(&r->parts.original, TEXT("From"), r->arena));
     }
     if (b->original_id.n == 0)
         b->original_id = message_first_id(&r->mail, TEXT("In-Reply-To"), r->arena);
@@ -507,27 +390,29 @@ static enum tide_err read_notice(struct reading *r,
     struct text not_these[] = {
         b->sent_to,
         address_in(b->from),
-        r->has_original ? address_in(message_raw_value(&r->original, TEXT("From"), r->arena))
-                        : TEXT(""),
+        r->parts.has_original
+            ? address_in(message_raw_value(&r->parts.original, TEXT("From"), r->arena))
+            : TEXT(""),
     };
-    enum tide_err rc = notice_read(arena_text(r->arena, buf_text(&r->text)), not_these,
+    enum tide_err rc = notice_read(arena_text(r->arena, buf_text(&r->parts.text)), not_these,
                                    TIDE_COUNT(not_these), r->arena, n, err);
     if (rc == TIDE_OK)
-        take_original(r, n->rest);
+        bounce_parts_original(&r->parts, n->rest);
     return rc;
 }
 
 static enum tide_err read_complaint(struct reading *r, struct bounce *b, struct tide_error *err)
 {
-    enum tide_err rc = arf_read(r->feedback, r->arena, &b->complaint, err);
+    enum tide_err rc = arf_read(r->parts.feedback, r->arena, &b->complaint, err);
     if (rc != TIDE_OK)
         return rc;
     b->kind = BOUNCE_COMPLAINT;
     b->envelope_id = b->complaint.envelope_id;
     for (size_t i = 0; i < b->complaint.recipient_count; i++)
         add(b, b->complaint.recipients[i], b->complaint.recipients[i]);
-    struct text to =
-        r->has_original ? message_raw_value(&r->original, TEXT("To"), r->arena) : TEXT("");
+    struct text to = r->parts.has_original
+                         ? message_raw_value(&r->parts.original, TEXT("To"), r->arena)
+                         : TEXT("");
     if (b->recipient_count == 0 && address_in(to).n > 0)
         add(b, address_in(to), address_in(to));
     return TIDE_OK;
@@ -536,7 +421,7 @@ static enum tide_err read_complaint(struct reading *r, struct bounce *b, struct 
 /* The fields of a report that lost its MIME structure on the way. */
 static struct text fields_within(struct reading *r)
 {
-    struct text t = buf_text(&r->text);
+    struct text t = buf_text(&r->parts.text);
     size_t at = text_ifind(t, TEXT("\nReporting-MTA:"));
     size_t recipient = text_ifind(t, TEXT("\nFinal-Recipient:"));
     if (recipient == t.n)
@@ -570,7 +455,7 @@ static enum tide_err read_report(struct reading *r, struct bounce *b, struct tid
     struct dsn d = {0};
     enum tide_err rc = read_notice(r, b, &n, err);
     if (rc == TIDE_OK)
-        rc = dsn_read(r->has_status ? r->status : fields_within(r), r->arena, &d, err);
+        rc = dsn_read(r->parts.has_status ? r->parts.status : fields_within(r), r->arena, &d, err);
     if (rc != TIDE_OK)
         return rc;
     bool autoreply = is_autoreply(r, b->subject);
@@ -584,14 +469,15 @@ static enum tide_err read_report(struct reading *r, struct bounce *b, struct tid
     }
     /* Without fields that say so, two things of three must: who wrote it, its subject, its text.
      * Some mail systems call their own reports auto-replied. */
-    int signs = (from_system(r, b) ? 1 : 0) + (told ? 1 : 0) + (n.tone != NOTICE_PLAIN ? 1 : 0) +
-                (r->has_status || message_has(&r->mail, TEXT("X-Failed-Recipients")) ? 2 : 0) +
-                (from_system(r, b) && r->has_original ? 1 : 0);
+    int signs =
+        (from_system(r, b) ? 1 : 0) + (told ? 1 : 0) + (n.tone != NOTICE_PLAIN ? 1 : 0) +
+        (r->parts.has_status || message_has(&r->mail, TEXT("X-Failed-Recipients")) ? 2 : 0) +
+        (from_system(r, b) && r->parts.has_original ? 1 : 0);
     if (autoreply && signs < 3) {
         b->kind = BOUNCE_AUTOREPLY;
         return TIDE_OK;
     }
-    if (signs < 2 || (!r->has_status && !from_system(r, b) && !listed(r, &n, b)))
+    if (signs < 2 || (!r->parts.has_status && !from_system(r, b) && !listed(r, &n, b)))
         return TIDE_OK;
     take_notice(r, &n, b);
     if (b->recipient_count == 0)
@@ -609,7 +495,8 @@ static bool is_old_complaint(const struct reading *r, const struct bounce *b)
     static const char field[] = "X-HmXmrOriginalRecipient"; /* Hotmail's junk mail reports */
     if (message_has(&r->mail, text_of(field)))
         return true;
-    return r->has_original && (message_has(&r->original, text_of(field)) || HAS(b->subject, words));
+    return r->parts.has_original &&
+           (message_has(&r->parts.original, text_of(field)) || HAS(b->subject, words));
 }
 
 static enum tide_err read_mail(struct reading *r, struct bounce *b, struct tide_error *err)
@@ -617,12 +504,12 @@ static enum tide_err read_mail(struct reading *r, struct bounce *b, struct tide_
     b->recipients = arena_array(r->arena, BOUNCE_RECIPIENTS_MAX, sizeof *b->recipients);
     if (!b->recipients)
         return tide_fail(err, TIDE_ENOMEM, "out of memory for a bounce");
-    walk(r, &r->mail, 0);
+    bounce_parts_take(&r->parts, &r->mail);
     read_head(r, b);
     enum tide_err rc = TIDE_OK;
-    if (r->has_feedback || is_old_complaint(r, b))
+    if (r->parts.has_feedback || is_old_complaint(r, b))
         rc = read_complaint(r, b, err);
-    else if (r->has_receipt)
+    else if (r->parts.has_receipt)
         b->kind = BOUNCE_RECEIPT;
     else
         rc = read_report(r, b, err);
@@ -638,8 +525,7 @@ enum tide_err bounce_read(struct text bytes,
                           struct bounce *ret,
                           struct tide_error *err)
 {
-    struct reading r = {
-        .rules = rules, .providers = providers, .arena = a, .text = {.max = 2 * BOUNCE_TEXT_BYTES}};
+    struct reading r = {.rules = rules, .providers = providers, .arena = a, .parts = {.arena = a}};
     struct bounce b = {0};
     struct buf whole = {0};
     struct tide_error ignored;
@@ -657,7 +543,7 @@ enum tide_err bounce_read(struct text bytes,
         return tide_fail(err, TIDE_ENOMEM, "out of memory for a bounce");
     message_open_part(kept, &r.mail); /* takes what message_open() would name as wrong */
     rc = read_mail(&r, &b, err);
-    buf_fini(&r.text);
+    bounce_parts_fini(&r.parts);
     if (rc == TIDE_OK)
         *ret = b;
     return rc;

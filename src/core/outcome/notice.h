@@ -57,6 +57,10 @@ TIDE_MUST_CHECK enum tide_err notice_read(struct text body,
 /* The next address in `t` at or after *pos, which goes behind it. */
 bool notice_address(struct text t, size_t *pos, struct text *ret);
 
+/* Does a line say that something failed, so that the addresses that follow are those it failed for?
+ */
+bool notice_leads(struct text line);
+
 /* What a text says became of the mail. */
 enum notice_tone notice_tone_of(struct text said);
 

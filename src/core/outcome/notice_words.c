@@ -1,0 +1,199 @@
+/* The words that tell what became of a mail, and addresses within a text. */
+#include "core/outcome/notice.h"
+
+#include "base/macros.h"
+
+#define HAS(t, list) text_ihas((t), (list), TIDE_COUNT(list))
+
+/* What leads to the addresses that failed. */
+static const char *const failure_words[] = {
+    "not be delivered",
+    "not deliver",
+    "could not be",
+    "undeliver",
+    "delivery failed",
+    "failed to deliver",
+    "unable to deliver",
+    "unable to be delivered",
+    "delivery to the",
+    "not reach",
+    "was not",
+    "were not",
+    "wasn't delivered",
+    "couldn't be",
+    "returned",
+    "fatal error",
+    "permanent",
+    "rejected",
+    "failure",
+    "failed",
+    "not been delivered",
+    "can't be delivered",
+    "cannot be delivered",
+    "cannot deliver",
+    "errors occurred",
+    "had problems",
+    "not received",
+    "non remis",
+    "nicht zugestellt",
+    "no se pudo",
+    "impossible",
+    "the following address",
+    "following recipient",
+    "unknown user",
+    "user unknown",
+    "unknown recipient",
+    "no such user",
+    "does not exist",
+    "mailbox full",
+    "mailbox is full",
+    "over quota",
+    "did not reach",
+    "bounced",
+    "konnte nicht",
+    "delivery error",
+    "unsuccessful",
+    "host unknown",
+    "not found",
+    "is not a",
+    "delivery of",
+    "this address",
+    "postponed",
+    "could not deliver",
+    "cannot send",
+    "pas pu",
+    "n'a pu",
+    "ne peut",
+    "nicht zustell",
+    "no pudo",
+    "no se ha podido",
+    "non e' stato",
+    "non \xC3\xA8 stat",
+    "n\xC3\xA3o p\xC3\xB4"
+    "de",
+    "\xD0\xBD\xD0\xB5 \xD0\xB4\xD0\xBE\xD1\x81\xD1\x82\xD0\xB0\xD0\xB2" /* not delivered (ru) */,
+    "isn't",
+    "\xE9\x80\x81\xE4\xBF\xA1\xE3\x81\xA7\xE3\x81\x8D" /* could not be sent (ja) */,
+    "\xE9\x85\x8D\xE4\xBF\xA1\xE3\x81\xA7\xE3\x81\x8D" /* could not be delivered (ja) */,
+    "\xE5\xA4\xB1\xE6\x95\x97" /* failure (ja) */,
+    "\xE5\xA4\xB1\xE8\xB4\xA5" /* failure (zh) */,
+    "\xE6\x97\xA0\xE6\xB3\x95" /* could not (zh) */,
+    "unable to accept",
+    "problem",
+    "refused",
+};
+
+static const char *const delay_words[] = {
+    "delivery to the following recipients has been delayed",
+    "has been delayed",
+    "is delayed",
+    "delivery delayed",
+    "delivery delay",
+    "delayed mail",
+    "temporarily undeliver",
+    "warning message only",
+    "warning only",
+    "not yet been delivered",
+    "has not yet",
+    "not been able to deliver",
+    "have not been able to",
+    "will keep trying",
+    "will continue to",
+    "will be retried",
+    "will retry",
+    "still trying",
+    "still being",
+    "being retried",
+    "do not need to resend",
+    "don't need to resend",
+    "not yet delivered",
+    "could not be delivered for the last",
+    "will try again",
+    "will try for",
+    "postponed",
+    "continue to try",
+    "will be made to deliver",
+    "advisory-only",
+    "delivery attempts will continue",
+};
+
+/* Says for good, whatever stands beside it. */
+static const char *const final_words[] = {
+    "giving up",           "gave up",
+    "i've given up",       "permanent fatal",
+    "permanent error",     "failed permanently",
+    "permanent failure",   "deleted from queue",
+    "will not be retried", "not be retried",
+    "delivery has failed", "no further attempts",
+    "been returned",
+};
+
+static const char *const delivery_words[] = {
+    "successfully delivered", "was successfully relayed", "successful delivery",
+    "delivery successful",    "successfully relayed",     "message was delivered to",
+    "has been delivered to",
+};
+
+enum notice_tone notice_tone_of(struct text said)
+{
+    bool delayed = HAS(said, delay_words);
+    if (delayed && !HAS(said, final_words))
+        return NOTICE_DELAY;
+    if (HAS(said, delivery_words) && !HAS(said, final_words))
+        return NOTICE_DELIVERY;
+    return delayed || HAS(said, failure_words) ? NOTICE_FAILURE : NOTICE_PLAIN;
+}
+
+bool notice_leads(struct text line)
+{
+    return HAS(line, failure_words);
+}
+
+/* -- Addresses --------------------------------------------------------------------------------- */
+
+static bool in_local(char c)
+{
+    return ascii_is_alnum(c) || (c & 0x80) || (c && strchr("._+-=/%!#$&*?^`{|}~'", c));
+}
+
+static bool in_domain(char c)
+{
+    return ascii_is_alnum(c) || (c & 0x80) || c == '.' || c == '-';
+}
+
+/* Where a quoted local part that ends before `at` begins; `at` when there is none. */
+static size_t quoted_start(struct text t, size_t at)
+{
+    for (size_t i = at - 1; i > 0 && at - i < 70; i--)
+        if (t.p[i - 1] == '"')
+            return i - 1;
+    return at;
+}
+
+bool notice_address(struct text t, size_t *pos, struct text *ret)
+{
+    for (size_t at = *pos; at < t.n; at++) {
+        if (t.p[at] != '@' || at == 0)
+            continue;
+        size_t start = at, end = at + 1;
+        if (t.p[at - 1] == '"')
+            start = quoted_start(t, at);
+        else
+            while (start > *pos && in_local(t.p[start - 1]) && at - start < 128)
+                start--;
+        while (end < t.n && in_domain(t.p[end]) && end - at < 254)
+            end++;
+        while (end > at + 1 && !ascii_is_alnum(t.p[end - 1]) && !(t.p[end - 1] & 0x80))
+            end--;
+        while (start < at && strchr(".'`*=#", t.p[start]))
+            start++; /* a quotation mark before it, a full stop of the sentence before */
+        if (text_istarts(text_cut(t, start, at - start), TEXT("smtp=")))
+            start += 5; /* Exchange: "c=US;a= ;p=X;SMTP=ann@example.com" */
+        if (start == at || end <= at + 2 || t.p[start] == '|' || t.p[start] == '/')
+            continue; /* a program or a file that mail was to go into is no address */
+        *ret = (struct text){t.p + start, end - start};
+        *pos = end;
+        return true;
+    }
+    return false;
+}
