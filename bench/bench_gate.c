@@ -32,7 +32,9 @@ static enum tide_err read_text(void *arg, const char *path, struct buf *ret, str
 {
     (void)arg;
     (void)err;
-    buf_adds(ret, strstr(path, "qq.conf") ? profile_text : config_text);
+    buf_adds(ret, strstr(path, "qq.conf")      ? profile_text
+                  : strstr(path, "bench.conf") ? config_text
+                                               : "");
     return TIDE_OK;
 }
 
