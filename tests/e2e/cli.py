@@ -243,6 +243,39 @@ def completes():
     mailtide("completion", "fish", code=USAGE)
 
 
+def simulated():
+    """Twenty days; each day at 10:00 twelve mails a minute apart, and one urgent in the evening."""
+    lines = ["time,recipient,thread,priority"]
+    for day in range(20):
+        start = 1772409600 + day * 86400  # 08:00 in Shanghai
+        lines += [f"{start + 7200 + 60 * i},ann@client.asia,t,watched" for i in range(12)]
+        lines.append(f"{start + 36000},ann@client.asia,,urgent")
+    log = "\n".join(lines) + "\n"
+    args = ["simulate", "--zone", "Asia/Shanghai", "--quota", "3,20", "--warmup-days", "10"]
+    first = json.loads(mailtide(*args, "--json", stdin=log)[0])
+    assert first == json.loads(mailtide(*args, "--json", stdin=log)[0]), "the same again"
+    for cell in first["quotas"]:
+        assert cell["over"] == 0 and cell["notifications"] == 120 and cell["urgent"] == 10, cell
+        assert cell["mails"] <= 10 * cell["quota"], cell
+        assert {"mean_delay_min", "p95_delay_min", "urgent_held"} <= cell.keys(), cell
+    tight, roomy = first["quotas"]
+    assert tight["refused_if_sent_directly"] == 100 and roomy["refused_if_sent_directly"] == 0
+    assert tight["mean_delay_min"] > roomy["mean_delay_min"]
+    assert {"crps", "log_score", "q90_coverage", "pit_error"} <= first["forecast"].keys()
+    report = scratch / "report.html"
+    said, _ = mailtide(*args, "--html", report, stdin=log)
+    assert all(p in said for p in ("quiet", "fluid", "even", "at-once", "hourly", "optimum")), said
+    with open(report, encoding="utf-8") as f:
+        page = f.read()
+    assert page.count("<svg") == page.count("</svg>") == 6 and "http" not in page, page[:500]
+    path = scratch.write("backwards.tsv", "200\tb\n100\ta\n")
+    mailtide("simulate", "-t", path, "-w", "0")
+    for bad in (["-q", "0"], ["-q", "5,x"], ["-p", "best"], ["-w", "-1"], ["--hold-max", "4"]):
+        mailtide("simulate", *bad, stdin=log, code=USAGE)
+    assert "line 3" in mailtide("simulate", stdin="1,a\n2,b\nthree,c\n", code=NO)[1]
+    assert "xz" in mailtide("simulate", "-t", scratch.write("no.tsv.xz", "plain"), code=NO)[1]
+
+
 def on_a_terminal(*args, keys=None):
     """What a terminal of 60 columns gets."""
     try:
@@ -292,7 +325,7 @@ def main():
         config = base_config(scratch, CONFIG.format(dns=dns.port, port=closed.getsockname()[1]))
         with Daemon(scratch, config) as daemon:
             return suite.run([status_tells, sent_and_queued, raw_message, refused_at_the_door, why_tells_the_story,
-                              limits_tell, cancelled, released, verified, checked, exit_codes, completes, terminal])
+                              limits_tell, cancelled, released, verified, checked, exit_codes, completes, simulated, terminal])
 
 
 sys.exit(main())
