@@ -172,7 +172,7 @@ static inline void esp_run(struct esp_run *run,
         ask.headers[i] = text_of(headers[i]);
     if (!known)
         why.fault = ESP_BAD_METHOD;
-    if (why.fault == ESP_FINE && ask.call->read(&ask, &run->arena, &batch, &why)) {
+    if (why.fault == ESP_FINE && esp_read(&ask, &run->arena, &batch, &why)) {
         esp_run_decided(run, &ask, &batch);
     } else {
         struct esp_answer a = {0};

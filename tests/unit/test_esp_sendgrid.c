@@ -228,4 +228,41 @@ static const struct esp_case cases[] = {
      {NULL}},
 };
 
-ESP_CASES_MAIN(cases)
+/* Texts and keys that begin alike: what compares them all at every place is stopped. */
+static void test_too_much_to_fill_in(void **state)
+{
+    (void)state;
+    struct buf b = {0};
+    struct esp_run run = {0};
+    buf_adds(&b,
+             "{\"personalizations\":[{\"to\":[{\"email\":\"a@b.example\"}],\"substitutions\":{");
+    for (int i = 0; i < 2000; i++)
+        buf_addf(&b, "%s\"aaaaaaaa%d\":\"\"", i > 0 ? "," : "", i);
+    buf_adds(&b,
+             "}}],\"from\":{\"email\":\"n@s.example\"},\"subject\":\"x\",\"content\":[{\"type\":"
+             "\"text/plain\",\"value\":\"");
+    for (int i = 0; i < 300000; i++)
+        buf_addc(&b, 'a');
+    buf_adds(&b, "\"}]}");
+    esp_run(&run, "POST", PATH, "application/json", NULL, buf_text(&b), ESP_FINE);
+    T_TRUE(strstr(buf_str(&run.answer), "413\n") == buf_str(&run.answer), "%s",
+           buf_str(&run.answer));
+    T_EQ(run.mails.len, 0, "nothing is handed in");
+    esp_run_fini(&run);
+    buf_fini(&b);
+}
+
+static void test_requests(void **state)
+{
+    (void)state;
+    esp_cases_run(cases, TIDE_COUNT(cases));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_requests),
+        cmocka_unit_test(test_too_much_to_fill_in),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

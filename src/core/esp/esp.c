@@ -47,15 +47,8 @@ const struct esp_call *esp_find(struct text method,
     return near;
 }
 
-const struct esp_refusal *esp_first_refusal(const struct esp_batch *batch)
-{
-    for (size_t i = 0; i < batch->count; i++)
-        if (batch->mails[i].refusal)
-            return batch->mails[i].refusal;
-    return NULL;
-}
-
-size_t esp_weigh(const struct esp_batch *batch)
+/* What all mails weigh together, about as they will be composed. */
+static size_t weigh(const struct esp_batch *batch)
 {
     size_t bytes = 0;
     for (size_t i = 0; i < batch->count; i++) {
@@ -65,6 +58,31 @@ size_t esp_weigh(const struct esp_batch *batch)
             bytes += d->attachments[k].content.n / 3 * 4;
     }
     return bytes;
+}
+
+bool esp_read(const struct esp_ask *ask,
+              struct arena *arena,
+              struct esp_batch *ret,
+              struct esp_refusal *why)
+{
+    if (!ask->call->read(ask, arena, ret, why))
+        return false;
+    if (!ret->overfull && weigh(ret) <= ESP_BYTES_MAX)
+        return true;
+    *why = (struct esp_refusal){
+        .fault = ESP_TOO_LARGE,
+        .message =
+            "The mails of this request are too large together, or too much is to be filled in.",
+    };
+    return false;
+}
+
+const struct esp_refusal *esp_first_refusal(const struct esp_batch *batch)
+{
+    for (size_t i = 0; i < batch->count; i++)
+        if (batch->mails[i].refusal)
+            return batch->mails[i].refusal;
+    return NULL;
 }
 
 void esp_batch_fini(struct esp_batch *batch)

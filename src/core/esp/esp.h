@@ -4,7 +4,7 @@
  * One file an ESP; each opens with a table of what is mapped, ignored and refused. esp.c is the
  * table of all calls. The paths of the ESPs are disjoint, so that one listener serves all.
  *
- *     esp_find() --> credentials (the caller's) --> call->read() --> hand in --> call->answer()
+ *     esp_find() --> credentials (the caller's) --> esp_read() ----> hand in --> call->answer()
  *                         |                              |
  *                         `------> esp->refuse() <-------'
  *
@@ -25,6 +25,7 @@
 #define ESP_FIELD_BYTES        128
 #define ESP_MESSAGE_BYTES      400
 #define ESP_BYTES_MAX          (256u * 1000 * 1000) /* of all mails of one request together */
+#define ESP_COMPARED_MAX       500000000u           /* by substitutions: a second or two */
 
 /* How the application shows who it is. */
 enum esp_auth {
@@ -112,6 +113,8 @@ struct esp_batch {
     const struct notification *notification; /* out: NULL when there is none */
     struct esp_quota quota;                  /* out */
     struct json *doc;                        /* what the drafts point into */
+    uint64_t compared;                       /* keys with places in texts, by all substitutions */
+    bool overfull; /* something was too large, and is not what it should be */
 };
 
 struct esp_answer_header {
@@ -162,11 +165,14 @@ const struct esp_call *esp_find(struct text method,
                                 struct text *ret_wild,
                                 bool *ret_method);
 
+/* Reads the request by its call; bounds are kept for all ESPs here. */
+bool esp_read(const struct esp_ask *ask,
+              struct arena *arena,
+              struct esp_batch *ret,
+              struct esp_refusal *why);
+
 /* The first refused mail of a batch that stands and falls together; NULL: none. */
 const struct esp_refusal *esp_first_refusal(const struct esp_batch *batch);
-
-/* What all mails weigh together, about as they will be composed. */
-size_t esp_weigh(const struct esp_batch *batch);
 
 void esp_batch_fini(struct esp_batch *batch);
 

@@ -98,6 +98,7 @@ static struct text without(struct esp_reading *r, struct text t, bool (*bad)(cha
     for (; copy && i < t.n; i++)
         if (bad(copy[i]))
             copy[i] = ' ';
+    r->batch->overfull = r->batch->overfull || !copy;
     return copy ? (struct text){copy, t.n} : TEXT("");
 }
 
@@ -398,14 +399,18 @@ struct text esp_substitute(struct esp_reading *r,
     size_t from = 0;
     if (!t.p || count == 0)
         return t;
+    if (r->batch->overfull)
+        return TEXT("");
     for (size_t i = 0; i < count; i++)
         if (pairs[i].key.n > 0)
             begins[(unsigned char)pairs[i].key.p[0]] = true;
     buf_init(&b, ESP_BYTES_MAX);
-    for (size_t i = 0; i < t.n;) {
-        const struct esp_pair *p = begins[(unsigned char)t.p[i]]
-                                       ? longest_at(text_cut(t, i, SIZE_MAX), pairs, count)
-                                       : NULL;
+    for (size_t i = 0; i < t.n && r->batch->compared <= ESP_COMPARED_MAX;) {
+        const struct esp_pair *p = NULL;
+        if (begins[(unsigned char)t.p[i]]) {
+            p = longest_at(text_cut(t, i, SIZE_MAX), pairs, count);
+            r->batch->compared += count;
+        }
         if (!p) {
             i++;
             continue;
@@ -417,10 +422,14 @@ struct text esp_substitute(struct esp_reading *r,
     struct text ret = t;
     if (from > 0) {
         buf_add(&b, t.p + from, t.n - from);
-        ret = b.failed == TIDE_OK && b.len > 0 ? arena_text(r->arena, buf_text(&b)) : TEXT("");
+        ret = b.len > 0 ? arena_text(r->arena, buf_text(&b)) : TEXT("");
+    }
+    if (b.failed != TIDE_OK || !ret.p || r->batch->compared > ESP_COMPARED_MAX) {
+        r->batch->overfull = true;
+        ret = TEXT("");
     }
     buf_fini(&b);
-    return ret.p ? ret : TEXT("");
+    return ret;
 }
 
 /* A scalar as text; "" for what is none. */

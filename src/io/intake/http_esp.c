@@ -229,10 +229,6 @@ static void refuse_mail(struct job *j, struct esp_mail *m, enum tide_err rc, con
 static void prepare_mails(struct job *j)
 {
     struct tide_error err = {0};
-    if (esp_weigh(&j->batch) > ESP_BYTES_MAX) {
-        refuse(&j->why, ESP_TOO_LARGE, "The mails of this request are too large together.");
-        return;
-    }
     struct handin *list = arena_array(&j->arena, j->batch.count + 1, sizeof *list);
     if (!list) {
         refuse(&j->why, ESP_BUSY, "out of memory, try again later");
@@ -250,7 +246,7 @@ static void prepare_mails(struct job *j)
 
 static void read_body(struct job *j)
 {
-    bool good = j->ask.call->read(&j->ask, &j->arena, &j->batch, &j->why);
+    bool good = esp_read(&j->ask, &j->arena, &j->batch, &j->why);
     if (good && (j->batch.does == ESP_SENDS || j->batch.does == ESP_PRETENDS))
         prepare_mails(j);
     else if (!good && j->why.fault == ESP_FINE)
