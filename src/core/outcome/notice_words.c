@@ -69,8 +69,8 @@ static const char *const failure_words[] = {
     "no se ha podido",
     "non e' stato",
     "non \xC3\xA8 stat",
-    "n\xC3\xA3o p\xC3\xB4"
-    "de",
+    ("n\xC3\xA3o p\xC3\xB4"
+     "de"),
     "\xD0\xBD\xD0\xB5 \xD0\xB4\xD0\xBE\xD1\x81\xD1\x82\xD0\xB0\xD0\xB2" /* not delivered (ru) */,
     "isn't",
     "\xE9\x80\x81\xE4\xBF\xA1\xE3\x81\xA7\xE3\x81\x8D" /* could not be sent (ja) */,
