@@ -49,8 +49,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct text blob = {(const char *)data, size};
     struct plan_recipient r;
     struct tide_error err;
-    if (plan_recipient_decode(blob, &r, &err) == TIDE_OK)
+    static struct site site;
+    if (plan_recipient_decode(blob, &r, &err) == TIDE_OK) {
+        site_init(&site);
+        site_roll(&site, 20000);
+        forecast_roll(&r.forecast, &site, 20000);
+        double level = forecast_level_now(&r.forecast.level, r.forecast.today, 0.5);
+        assert(level >= 0);
         plan_recipient_fini(&r);
+    }
+    if (site_decode(blob, &site, &err) == TIDE_OK) {
+        site_roll(&site, 20000);
+        assert(site_gone(&site, 20000, 1) > 0.99);
+    }
     for (size_t i = 0; i < sizeof windows / sizeof *windows; i++) {
         struct ledger l;
         if (ledger_decode(blob, &l, &err) != TIDE_OK)

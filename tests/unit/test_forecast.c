@@ -186,6 +186,9 @@ static void test_stored(void **state)
     site_roll(&t, 20100);
     T_NEAR(site_factor(&s, 20100), site_factor(&t, 20100), 0, "goes on alike");
     T_EQ(site_decode(text_cut(buf_text(&b), 0, 50), &t, &err), TIDE_ECORRUPT, "cut short");
+    b.data[4] ^= 0x70; /* the day: some five million years on */
+    T_EQ(site_decode(buf_text(&b), &t, &err), TIDE_ECORRUPT, "no such day");
+    b.data[4] ^= 0x70;
     memset(b.data + 25, 0xff, 4);
     T_EQ(site_decode(buf_text(&b), &t, &err), TIDE_ECORRUPT, "not a number");
     buf_fini(&b);

@@ -19,6 +19,7 @@
 #define TODAY_SHAPE    6.0 /* days' worth of belief in the level against today's count */
 #define AWAKE_START    0.5f
 
+#define DAY_MAX      1000000 /* year 4707 */
 #define SITE_VERSION 1
 #define SITE_BYTES   (1 + 4 + 4 + 8 + 4 * (48 + 14 + FORECAST_SITE_DAYS + 24))
 
@@ -106,6 +107,7 @@ void site_roll(struct site *s, int32_t day)
     }
     if (day < s->day - 1)
         s->day = day; /* that far ahead the clock was plainly wrong */
+    s->first = TIDE_MIN(s->first, s->day);
     if (day <= s->day)
         return;
     /* Nothing for over a year: what is older than the longest memory is not walked through. */
@@ -321,6 +323,17 @@ static float get_float(const char **p, bool *ok)
     return x;
 }
 
+/* A day that some clock may have shown. */
+static int32_t get_day(const char **p, bool *ok)
+{
+    int32_t day = (int32_t)get32(p);
+    if (day < -DAY_MAX || day > DAY_MAX) {
+        *ok = false;
+        return 0;
+    }
+    return day;
+}
+
 void forecast_encode(const struct forecast *f, char out[FORECAST_BYTES])
 {
     const struct forecast_level *l = &f->level;
@@ -341,7 +354,7 @@ bool forecast_decode(const char in[FORECAST_BYTES], struct forecast *ret)
     for (int i = 0; i < 6; i++)
         x[i] = get_float(&p, &ok);
     struct forecast f = {.level = {x[0], x[1], x[2], x[3], x[4], x[5]}};
-    f.day = (int32_t)get32(&p);
+    f.day = get_day(&p, &ok);
     f.today = (uint16_t)get32(&p);
     f.last_s = get32(&p);
     ok = ok && f.level.awake <= 1;
@@ -391,8 +404,8 @@ enum tide_err site_decode(struct text blob, struct site *ret, struct tide_error 
     site_init(&s);
     const char *p = blob.p + 1;
     s.begun = true;
-    s.day = (int32_t)get32(&p);
-    s.first = (int32_t)get32(&p);
+    s.day = get_day(&p, &ok);
+    s.first = get_day(&p, &ok);
     s.seen = get32(&p);
     s.seen |= (uint64_t)get32(&p) << 32;
     for (int i = 0; i < 48; i++)
