@@ -129,6 +129,63 @@ static void test_meanings(void **state)
     }
 }
 
+static const struct {
+    const char *said;
+    enum reply_retry retry;
+} retries[] = {
+    {"550 5.1.1 user unknown", RETRY_NEVER},
+    {"450 4.1.1 user unknown", RETRY_LATER}, /* a look-up that failed over there says so too */
+    {"450 4.2.1 mailbox temporarily disabled", RETRY_LATER},
+    {"Unknown user: ann@client.example", RETRY_NEVER},
+    {"connect to mx.example[192.0.2.1]:25: Connection timed out", RETRY_LATER},
+    {"550 Connection frequency limited", RETRY_RESET},
+    {"550 IB510", RETRY_RECONNECT},
+    {"452 4.5.3 too many recipients", RETRY_SPLIT},
+    {"550 5.7.1 rejected per DMARC policy", RETRY_FIX},
+    {"zzz", RETRY_LATER},
+};
+
+static void test_retries(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < TIDE_COUNT(retries); i++) {
+        struct reply_said said = {0};
+        struct meaning m;
+        reply_said_of(text_of(retries[i].said), &said);
+        meaning_of(book, &said, &m);
+        T_STR(reply_retry_name(m.retry), reply_retry_name(retries[i].retry), "%s", retries[i].said);
+    }
+}
+
+/* Words about the sender must never be held against the recipient. */
+static void test_no_wrong_blame(void **state)
+{
+    static const char *const said[] = {
+        "550 Your email address has been blocked",
+        "550 The sender's account is disabled",
+        "550 5.1.8 <news@app.example>: Sender address rejected: Domain not found",
+        "550 sender IP does not exist",
+        "550 5.7.1 DKIM record does not exist",
+        "554 5.7.1 Client host rejected: Access denied",
+        "550 This email has been blocked by our policy",
+        "550 Connection frequency limited",
+        "550 5.4.7 Recipients Domain Daily Quota Exceeded",
+        "554 5.2.122 The recipient has exceeded their limit for the number of messages",
+        "550 5.2.2 Submission quota exceeded for this sender",
+        "550",
+        "550 no",
+        "554 Transaction failed",
+    };
+    (void)state;
+    for (size_t i = 0; i < TIDE_COUNT(said); i++) {
+        struct reply_said s = {0};
+        struct meaning m;
+        reply_said_of(text_of(said[i]), &s);
+        meaning_of(book, &s, &m);
+        T_TRUE(m.fault != FAULT_RECIPIENT, "%s: %s", said[i], m.rule ? m.rule->name : "none");
+    }
+}
+
 static void test_without_rules(void **state)
 {
     (void)state;
@@ -244,9 +301,10 @@ static void test_order(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_examples), cmocka_unit_test(test_sentences),
-        cmocka_unit_test(test_meanings), cmocka_unit_test(test_without_rules),
-        cmocka_unit_test(test_said),     cmocka_unit_test(test_files),
+        cmocka_unit_test(test_examples),       cmocka_unit_test(test_sentences),
+        cmocka_unit_test(test_meanings),       cmocka_unit_test(test_retries),
+        cmocka_unit_test(test_no_wrong_blame), cmocka_unit_test(test_without_rules),
+        cmocka_unit_test(test_said),           cmocka_unit_test(test_files),
         cmocka_unit_test(test_order),
     };
     return cmocka_run_group_tests(tests, load, unload);

@@ -12,6 +12,15 @@ static int first_digit(const struct reply_said *said)
     return said->code ? said->code / 100 : said->status[0];
 }
 
+/* Without a code, what nobody mends by waiting is for good. */
+static bool for_good(const struct reply_said *said, enum reply_fault fault)
+{
+    if (first_digit(said) > 0)
+        return first_digit(said) == 5;
+    return fault == FAULT_RECIPIENT || fault == FAULT_POLICY || fault == FAULT_CONTENT ||
+           fault == FAULT_OURS;
+}
+
 static void last_resort(const struct reply_said *said, struct meaning *ret)
 {
     switch (first_digit(said)) {
@@ -53,7 +62,7 @@ void meaning_of(const struct rulebook *rules, const struct reply_said *said, str
         last_resort(said, ret);
     }
     if (ret->retry == RETRY_BY_CODE)
-        ret->retry = first_digit(said) == 5 ? RETRY_NEVER : RETRY_LATER;
+        ret->retry = for_good(said, ret->fault) ? RETRY_NEVER : RETRY_LATER;
 }
 
 const char *meaning_consequence(const struct meaning *m, char *out, size_t size)
