@@ -25,7 +25,8 @@ do {
         $done++;
     }
 } while (time - $begin < $seconds);
-printf "sisimai_bounces_per_s %.0f mails/s (version %s)\n", $done / (time - $begin), $Sisimai::VERSION;
+printf "sisimai_bounces_per_s %.0f mails/s (version %s, %.2f recipients per mail)\n",
+    $done / (time - $begin), $Sisimai::VERSION, $recipients / $done;
 EOF2
 i=0
 while [ $i -lt "$rounds" ]; do

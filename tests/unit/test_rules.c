@@ -142,6 +142,7 @@ static const struct {
     {"550 IB510", RETRY_RECONNECT},
     {"452 4.5.3 too many recipients", RETRY_SPLIT},
     {"550 5.7.1 rejected per DMARC policy", RETRY_FIX},
+    {"450 4.7.1 Client host rejected: cannot find your reverse hostname", RETRY_LATER},
     {"zzz", RETRY_LATER},
 };
 

@@ -63,6 +63,8 @@ void meaning_of(const struct rulebook *rules, const struct reply_said *said, str
     }
     if (ret->retry == RETRY_BY_CODE)
         ret->retry = for_good(said, ret->fault) ? RETRY_NEVER : RETRY_LATER;
+    if (ret->retry == RETRY_FIX && first_digit(said) == 4)
+        ret->retry = RETRY_LATER; /* they will take it once it is mended */
 }
 
 const char *meaning_consequence(const struct meaning *m, char *out, size_t size)
@@ -90,7 +92,10 @@ const char *meaning_consequence(const struct meaning *m, char *out, size_t size)
         break;
     case RETRY_LATER:
     case RETRY_BY_CODE:
-        snprintf(out, size, "Try again later, with growing pauses.");
+        snprintf(out, size, "Try again later, with growing pauses.%s",
+                 m->fault == FAULT_OURS ? " Tell the operator: others will be put off too until "
+                                          "it is mended."
+                                        : "");
         break;
     case RETRY_RECONNECT:
         snprintf(out, size, "Go on at once over a new connection.");
