@@ -8,6 +8,7 @@
 #include "lib/classes.h"
 #include "lib/tsv.h"
 
+#include <dirent.h>
 #include <stdlib.h>
 
 const char *corpora_dir(const char *what);
@@ -242,8 +243,48 @@ static void test_bounces(void **state)
     rulebook_free(book);
 }
 
+/* Ordinary mail, from two MIME test suites: none is a report but the one that is. */
+static void test_ordinary_mail(void **state)
+{
+    static const char *const folders[] = {"mime/mime4j", "mime/enmime"};
+    (void)state;
+    const char *dir = corpora_dir("ordinary mail");
+    if (!dir)
+        return;
+    size_t mails = 0, reports = 0;
+    for (size_t i = 0; i < TIDE_COUNT(folders); i++) {
+        char path[600];
+        struct dirent *entry;
+        snprintf(path, sizeof path, "%s/%s", dir, folders[i]);
+        DIR *d = opendir(path);
+        T_TRUE(d != NULL, "%s", path);
+        while ((entry = readdir(d)) != NULL) {
+            struct text name = text_of(entry->d_name);
+            struct arena a = {0};
+            struct tide_error err = {0};
+            struct buf mail = {0};
+            struct bounce b;
+            if (!text_iends(name, TEXT(".msg")) && !text_iends(name, TEXT(".raw")))
+                continue;
+            snprintf(path, sizeof path, "%s/%s/%s", dir, folders[i], entry->d_name);
+            T_OK(file_read(path, 8 << 20, &mail, &err), &err, "%s", path);
+            T_OK(bounce_read(buf_text(&mail), NULL, NULL, &a, &b, &err), &err, "%s", path);
+            mails++;
+            reports += b.kind != BOUNCE_OTHER;
+            if (b.kind != BOUNCE_OTHER)
+                T_STR(entry->d_name, "badbound.msg", "it is a %s", bounce_kind_name(b.kind));
+            arena_fini(&a);
+            buf_fini(&mail);
+        }
+        closedir(d);
+    }
+    printf("ordinary mails: %zu, of them reports: %zu\n", mails, reports);
+    T_TRUE(mails > 50, "only %zu mails", mails);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_bounces)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_bounces),
+                                       cmocka_unit_test(test_ordinary_mail)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
