@@ -212,6 +212,7 @@ struct decoder {
     size_t answer_count;
     ldns_rr *soa;
     bool has_ns;
+    bool has_other; /* answers of a type that was not asked for and that no alias brings along */
     unsigned rcode;
 };
 
@@ -243,8 +244,11 @@ static bool walk_answers(struct decoder *d, unsigned count)
         if (++d->walked > DNS_RRS_MAX || !read_frame(d->wire, d->n, d->at, &f))
             return false;
         d->at = f.next;
-        if (f.class != LDNS_RR_CLASS_IN || (f.type != d->q->type && f.type != DNS_CNAME))
+        if (f.class != LDNS_RR_CLASS_IN || (f.type != d->q->type && f.type != DNS_CNAME)) {
+            d->has_other =
+                d->has_other || (f.type != LDNS_RR_TYPE_DNAME && f.type != LDNS_RR_TYPE_RRSIG);
             continue;
+        }
         ldns_rr *rr = decode_rr(d, &f, LDNS_SECTION_ANSWER);
         if (!rr)
             return false;
@@ -426,8 +430,10 @@ static enum dns_status read_answer(struct decoder *d, struct arena *arena, struc
     a->canonical = dns_name_text(name, n, arena);
     if (!a->canonical.p || !collect(d, name, n, arena, a))
         return DNS_BROKEN;
+    if (d->rcode == RCODE_NXDOMAIN && (a->rr_count || d->has_other))
+        return DNS_BROKEN; /* that there is no such name, and data of it */
     if (a->rr_count)
-        return d->rcode == 0 ? DNS_OK : DNS_BROKEN; /* NXDOMAIN and data contradict each other */
+        return DNS_OK;
     uint32_t ttl = 0;
     bool has_soa = negative_ttl(d, name, n, &ttl);
     /* Without a SOA, a chain or a referral that ends nowhere says nothing about the name. */
