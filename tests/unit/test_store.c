@@ -55,9 +55,11 @@ static void test_accepted_since(void **state)
     struct mail m;
     mail_init(&rig, &m, "bruce@client.asia ann@client.asia", "Hello\r\n");
     T_OK(rig_accept(&rig, &m.req), &rig.err, "two");
+    mail_fini(&m);
     atomic_store(&rig.now, began + 1000);
     mail_init(&rig, &m, "ann@client.asia", "Hello again\r\n");
     T_OK(rig_accept(&rig, &m.req), &rig.err, "one more, a second later");
+    mail_fini(&m);
     for (size_t i = 0; i < TIDE_COUNT(cases); i++) {
         struct store_ask ask = {.view = STORE_VIEW_ACCEPTED,
                                 .id = id_floor(began + cases[i].later_ms),
