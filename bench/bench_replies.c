@@ -46,7 +46,7 @@ int main(int argc, char **argv)
                 snprintf(replies[count], sizeof replies[count],
                          "%.300s <user%zu@example%zu.org> [198.51.100.%zu] %zx-%zx", r->examples[k],
                          count, count % 97, count % 251, count * 7919, count);
-                providers[count] = count % 2 ? rulebook_rule_provider(book, i) : NULL;
+                providers[count] = count % 2 ? rulebook_rule_provider(book, i, 0) : NULL;
             }
         }
     begin = now_s();

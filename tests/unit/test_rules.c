@@ -58,7 +58,7 @@ static void test_examples(void **state)
     size_t examples = 0;
     for (size_t i = 0; i < rulebook_count(book); i++) {
         const struct reply_rule *rule = rulebook_rule(book, i);
-        const char *provider = rulebook_rule_provider(book, i);
+        const char *provider = rulebook_rule_provider(book, i, 0);
         for (size_t k = 0; k < rule->example_count; k++, examples++) {
             char evidence[RULES_EVIDENCE_BYTES];
             struct reply_said said = said_of(rule->examples[k]);
@@ -74,6 +74,22 @@ static void test_examples(void **state)
     printf("%zu rules, %zu examples\n", rulebook_count(book), examples);
     T_EQ(wrong, 0, "examples that another rule takes");
     T_TRUE(rulebook_count(book) > 200, "only %zu rules", rulebook_count(book));
+}
+
+/* A name that no profile has would never be asked. */
+static void test_providers(void **state)
+{
+    (void)state;
+    struct tide_error err = {0};
+    struct config *config = NULL;
+    T_OK(config_load(NULL, &files_source, &config, &err), &err, "profiles");
+    for (size_t i = 0; i < rulebook_count(book); i++)
+        for (size_t k = 0; rulebook_rule_provider(book, i, k); k++) {
+            const char *name = rulebook_rule_provider(book, i, k);
+            T_TRUE(profiles_provider(&config->profiles, text_of(name)), "%s: no provider %s",
+                   rulebook_rule(book, i)->name, name);
+        }
+    config_free(config);
 }
 
 /* Sentences are shown to people as they are. */
@@ -302,11 +318,11 @@ static void test_order(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_examples),       cmocka_unit_test(test_sentences),
-        cmocka_unit_test(test_meanings),       cmocka_unit_test(test_retries),
-        cmocka_unit_test(test_no_wrong_blame), cmocka_unit_test(test_without_rules),
-        cmocka_unit_test(test_said),           cmocka_unit_test(test_files),
-        cmocka_unit_test(test_order),
+        cmocka_unit_test(test_examples),      cmocka_unit_test(test_providers),
+        cmocka_unit_test(test_sentences),     cmocka_unit_test(test_meanings),
+        cmocka_unit_test(test_retries),       cmocka_unit_test(test_no_wrong_blame),
+        cmocka_unit_test(test_without_rules), cmocka_unit_test(test_said),
+        cmocka_unit_test(test_files),         cmocka_unit_test(test_order),
     };
     return cmocka_run_group_tests(tests, load, unload);
 }

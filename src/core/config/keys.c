@@ -64,7 +64,7 @@ const struct key config_keys[] = {
     C("log_level", STRING, NULL, "info", 0, 0, level_words, log_level,
       "Least level that is logged. Recipient addresses appear at debug and below only."),
     LIST("schedules", NULL, 1, 16, struct config, schedules, schedule_count,
-      "Folders of profiles, each holding providers/ and accounts/; a profile of a later "
+      "Folders of profiles, each holding providers/, accounts/ and replies/; a file of a later "
       "folder replaces one of the same name. Not set: $MAILTIDE_SCHEDULES, else ./schedules "
       "where there is one, else the folder that was installed."),
 

@@ -225,10 +225,10 @@ const struct reply_rule *rulebook_rule(const struct rulebook *b, size_t i)
     return &b->rules[i]->rule;
 }
 
-const char *rulebook_rule_provider(const struct rulebook *b, size_t i)
+const char *rulebook_rule_provider(const struct rulebook *b, size_t i, size_t k)
 {
-    for (size_t k = 0; k < b->provider_count; k++)
-        if (b->rules[i]->providers >> k & 1)
-            return b->providers[k];
+    for (size_t p = 0; p < b->provider_count; p++)
+        if ((b->rules[i]->providers >> p & 1) && k-- == 0)
+            return b->providers[p];
     return NULL;
 }

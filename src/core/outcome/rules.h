@@ -135,8 +135,8 @@ const struct reply_rule *rulebook_find(const struct rulebook *b,
 /* In order. */
 size_t rulebook_count(const struct rulebook *b);
 const struct reply_rule *rulebook_rule(const struct rulebook *b, size_t i);
-/* One of the providers whose rule it is; NULL: it is everybody's. */
-const char *rulebook_rule_provider(const struct rulebook *b, size_t i);
+/* The k-th of the providers whose rule it is; NULL: there are no more, or it is everybody's. */
+const char *rulebook_rule_provider(const struct rulebook *b, size_t i, size_t k);
 
 /* Finds code and enhanced code in what somebody says about a reply: "550 5.1.1 no", "host mx said:
  * 550-5.1.1 no (in reply to RCPT TO command)", "smtp;550 no", "5.1.1 (bad mailbox)"; and the stage
