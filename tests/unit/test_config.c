@@ -384,6 +384,9 @@ static const struct {
     {"streams: { };", F ":1: streams: want at least one member, got \"{ }\""},
     {"streams: { a: { urgent = true; digest = true; }; };",
      F ":1: streams.a: an urgent stream never waits for a digest; want digest = false"},
+    {"streams: { a: { risky = [\"role\", \"odd\"]; }; };\n",
+     F ":1: streams.a.risky: want \"typo\", \"role\", \"disposable\" or \"free-mail\", got "
+       "\"odd\""},
     {"streams: { a: { priority = 10; }; };", F ":1: streams.a.priority: want 0..9, got 10"},
     {"streams: { a = 5; };", F ":1: streams.a: want a group { ... }"},
     {"accounts: { a: { }; };", F ":1: accounts.a: want a host, got none"},

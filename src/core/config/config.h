@@ -83,6 +83,7 @@ struct config_store {
 
 enum on_deadline { DEADLINE_SEND, DEADLINE_DROP };
 enum on_unknown { UNKNOWN_SEND, UNKNOWN_HOLD };
+enum on_risky { RISKY_SEND, RISKY_HOLD };
 
 struct config_stream {
     char *name;
@@ -93,6 +94,10 @@ struct config_stream {
     enum on_deadline on_deadline;
     int64_t hold_ms_max;        /* a digest is not held longer while there is room; 0: no bound */
     enum on_unknown on_unknown; /* domain could not be verified yet */
+    enum on_risky on_risky;     /* it takes mail, but hardly for whom it is meant */
+    char **risky;               /* names of hints that make a recipient risky too */
+    size_t risky_count;
+    unsigned risky_hints; /* the same, of enum recipient_hint */
 };
 
 enum account_type { ACCOUNT_OUTBOX, ACCOUNT_SMTP, ACCOUNT_HTTPS };

@@ -1,5 +1,6 @@
 #include "core/config/limits.h"
 #include "core/config/load.h"
+#include "core/record/hint.h"
 
 #include "base/macros.h"
 
@@ -318,9 +319,28 @@ static enum tide_err read_providers(struct load *l, struct tide_error *err)
 /* -- Streams ------------------------------------------------------------------------------------
  */
 
+static enum tide_err read_risky(const struct load_item *item, struct tide_error *err)
+{
+    struct stream_form *form = item->form;
+    for (size_t i = 0; i < form->s.risky_count; i++) {
+        enum recipient_hint hint;
+        if (!recipient_hint_of(text_of(form->s.risky[i]), &hint))
+            return doc_fail(item->doc, config_setting_get_member(item->at, "risky"), err,
+                            TIDE_EINVAL,
+                            "want \"typo\", \"role\", \"disposable\" or \"free-mail\", got "
+                            "\"%.60s\"",
+                            form->s.risky[i]);
+        form->s.risky_hints |= (unsigned)hint;
+    }
+    return TIDE_OK;
+}
+
 static enum tide_err finish_stream_item(const struct load_item *item, struct tide_error *err)
 {
     struct stream_form *form = item->form;
+    enum tide_err rc = read_risky(item, err);
+    if (rc != TIDE_OK)
+        return rc;
     if (!form->s.urgent || !form->s.digest)
         return TIDE_OK;
     if (config_setting_get_member(item->at, "digest"))

@@ -13,6 +13,7 @@
 
 static const char *const deadline_words[] = {"send", "drop", NULL};
 static const char *const unknown_words[] = {"send", "hold", NULL};
+static const char *const risky_words[] = {"send", "hold", NULL};
 static const char *const account_words[] = {"outbox", "smtp", "https", NULL};
 static const char *const api_words[] = {"sendgrid", "ses",       "mailgun", "postmark",
                                         "resend",   "sparkpost", "brevo",   NULL};
@@ -200,6 +201,13 @@ const struct key config_keys[] = {
     S("on_unknown", WORD, NULL, "send", 0, 0, unknown_words, on_unknown,
       "While the recipient's domain could not be verified (DNS down): send all the same, or "
       "hold."),
+    S("on_risky", WORD, NULL, "send", 0, 0, risky_words, on_risky,
+      "What is done for a recipient whose verdict is risky (a parked domain, an MX that is an "
+      "address): send all the same, or hold until the verdict changes or an operator releases or "
+      "cancels it."),
+    LIST("streams.*.risky", NULL, 0, 4, struct stream_form, s.risky, s.risky_count,
+      "Hints that make a recipient risky for this stream as well: \"typo\", \"role\", "
+      "\"disposable\", \"free-mail\"."),
 
     NAMED("accounts",
       "What mail goes out through, by name. This group replaces the built-in one as a whole."),

@@ -13,6 +13,7 @@ enum told {
     TOLD_NOTHING,
     TOLD_VERIFYING,
     TOLD_UNKNOWN,
+    TOLD_RISKY,
     TOLD_LATER,
     TOLD_RETRY,
     TOLD_ACCOUNTS,
@@ -126,6 +127,43 @@ static void drop(struct gate *g,
     todo->decision = (struct gate_decision){.state = then, .reason = reason};
 }
 
+/* False when the stream holds mail for a recipient like this. */
+static bool risk_lets_go(struct gate *g,
+                         struct gate_group *grp,
+                         tide_wall_ms now,
+                         struct gate_todo *todo)
+{
+    struct gate_domain *d = grp->recipient->domain;
+    int index = stream_of_next(g, grp);
+    const struct config_stream *s = index >= 0 ? &g->config->streams[index] : NULL;
+    unsigned hints = s ? s->risky_hints & grp->recipient->hints : 0;
+    bool risky = d->kind == VERDICT_RISKY;
+    char when[96];
+    if (!s || s->on_risky == RISKY_SEND || (!risky && !hints))
+        return true;
+    if (hints) { /* which no answer of DNS will change */
+        struct buf names = {0};
+        recipient_hints_names(hints, &names);
+        tell_hold(
+            g, grp, TOLD_RISKY, TIDE_NEVER,
+            gate_printf(todo,
+                        "held: its stream wants no risky recipients, and this one is (%s); an "
+                        "operator may release or cancel it",
+                        buf_str(&names)),
+            TEXT(""), now, todo);
+        buf_fini(&names);
+        wait_until(g, grp, TIDE_NEVER, todo);
+        return false;
+    }
+    tell_hold(g, grp, TOLD_RISKY, d->valid_until,
+              gate_printf(todo, "held until %s: its stream wants no risky recipients: %s",
+                          gate_when(d->valid_until, now, when, sizeof when),
+                          d->reason ? d->reason : ""),
+              TEXT(""), now, todo);
+    wait_until(g, grp, d->valid_until, todo);
+    return false;
+}
+
 /* False when the group has to wait for, or ended by, what DNS says of its domain. */
 static bool domain_lets_go(struct gate *g,
                            struct gate_group *grp,
@@ -154,10 +192,10 @@ static bool domain_lets_go(struct gate *g,
         return false;
     }
     if (d->kind != VERDICT_UNKNOWN)
-        return true;
+        return risk_lets_go(g, grp, now, todo);
     int stream = stream_of_next(g, grp);
     if (stream >= 0 && g->config->streams[stream].on_unknown == UNKNOWN_SEND)
-        return true;
+        return risk_lets_go(g, grp, now, todo);
     tell_hold(g, grp, TOLD_UNKNOWN, d->valid_until,
               gate_printf(todo, "held until %s: %s could not be verified yet: %s",
                           gate_when(d->valid_until, now, when, sizeof when), d->name,

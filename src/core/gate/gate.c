@@ -202,6 +202,16 @@ static void take_verdict(struct gate *g, struct gate_domain *d, const struct ver
 /* -- Recipients and groups ------------------------------------------------------------------------
  */
 
+static uint8_t hints_of(const struct gate *g, const struct recipient_state *state)
+{
+    struct recipient_hints h;
+    size_t tail = state->domain.n + 1;
+    struct text local =
+        text_cut(state->address, 0, state->address.n > tail ? state->address.n - tail : 0);
+    recipient_hints(&g->hints, local, state->domain, &h);
+    return (uint8_t)h.found;
+}
+
 static struct gate_recipient *recipient_of(struct gate *g,
                                            const struct recipient_state *state,
                                            tide_wall_ms now,
@@ -223,6 +233,7 @@ static struct gate_recipient *recipient_of(struct gate *g,
     r->id = state->id;
     r->domain = d;
     r->suppressed = state->suppressed.n > 0;
+    r->hints = hints_of(g, state);
     d->refs++;
     plan_recipient_init(&r->plan);
     if (state->plan.n && plan_recipient_decode(state->plan, &r->plan, &err) != TIDE_OK) {
@@ -497,10 +508,18 @@ static bool configure_accounts(struct gate *g, const struct config *config)
 static void on_config(struct gate *g, const struct config *config, struct gate_todo *todo)
 {
     const struct config *old = g->config;
-    if (!configure_accounts(g, config)) {
+    struct recipient_index hints;
+    if (recipient_index_init(&hints, &config->profiles, NULL) != TIDE_OK) {
         todo->failed = true;
         return;
     }
+    if (!configure_accounts(g, config)) {
+        recipient_index_fini(&hints);
+        todo->failed = true;
+        return;
+    }
+    recipient_index_fini(&g->hints);
+    g->hints = hints;
     g->config = config;
     uint32_t pos = 0;
     for (struct gate_attempt *a; (a = idmap_next(&g->attempts, &pos));)
@@ -570,7 +589,8 @@ struct gate *gate_new(struct planner *planner,
     strmap_init(&g->names);
     heap_init(&g->unknowns);
     rng_seed(&g->rng, seed);
-    if (!configure_accounts(g, config)) {
+    if (!configure_accounts(g, config) ||
+        recipient_index_init(&g->hints, &config->profiles, NULL) != TIDE_OK) {
         gate_free(g);
         return NULL;
     }
@@ -604,6 +624,7 @@ void gate_free(struct gate *g)
     queue_fini(&g->queue);
     heap_fini(&g->unknowns);
     closures_fini(&g->closures);
+    recipient_index_fini(&g->hints);
     idmap_fini(&g->recipients);
     idmap_fini(&g->attempts);
     idmap_fini(&g->domains_by_number);

@@ -13,6 +13,7 @@
 #include "core/gate/closure.h"
 #include "core/gate/gate.h"
 #include "core/plan/queue.h"
+#include "core/verify/recipient.h"
 
 /* Lines of the queue that are the gate's own, beside the planner's subjects. */
 #define LINE_ACCOUNT 0x80000000u /* + account index: wait for a free place */
@@ -37,6 +38,7 @@ struct gate_recipient {
     struct gate_group *groups; /* nearly always one */
     uint32_t refs;             /* groups and attempts in flight */
     bool suppressed;
+    uint8_t hints; /* of enum recipient_hint */
 };
 
 /* What most groups never need. */
@@ -88,6 +90,7 @@ struct gate_account {
 struct gate {
     struct planner *planner;
     const struct config *config;
+    struct recipient_index hints; /* of that configuration */
     struct queue queue;
     struct idmap recipients, attempts;
     int64_t group_count;

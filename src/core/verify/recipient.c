@@ -11,40 +11,11 @@
 #define SLIP_LABEL_BYTES_MIN 5
 #define LOCAL_BYTES_MAX      64
 
-static const struct {
-    enum recipient_hint hint;
-    const char *name;
-} hints[] = {
-    {HINT_TYPO, "typo"},
-    {HINT_ROLE, "role"},
-    {HINT_DISPOSABLE, "disposable"},
-    {HINT_FREE_MAIL, "free-mail"},
-};
-_Static_assert(TIDE_COUNT(hints) == HINT_COUNT, "every hint has a name");
-
 /* Several known domains may be the same but for a letter. */
 struct recipient_slip {
     const char *word;
     struct recipient_slip *next;
 };
-
-const char *recipient_hint_name(enum recipient_hint h)
-{
-    for (size_t i = 0; i < TIDE_COUNT(hints); i++)
-        if (hints[i].hint == h)
-            return hints[i].name;
-    return "?";
-}
-
-bool recipient_hint_of(struct text name, enum recipient_hint *ret)
-{
-    for (size_t i = 0; i < TIDE_COUNT(hints); i++)
-        if (text_eq(name, text_of(hints[i].name))) {
-            *ret = hints[i].hint;
-            return true;
-        }
-    return false;
-}
 
 /* -- The index ----------------------------------------------------------------------------------*/
 
@@ -199,10 +170,10 @@ void recipient_hints(const struct recipient_index *ix,
 void recipient_hints_names(unsigned found, struct buf *out)
 {
     const char *between = "";
-    for (size_t i = 0; i < TIDE_COUNT(hints); i++) {
-        if (!(found & (unsigned)hints[i].hint))
+    for (unsigned hint = 1; hint < 1u << HINT_COUNT; hint <<= 1) {
+        if (!(found & hint))
             continue;
-        buf_addf(out, "%s%s", between, hints[i].name);
+        buf_addf(out, "%s%s", between, recipient_hint_name((enum recipient_hint)hint));
         between = ",";
     }
 }

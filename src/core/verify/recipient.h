@@ -1,6 +1,6 @@
 /* recipient.h - hints that an address itself gives: a likely slip, a role, a throw-away domain,
  * free mail. A hint changes nothing; what is done about one is a stream's to say
- * (streams.NAME.refuse).
+ * (streams.NAME.risky).
  *
  * Owns      struct recipient_index its tables; the words stay the profiles' (schedules/lists) and
  *           must outlive it.
@@ -16,17 +16,7 @@
 #include "base/buf.h"
 #include "base/map.h"
 #include "core/config/profile.h"
-
-enum recipient_hint {
-    HINT_TYPO = 1,       /* one slip away from a domain that everybody knows */
-    HINT_ROLE = 2,       /* a function's mailbox, not a person's */
-    HINT_DISPOSABLE = 4, /* made to be thrown away */
-    HINT_FREE_MAIL = 8,  /* anybody may have a mailbox there */
-};
-#define HINT_COUNT 4
-
-const char *recipient_hint_name(enum recipient_hint h); /* "typo", "role", "disposable", ... */
-bool recipient_hint_of(struct text name, enum recipient_hint *ret);
+#include "core/record/hint.h"
 
 struct recipient_slip;
 
