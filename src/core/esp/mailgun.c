@@ -25,44 +25,11 @@ static const char invalid[] = "parameter is not a valid address. please check do
 /* -- Answers ------------------------------------------------------------------------------------
  */
 
-static unsigned status_of(enum esp_fault fault)
-{
-    switch (fault) {
-    case ESP_NO_KEY:
-    case ESP_BAD_KEY:
-    case ESP_BAD_SIGNATURE:
-    case ESP_STALE:
-        return 401;
-    case ESP_SENDER:
-        return 403;
-    case ESP_NOT_FOUND:
-        return 404;
-    case ESP_BAD_METHOD:
-        return 405;
-    case ESP_TOO_LARGE:
-        return 413;
-    case ESP_RATE:
-        return 429;
-    case ESP_BUSY:
-        return 503;
-    case ESP_FINE:
-    case ESP_BAD_BODY:
-    case ESP_MISSING:
-    case ESP_BAD_VALUE:
-    case ESP_BAD_ADDRESS:
-    case ESP_TEMPLATE:
-    case ESP_TOO_MANY:
-    case ESP_KEY_USED:
-        break;
-    }
-    return 400;
-}
-
 static void refuse(const struct esp_ask *ask, const struct esp_refusal *why, struct esp_answer *ret)
 {
     struct json_writer w;
     (void)ask;
-    ret->status = status_of(why->fault);
+    ret->status = esp_usual_status(why->fault);
     if (ret->status == 401) {
         ret->content_type = "text/plain; charset=utf-8";
         esp_answer_header(ret, "WWW-Authenticate", "Basic realm=\"MG API\"");

@@ -28,6 +28,39 @@ bool esp_refuse(
     return false;
 }
 
+unsigned esp_usual_status(enum esp_fault fault)
+{
+    switch (fault) {
+    case ESP_NO_KEY:
+    case ESP_BAD_KEY:
+    case ESP_BAD_SIGNATURE:
+    case ESP_STALE:
+        return 401;
+    case ESP_SENDER:
+        return 403;
+    case ESP_NOT_FOUND:
+        return 404;
+    case ESP_BAD_METHOD:
+        return 405;
+    case ESP_TOO_LARGE:
+        return 413;
+    case ESP_RATE:
+        return 429;
+    case ESP_BUSY:
+        return 503;
+    case ESP_FINE:
+    case ESP_BAD_BODY:
+    case ESP_MISSING:
+    case ESP_BAD_VALUE:
+    case ESP_BAD_ADDRESS:
+    case ESP_TEMPLATE:
+    case ESP_TOO_MANY:
+    case ESP_KEY_USED:
+        break;
+    }
+    return 400;
+}
+
 bool esp_no_memory(struct esp_reading *r)
 {
     return esp_refuse(r, ESP_BUSY, "", "out of memory, try again later");

@@ -27,6 +27,9 @@ bool esp_refuse(struct esp_reading *r,
                 ...) TIDE_PRINTF(4, 5);
 bool esp_no_memory(struct esp_reading *r);
 
+/* The HTTP status of a refusal where the ESP has no habits of its own. */
+unsigned esp_usual_status(enum esp_fault fault);
+
 /* -- Reading -----------------------------------------------------------------------------------*/
 
 /* The body as JSON into r->batch->doc; false (nothing refused yet): it is none, or no memory, which
