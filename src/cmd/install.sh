@@ -35,7 +35,7 @@ do_install() {
             put 644 "$page" "share/man/man${page##*.}/$(basename "$page")"
         done
     done
-    for file in schedules/README schedules/*/README schedules/*.conf schedules/*/*.conf; do
+    for file in schedules/README schedules/*/README schedules/*.conf schedules/*/*.conf schedules/*/*.txt; do
         put 644 "$file" "share/mailtide/$file"
     done
     for file in src/core/digest/templates/*; do

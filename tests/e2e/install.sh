@@ -26,7 +26,7 @@ for program in mailtide mailtided mailtide-lab; do
     grep -q "^$program [0-9]" "$scratch/out" || fail "$program --version says $(cat "$scratch/out")"
 done
 for file in share/man/man1/mailtide.1 share/man/man8/mailtided.8 share/man/man5/mailtide.conf.5 \
-    share/mailtide/schedules/providers/qq.conf share/mailtide/schedules/accounts/sendgrid.conf \
+    share/mailtide/schedules/providers/qq.conf share/mailtide/schedules/accounts/sendgrid.conf share/mailtide/schedules/lists/roles.txt \
     share/mailtide/templates/digest.html share/bash-completion/completions/mailtide \
     share/zsh/site-functions/_mailtide lib/systemd/system/mailtided.service \
     lib/sysusers.d/mailtide.conf share/mailtide/mailtide.conf; do
