@@ -91,6 +91,6 @@ else
 fi
 
 load() { "$build/bench/bench_http_load" "$http" "$@"; }
+load 50 "$seconds" 5000 | sed 's/^/http_half_load_/'
 load 50 "$seconds" | sed 's/^/http_single_/'
 load 50 "$seconds" 0 50 | sed 's/^/http_batch_/'
-load 50 "$seconds" 5000 | sed 's/^/http_half_load_/'
