@@ -18,7 +18,7 @@
 #define RETRY_MAX_MS    (4 * TIME_HOUR_MS)
 #define LIMIT_JITTER_MS TIME_MINUTE_MS        /* not all in the instant that a window opens */
 #define STORE_WAIT_MS   (10 * TIME_SECOND_MS) /* after a claim that the store could not write */
-#define DIGEST_ITEMS    1000
+#define DIGEST_ITEMS    1000 /* in one mail; the template shows fewer and counts the rest */
 
 static void add_ledger_changes(struct gate *g, struct gate_recipient *r, struct gate_todo *todo)
 {

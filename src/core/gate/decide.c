@@ -7,15 +7,11 @@
 
 #include <stdio.h>
 
-#define DIGEST_ITEMS_MAX 1000 /* in one mail; the template shows fewer and counts the rest */
-
 enum told {
     TOLD_NOTHING,
-    TOLD_VERIFYING,
     TOLD_UNKNOWN,
     TOLD_RISKY,
     TOLD_LATER,
-    TOLD_RETRY,
     TOLD_ACCOUNTS,
     TOLD_CLOSED,
     TOLD_PLAN /* + enum plan_why */

@@ -124,7 +124,7 @@ struct gate_action {
             size_t change_count;
         } claim;
         struct {
-            int64_t group_id, recipient_id;
+            int64_t group_id;
             tide_wall_ms late_at;
             enum notification_state then;
             struct text reason;

@@ -122,7 +122,6 @@ static void drop(struct drive *d, struct drive_todo *t, const struct gate_action
     job->drive = d;
     job->todo = t;
     job->req.group_id = action->drop.group_id;
-    job->req.recipient_id = action->drop.recipient_id;
     job->req.late_at = action->drop.late_at;
     job->req.then = action->drop.then;
     job->req.reason = action->drop.reason;
