@@ -6,43 +6,9 @@ set -eu
 PATH=$PATH:/usr/sbin
 seconds=${1:-3} rounds=${2:-3} at_once=200
 build=${BUILD:-build/gcc}
-for need in nsd dnsperf; do
-    command -v $need >/dev/null || { echo "SKIPPED: dns: $need is not installed"; exit 0; }
-done
-dir=$(mktemp -d)
-nsd_pid=
-cleanup() {
-    if [ -n "$nsd_pid" ]; then kill "$nsd_pid" 2>/dev/null || true; wait "$nsd_pid" 2>/dev/null || true; fi
-    rm -rf "$dir"
-}
-trap cleanup EXIT INT TERM
-port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-{
-    printf '$ORIGIN test.\n$TTL 3600\n@ SOA ns hostmaster 1 3600 600 86400 60\n@ NS ns\nns A 127.0.0.1\n'
-    seq 1 20000 | awk '{ printf "d%d MX 5 mx1.d%d\nd%d MX 10 mx2.d%d\nmx1.d%d A 8.8.8.8\n", $1, $1, $1, $1, $1 }'
-} >"$dir/test.zone"
+bench=dns
+. "$(dirname "$0")/lib/nsd"
 seq 1 20000 | awk '{ printf "d%d.test MX\n", $1 }' | shuf --random-source=/dev/zero >"$dir/questions"
-cat >"$dir/nsd.conf" <<EOF
-server:
-    server-count: 1
-    ip-address: 127.0.0.1@$port
-    zonesdir: "$dir"
-    pidfile: ""
-    username: ""
-    database: ""
-    xfrdfile: "$dir/xfrd"
-    xfrdir: "$dir"
-    zonelistfile: "$dir/list"
-    logfile: "$dir/log"
-    rrl-ratelimit: 0
-remote-control:
-    control-enable: no
-zone:
-    name: test
-    zonefile: test.zone
-EOF
-nsd -d -c "$dir/nsd.conf" &
-nsd_pid=$!
 tries=0
 until "$build/bench/bench_dns" "127.0.0.1:$port" "$dir/questions" 0.01 1 2>/dev/null | grep -q '(0 failed'; do
     tries=$((tries + 1))
