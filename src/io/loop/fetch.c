@@ -105,7 +105,8 @@ static size_t on_head(char *bytes, size_t size, size_t count, void *arg)
 static size_t on_body(char *bytes, size_t size, size_t count, void *arg)
 {
     struct fetch *f = arg;
-    buf_add(&f->answer, bytes, TIDE_MIN(size * count, FETCH_BODY_MAX - f->answer.len));
+    size_t most = f->answer_max ? f->answer_max : FETCH_BODY_MAX;
+    buf_add(&f->answer, bytes, TIDE_MIN(size * count, most - f->answer.len));
     return size * count;
 }
 
@@ -134,6 +135,19 @@ static bool set_url(struct fetcher *fr, struct fetch *f)
     return ok;
 }
 
+/* libcurl says "Content-Length: 0" for a POST without a body, which a GET is not to have. */
+static bool set_method(struct fetch *f)
+{
+    bool bare = f->method && f->body.n == 0 &&
+                (strcmp(f->method, "GET") == 0 || strcmp(f->method, "DELETE") == 0);
+    bool ok = bare ? curl_easy_setopt(f->easy, CURLOPT_HTTPGET, 1L) == CURLE_OK
+                   : curl_easy_setopt(f->easy, CURLOPT_POST, 1L) == CURLE_OK &&
+                         curl_easy_setopt(f->easy, CURLOPT_POSTFIELDSIZE_LARGE,
+                                          (curl_off_t)f->body.n) == CURLE_OK;
+    return ok &&
+           (!f->method || curl_easy_setopt(f->easy, CURLOPT_CUSTOMREQUEST, f->method) == CURLE_OK);
+}
+
 static bool set_up(struct fetcher *fr, struct fetch *f)
 {
     CURL *c = f->easy;
@@ -146,8 +160,6 @@ static bool set_up(struct fetcher *fr, struct fetch *f)
     SET(PROTOCOLS_STR, "https,http");
     SET(PROXY, "");
     SET(HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-    SET(POST, 1L);
-    SET(POSTFIELDSIZE_LARGE, (curl_off_t)f->body.n);
     SET(READFUNCTION, on_read);
     SET(READDATA, f);
     SET(SEEKFUNCTION, on_seek);
@@ -168,7 +180,7 @@ static bool set_up(struct fetcher *fr, struct fetch *f)
     if (fr->resolved)
         SET(RESOLVE, fr->resolved);
 #undef SET
-    return ok && set_url(fr, f) && set_headers(f);
+    return ok && set_method(f) && set_url(fr, f) && set_headers(f);
 }
 
 static void begin(struct fetcher *fr, struct fetch *f)

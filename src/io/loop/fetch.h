@@ -13,7 +13,9 @@
  *           then comes soon. fetcher_close() wants no request inside.
  * Threads   loop thread only; names are resolved on libuv's pool.
  * Errors    at open: TIDE_ESYNTAX a base_url that is none, TIDE_ENOMEM. Later: struct fetch.fate.
- * Limits    FETCH_BODY_MAX bytes of an answer are kept, the rest is read and dropped.
+ * Limits    FETCH_BODY_MAX bytes of an answer are kept, or answer_max; the rest is read and
+ * dropped. Known gap a request without a body that meets a dying kept connection may be sent again:
+ * only what may be asked twice (GET, DELETE) goes without one.
  */
 #ifndef IO_LOOP_FETCH_H
 #define IO_LOOP_FETCH_H
@@ -42,8 +44,10 @@ struct fetch_header {
 struct fetcher;
 
 struct fetch {
-    /* in: POST to base_url and path */
+    /* in: to base_url and path */
+    const char *method; /* NULL: POST; "GET" and "DELETE" go without a body if it is empty */
     struct text path, body;
+    size_t answer_max; /* bytes of the answer that are kept; 0: FETCH_BODY_MAX */
     const struct fetch_header *headers;
     size_t header_count;
     void (*done)(struct fetch *f);
