@@ -41,6 +41,33 @@ static void show_head(struct cli *cli, const struct json *doc)
     }
 }
 
+/* What is the matter, since when, what to do: first of all, since it is what to act on. */
+static void show_alarms(struct cli *cli, const struct json *doc)
+{
+    const struct json *alarms = json_member(doc, "alarms");
+    char when[SHOW_TIME_BYTES];
+    if (json_count(alarms))
+        heading(cli, json_count(alarms) == 1 ? "alarm" : "alarms");
+    for (size_t i = 0; i < json_count(alarms); i++) {
+        const struct json *a = json_element(alarms, i);
+        struct text severity = ask_text(a, "severity");
+        struct buf line = {0};
+        buf_addf(&line, TEXT_FMT " Since %s.", TEXT_ARG(ask_text(a, "sentence")),
+                 show_when(ask_time(a, "since"), cli->show.now, when));
+        if (ask_text(a, "advice").n)
+            buf_addf(&line, " " TEXT_FMT, TEXT_ARG(ask_text(a, "advice")));
+        buf_adds(&cli->out, "  ");
+        show_styled(&cli->show,
+                    text_eq(severity, TEXT("critical"))  ? STYLE_BAD
+                    : text_eq(severity, TEXT("warning")) ? STYLE_WARN
+                                                         : STYLE_PLAIN,
+                    severity);
+        buf_adds(&cli->out, ": ");
+        show_paragraph(&cli->show, severity.n + 4, 4, buf_text(&line));
+        buf_fini(&line);
+    }
+}
+
 static void show_notifications(struct cli *cli, const struct json *doc)
 {
     static const char *const pending[] = {"accepted", "held", "releasing"};
@@ -158,6 +185,7 @@ static int show_status(struct cli *cli, const struct ask *a)
     const struct json *doc = a->doc;
     ask_set_now(cli, a);
     show_head(cli, doc);
+    show_alarms(cli, doc);
     show_notifications(cli, doc);
     show_flow(cli, doc);
     show_accounts(cli, doc);

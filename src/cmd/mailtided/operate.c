@@ -347,6 +347,22 @@ static void fill_accounts(struct daemon *d, struct arena *arena, struct operate_
     }
 }
 
+static void fill_alarms(struct daemon *d, struct arena *arena, struct operate_status *ret)
+{
+    const struct alarms *alarms = gate_alarms(drive_gate(d->drive));
+    ret->alarms = arena_array(arena, alarms->count, sizeof *ret->alarms);
+    for (unsigned i = 0; ret->alarms && i < alarms->count; i++) {
+        const struct alarm *a = alarms->all[i];
+        ret->alarms[ret->alarm_count++] = (struct operate_alarm){
+            .key = arena_text(arena, text_of(a->key)),
+            .severity = text_of(alarm_severity_name(a->severity)),
+            .since = a->since,
+            .sentence = arena_text(arena, text_of(a->sentence)),
+            .advice = arena_text(arena, text_of(a->advice)),
+        };
+    }
+}
+
 static void operate_status_of(void *arg, struct arena *arena, struct operate_status *ret)
 {
     struct daemon *d = arg;
@@ -382,6 +398,7 @@ static void operate_status_of(void *arg, struct arena *arena, struct operate_sta
         ret->not_accepting = d->closing ? TEXT("mailtide is stopping") : ret->store_text;
     fill_rates(d, ret);
     fill_accounts(d, arena, ret);
+    fill_alarms(d, arena, ret);
 }
 
 void daemon_fill_operate(struct daemon *d)

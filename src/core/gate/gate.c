@@ -104,6 +104,50 @@ const char *gate_when(tide_wall_ms at, tide_wall_ms now, char *out, size_t size)
     return out;
 }
 
+/* -- Alarms --------------------------------------------------------------------------------------
+ */
+
+void gate_raise_alarm(struct gate *g,
+                      struct text key,
+                      enum alarm_severity severity,
+                      struct text sentence,
+                      struct text advice,
+                      tide_wall_ms now,
+                      struct gate_todo *todo)
+{
+    const struct journal_entry about = {0};
+    enum alarm_told told = alarms_raise(&g->alarms, key, severity, sentence, advice, now);
+    if (told == ALARM_NEW || told == ALARM_WORSE)
+        gate_journal(todo, now, &about, "alarm",
+                     gate_printf(todo, TEXT_FMT "%s" TEXT_FMT, TEXT_ARG(sentence),
+                                 advice.n ? " " : "", TEXT_ARG(advice)));
+}
+
+void gate_clear_alarm(
+    struct gate *g, struct text key, struct text why, tide_wall_ms now, struct gate_todo *todo)
+{
+    const struct journal_entry about = {0};
+    struct alarm over;
+    if (alarms_clear(&g->alarms, key, &over))
+        gate_journal(todo, now, &about, "alarm_over",
+                     gate_printf(todo, "over: %s%s" TEXT_FMT, over.sentence, why.n ? " " : "",
+                                 TEXT_ARG(why)));
+}
+
+static void on_alarm(struct gate *g, const struct gate_event *ev, struct gate_todo *todo)
+{
+    if (ev->alarm.over)
+        gate_clear_alarm(g, ev->alarm.key, ev->alarm.sentence, ev->now, todo);
+    else
+        gate_raise_alarm(g, ev->alarm.key, ev->alarm.severity, ev->alarm.sentence, ev->alarm.advice,
+                         ev->now, todo);
+}
+
+const struct alarms *gate_alarms(const struct gate *g)
+{
+    return &g->alarms;
+}
+
 /* -- Names of applications and streams: they outlive a configuration -----------------------------
  */
 
@@ -563,6 +607,9 @@ void gate_step(struct gate *g, const struct gate_event *ev, struct gate_todo *to
     case GATE_CONFIG:
         on_config(g, ev->config, todo);
         break;
+    case GATE_ALARM:
+        on_alarm(g, ev, todo);
+        break;
     }
     struct heap_node *unknown = heap_first(&g->unknowns);
     todo->wake_at = TIDE_MIN(queue_next_at(&g->queue), unknown ? unknown->key : TIDE_NEVER);
@@ -624,6 +671,7 @@ void gate_free(struct gate *g)
     queue_fini(&g->queue);
     heap_fini(&g->unknowns);
     closures_fini(&g->closures);
+    alarms_fini(&g->alarms);
     recipient_index_fini(&g->hints);
     idmap_fini(&g->recipients);
     idmap_fini(&g->attempts);

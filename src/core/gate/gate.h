@@ -21,6 +21,7 @@
 
 #include "base/arena.h"
 #include "core/config/config.h"
+#include "core/gate/alarm.h"
 #include "core/outcome/outcome.h"
 #include "core/outcome/rules.h"
 #include "core/plan/planner.h"
@@ -54,6 +55,7 @@ enum gate_event_type {
     GATE_RELEASE,  /* an operator wants this group's next mail, or this notification, now */
     GATE_TIMER,
     GATE_CONFIG,
+    GATE_ALARM, /* somebody watching the world raises an alarm, or says that it is over */
 };
 
 /* What of a group the gate cannot know by itself. */
@@ -99,6 +101,12 @@ struct gate_event {
             struct text by;
         } release;
         const struct config *config;
+        struct {
+            struct text key;
+            bool over;
+            enum alarm_severity severity;
+            struct text sentence, advice; /* over: why it is, or "" */
+        } alarm;
     };
 };
 
@@ -171,6 +179,9 @@ struct gate_counts {
     int64_t groups, recipients, verifying, waiting, flying, unknown;
     int64_t accepted, released, digests, refused, bounced; /* since start */
 };
+
+/* Those that are active, most severe first; until the next step. */
+const struct alarms *gate_alarms(const struct gate *g);
 
 void gate_count(const struct gate *g, struct gate_counts *ret);
 void gate_account(const struct gate *g,

@@ -1,4 +1,4 @@
-/* inside.h - the gate's own tables, shared by its three files; nobody else includes this.
+/* inside.h - the gate's own tables, shared by its files; nobody else includes this.
  *
  * gate.c      tables, events, names
  * decide.c    what a group does next
@@ -102,6 +102,7 @@ struct gate {
     uint16_t name_count;
     struct heap unknowns;
     struct closures closures;
+    struct alarms alarms;
     const struct rulebook *rules; /* NULL: replies are read by their codes alone */
     struct gate_account *accounts;
     size_t account_count;
@@ -128,6 +129,19 @@ struct gate_times *gate_times_to_set(struct gate_group *grp, struct gate_todo *t
 void gate_forget_if_idle(struct gate *g, struct gate_group *grp);
 void gate_release_recipient(struct gate *g, struct gate_recipient *r);
 const char *gate_when(tide_wall_ms at, tide_wall_ms now, char *out, size_t size);
+/* Journalled when it is new or has become worse, and when it is over: may be called at will. */
+void gate_raise_alarm(struct gate *g,
+                      struct text key,
+                      enum alarm_severity severity,
+                      struct text sentence,
+                      struct text advice,
+                      tide_wall_ms now,
+                      struct gate_todo *todo);
+void gate_clear_alarm(struct gate *g,
+                      struct text key,
+                      struct text why, /* "" */
+                      tide_wall_ms now,
+                      struct gate_todo *todo);
 
 /* decide.c */
 void gate_decide(struct gate *g, struct gate_group *grp, tide_wall_ms now, struct gate_todo *todo);

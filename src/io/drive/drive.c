@@ -201,11 +201,26 @@ static void wake(struct drive *d, tide_wall_ms at)
     uv_timer_start(&d->timer, d->timer.timer_cb, TIDE_MIN(ms, (uint64_t)NAP_MS_MAX), 0);
 }
 
+/* Alarms stand in the log too, once each: it may be all that somebody looks at. */
+static void log_alarms(const struct gate_todo *todo)
+{
+    for (size_t i = 0; i < todo->change_count; i++) {
+        const struct journal_entry *e = &todo->changes[i].journal;
+        if (todo->changes[i].type != CHANGE_JOURNAL)
+            continue;
+        if (text_eq(e->event, TEXT("alarm")))
+            log_warn("alarm", "text=\"" TEXT_FMT "\"", TEXT_ARG(e->sentence));
+        else if (text_eq(e->event, TEXT("alarm_over")))
+            log_info("alarm_over", "text=\"" TEXT_FMT "\"", TEXT_ARG(e->sentence));
+    }
+}
+
 static void carry_out(struct drive *d, struct drive_todo *t)
 {
     const struct gate_todo *todo = &t->todo;
     if (todo->failed)
         log_error("gate.step_cut", "error=\"out of memory\"");
+    log_alarms(todo);
     if (todo->change_count)
         apply(d, t);
     for (size_t i = 0; i < todo->count; i++) {
@@ -274,6 +289,28 @@ void drive_accepted(struct drive *d, const struct drive_accepted *accepted)
         };
         drive_event(d, &ev, &accepted->decisions[i], accepted->arena);
     }
+}
+
+void drive_raise_alarm(struct drive *d,
+                       struct text key,
+                       enum alarm_severity severity,
+                       struct text sentence,
+                       struct text advice)
+{
+    struct gate_event ev = {
+        .type = GATE_ALARM,
+        .alarm = {.key = key, .severity = severity, .sentence = sentence, .advice = advice},
+    };
+    drive_event(d, &ev, NULL, NULL);
+}
+
+void drive_clear_alarm(struct drive *d, struct text key, struct text why)
+{
+    struct gate_event ev = {
+        .type = GATE_ALARM,
+        .alarm = {.key = key, .over = true, .sentence = why},
+    };
+    drive_event(d, &ev, NULL, NULL);
 }
 
 static void on_timer(uv_timer_t *timer)

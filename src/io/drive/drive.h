@@ -72,6 +72,15 @@ void drive_event(struct drive *d,
                  struct gate_decision *ret_decision,
                  struct arena *arena);
 
+/* An alarm of whoever watches the world (core/gate/alarm.h): may be raised and cleared at will, is
+ * journalled and shown once. `why` it is over may be "". */
+void drive_raise_alarm(struct drive *d,
+                       struct text key,
+                       enum alarm_severity severity,
+                       struct text sentence,
+                       struct text advice);
+void drive_clear_alarm(struct drive *d, struct text key, struct text why);
+
 /* Groups that the store changed for somebody else (a cancellation). */
 void drive_pending(struct drive *d, const struct group_pending *groups, size_t count);
 

@@ -84,6 +84,12 @@ struct operate_dns_server {
     int64_t rtt_ms; /* smoothed; -1: not known yet */
 };
 
+struct operate_alarm {
+    struct text key, severity; /* "guard/ses/bounces"; "notice", "warning", "critical" */
+    tide_wall_ms since;
+    struct text sentence, advice;
+};
+
 struct operate_status {
     struct text version;
     tide_wall_ms started_at, now;
@@ -96,6 +102,8 @@ struct operate_status {
     int64_t recipients_held;               /* with something pending, held in memory */
     /* queue lengths, now */
     int64_t verifying, due, waiting, flying; /* groups; attempts for `flying` */
+    struct operate_alarm *alarms;            /* most severe first */
+    size_t alarm_count;
     struct operate_account *accounts;
     size_t account_count;
     bool store_ok;

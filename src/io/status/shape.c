@@ -3,6 +3,7 @@
 #include "base/macros.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 /* "" becomes null: the record has none. */
 static void put(struct json_writer *w, const char *name, struct text t)
@@ -121,6 +122,22 @@ static void shape_accounts(struct json_writer *w, const struct operate_status *s
     jw_end(w);
 }
 
+static void shape_alarms(struct json_writer *w, const struct operate_status *s)
+{
+    jw_array(w, "alarms");
+    for (size_t i = 0; i < s->alarm_count; i++) {
+        const struct operate_alarm *a = &s->alarms[i];
+        jw_object(w, NULL);
+        jw_text(w, "key", a->key);
+        jw_text(w, "severity", a->severity);
+        jw_time(w, "since", a->since);
+        jw_text(w, "sentence", a->sentence);
+        put(w, "advice", a->advice);
+        jw_end(w);
+    }
+    jw_end(w);
+}
+
 static void shape_dns(struct json_writer *w, const struct operate_status *s)
 {
     jw_object(w, "dns");
@@ -169,6 +186,7 @@ void shape_status(struct json_writer *w,
     put(w, "clock", s->clock);
     jw_bool(w, "accepting", s->accepting);
     put(w, "not_accepting", s->not_accepting);
+    shape_alarms(w, s);
     shape_counts(w, counts);
     jw_object(w, "since_start");
     jw_int(w, "accepted", s->accepted);
@@ -259,6 +277,17 @@ static void metrics_accounts(struct buf *out, const struct operate_status *s)
                s->accounts[i].in_flight);
 }
 
+static void metrics_alarms(struct buf *out, const struct operate_status *s)
+{
+    metric(out, "alarm", "gauge", "1 for each alarm that is active.");
+    for (size_t i = 0; i < s->alarm_count; i++) {
+        char more[40];
+        snprintf(more, sizeof more, ",severity=\"%.*s\"", TEXT_ARG(s->alarms[i].severity));
+        sample(out, "alarm", "key", s->alarms[i].key, more, 1);
+    }
+    metric_one(out, "alarms", "gauge", "Alarms that are active.", (int64_t)s->alarm_count);
+}
+
 void shape_metrics(struct buf *out,
                    const struct operate_status *s,
                    const struct store_counts *counts)
@@ -292,6 +321,7 @@ void shape_metrics(struct buf *out,
     metric_one(out, "dns_cache_entries", "gauge", "Answers in the DNS cache.",
                s->dns_cache_entries);
     metrics_accounts(out, s);
+    metrics_alarms(out, s);
 }
 
 void shape_overview(struct buf *out,
@@ -302,6 +332,10 @@ void shape_overview(struct buf *out,
     buf_addf(out, "mailtide " TEXT_FMT ", running for %s, now %s\n", TEXT_ARG(s->version),
              text_of_duration(s->now - s->started_at, span, sizeof span),
              time_rfc3339(s->now, 0, when));
+    for (size_t i = 0; i < s->alarm_count; i++)
+        buf_addf(out, "ALARM (" TEXT_FMT "): " TEXT_FMT " " TEXT_FMT "\n",
+                 TEXT_ARG(s->alarms[i].severity), TEXT_ARG(s->alarms[i].sentence),
+                 TEXT_ARG(s->alarms[i].advice));
     if (!s->accepting)
         buf_addf(out, "NOT ACCEPTING: " TEXT_FMT "\n", TEXT_ARG(s->not_accepting));
     if (!s->store_ok)
