@@ -1,6 +1,7 @@
 /* A reply that names a limit holds mail and bounces nothing: the gate with the real rules. */
 #include "core/gate/closure.h"
 #include "core/gate/gate.h"
+#include "core/proto/json.h"
 #include "io/loop/files.h"
 #include "io/loop/zones.h"
 #include "lib/check.h"
@@ -154,6 +155,16 @@ static const struct change *refuse(struct rig *r, tide_id attempt, int code, con
     return NULL;
 }
 
+/* The detail of the journal entry of this name; "" when there is none. */
+static struct text detail_of(const struct rig *r, const char *event)
+{
+    for (size_t i = 0; i < r->todo.change_count; i++)
+        if (r->todo.changes[i].type == CHANGE_JOURNAL &&
+            text_eq(r->todo.changes[i].journal.event, text_of(event)))
+            return r->todo.changes[i].journal.detail;
+    return TEXT("");
+}
+
 static void test_limit_reply_holds(void **state)
 {
     (void)state;
@@ -170,6 +181,21 @@ static void test_limit_reply_holds(void **state)
     T_TRUE(c->attempt.due_at >= NOON + 10 * TIME_MINUTE_MS &&
                c->attempt.due_at <= NOON + 20 * TIME_MINUTE_MS,
            "minutes first");
+    static const char *const said[][2] = {{"account", "outbox"},
+                                          {"provider", "qq"},
+                                          {"class", "rate"},
+                                          {"fault", "their-limit"},
+                                          {"stage", "RCPT TO"}};
+    struct json *detail = NULL;
+    struct tide_error err;
+    T_OK(json_parse(detail_of(&r, "limited"), 10000, &detail, &err), &err, "detail");
+    for (size_t i = 0; i < TIDE_COUNT(said); i++)
+        T_TEXT(json_string_text(json_member(detail, said[i][0])), said[i][1], "%s", said[i][0]);
+    int64_t code = 0;
+    T_TRUE(json_int(json_member(detail, "code"), &code) && code == 550, "the code");
+    T_TRUE(text_starts(json_string_text(json_member(detail, "rule")), TEXT("qq/")), "the rule");
+    T_TRUE(json_string_text(json_member(detail, "until")).n > 0, "until when");
+    json_free(detail);
     struct group_pending back = {
         .group_id = 1, .recipient_id = 1, .digestible = 1, .oldest_at = NOON};
     step(&r, (struct gate_event){.type = GATE_PENDING, .pending = &back});

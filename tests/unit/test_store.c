@@ -260,7 +260,9 @@ static void test_views(void **state)
                      .recipient_id = 1,
                      .notification_id = ids[0],
                      .event = TEXT("held"),
-                     .sentence = TEXT("because")}},
+                     .sentence = TEXT("because"),
+                     .group_id = 1,
+                     .detail = TEXT("{\"limit\":\"qq/day\"}")}},
         {.type = CHANGE_JOURNAL,
          .journal = {.at = 8, .recipient_id = 1, .event = TEXT("planned"), .sentence = TEXT("")}},
     };
@@ -315,6 +317,10 @@ static void test_views(void **state)
     T_TEXT(ask.journal[0].event, "accepted", "first");
     T_TEXT(ask.journal[0].sentence, "accepted by test from application app in stream comments",
            "first");
+    T_TEXT(ask.journal[0].detail, "", "what is accepted says nothing more");
+    T_EQ(ask.journal[0].group_id, ask.notifications[0].group_id, "its group");
+    T_TEXT(ask.journal[3].detail, "{\"limit\":\"qq/day\"}", "for programs");
+    T_EQ(ask.journal[3].group_id, 1, "whose it is");
     T_TEXT(ask.journal[4].event, "planned", "last");
     T_EQ(ask.notification_count, 3, "those spoken of");
     T_TRUE(ask.recipient_row, "known");

@@ -2,6 +2,7 @@
 #include "base/macros.h"
 #include "cmd/mailtided/inside.h"
 #include "core/address/addr.h"
+#include "core/proto/json_write.h"
 
 #include <stdlib.h>
 
@@ -42,13 +43,21 @@ static void cancel(struct operate_job *job, int64_t recipient_id)
 {
     struct operate_request *req = job->req;
     char *reason = arena_printf(&req->arena, "cancelled by " TEXT_FMT, TEXT_ARG(req->by));
+    struct buf detail = {0};
+    struct json_writer w;
+    jw_init(&w, &detail);
+    jw_object(&w, NULL);
+    jw_text(&w, "by", req->by);
+    jw_end(&w);
     job->drop = (struct store_drop){.id = req->id,
                                     .recipient_id = req->id ? 0 : recipient_id,
                                     .then = NOTIFICATION_CANCELLED,
                                     .reason = text_of(reason),
+                                    .detail = arena_text(&req->arena, buf_text(&detail)),
                                     .at = clock_wall(&job->daemon->options.clock),
                                     .done = on_dropped,
                                     .arg = job};
+    buf_fini(&detail);
     store_drop(job->daemon->store, &job->drop);
 }
 

@@ -99,7 +99,10 @@ void gate_claim(struct gate *g,
     };
     /* The claim's own changes are written with it or not at all: build them apart. */
     struct gate_todo own = {.arena = todo->arena};
-    struct journal_entry about = {.recipient_id = grp->recipient->id, .attempt_id = a->id};
+    struct journal_entry about = {.recipient_id = grp->recipient->id,
+                                  .group_id = a->group_id,
+                                  .attempt_id = a->id,
+                                  .detail = gate_detail_of_attempt(g, a, NULL, NULL, 0, &own)};
     add_ledger_changes(g, grp->recipient, &own);
     gate_journal(&own, q->now, &about, "released", why);
     todo->arena = own.arena;
@@ -187,29 +190,40 @@ void gate_on_claimed(struct gate *g, const struct gate_event *ev, struct gate_to
     gate_decide(g, grp, ev->now, todo);
 }
 
-/* Ends an attempt in the store; `then` is what its notifications become. */
-static void end_attempt(struct gate_attempt *a,
-                        enum attempt_state state,
-                        enum notification_state then,
-                        tide_wall_ms due,
-                        const char *event,
-                        struct text sentence,
+/* How an attempt ends, or that its answer was lost. */
+struct ending {
+    enum attempt_state state;
+    enum notification_state then; /* what its notifications become */
+    tide_wall_ms due;
+    const char *event;
+    struct text sentence;
+    const struct account_outcome *outcome; /* NULL: nobody said anything */
+    const struct finding *finding;         /* NULL alike */
+};
+
+/* Into the store, with its journal. */
+static void end_attempt(struct gate *g,
+                        struct gate_attempt *a,
+                        const struct ending *e,
                         tide_wall_ms now,
                         struct gate_todo *todo)
 {
     struct change *c = gate_add_change(todo, CHANGE_ATTEMPT);
     if (c) {
         c->attempt.id = a->id;
-        c->attempt.state = state;
-        c->attempt.reply = sentence;
+        c->attempt.state = e->state;
+        c->attempt.reply = e->sentence;
         c->attempt.ended_at = now;
-        c->attempt.then = then;
-        c->attempt.reason = sentence;
-        c->attempt.due_at = due;
+        c->attempt.then = e->then;
+        c->attempt.reason = e->sentence;
+        c->attempt.due_at = e->due;
     }
-    struct journal_entry about = {.recipient_id = a->recipient ? a->recipient->id : 0,
-                                  .attempt_id = a->id};
-    gate_journal(todo, now, &about, event, sentence);
+    struct journal_entry about = {
+        .recipient_id = a->recipient ? a->recipient->id : 0,
+        .group_id = a->group_id,
+        .attempt_id = a->id,
+        .detail = gate_detail_of_attempt(g, a, e->outcome, e->finding, e->due, todo)};
+    gate_journal(todo, now, &about, e->event, e->sentence);
 }
 
 static int64_t retry_after(struct gate *g, unsigned tries)
@@ -230,7 +244,8 @@ static void set_retry(struct gate_group *grp, tide_wall_ms at, struct gate_todo 
 /* Put off: back on hold, to be planned again at `at`. The store gives the new counts. */
 static void put_off(struct gate *g,
                     struct gate_attempt *a,
-                    struct finding *f,
+                    const struct account_outcome *outcome,
+                    const struct finding *f,
                     tide_wall_ms now,
                     struct gate_todo *todo)
 {
@@ -248,7 +263,15 @@ static void put_off(struct gate *g,
         for_mail ? gate_printf(todo, "%s; held until %s", f->sentence,
                                gate_when(at, now, when, sizeof when))
                  : gate_printf(todo, "%s; held until an account can take it", f->sentence);
-    end_attempt(a, ATTEMPT_DEFERRED, NOTIFICATION_HELD, at, "deferred", sentence, now, todo);
+    end_attempt(g, a,
+                &(struct ending){.state = ATTEMPT_DEFERRED,
+                                 .then = NOTIFICATION_HELD,
+                                 .due = at,
+                                 .event = "deferred",
+                                 .sentence = sentence,
+                                 .outcome = outcome,
+                                 .finding = f},
+                now, todo);
     if (grp)
         grp->returning++;
 }
@@ -272,6 +295,7 @@ static tide_wall_ms await_news(struct gate *g,
  * mail's tries and age are as they were. */
 static void close_limit(struct gate *g,
                         struct gate_attempt *a,
+                        const struct account_outcome *outcome,
                         const struct finding *f,
                         tide_wall_ms now,
                         struct gate_todo *todo)
@@ -288,31 +312,34 @@ static void close_limit(struct gate *g,
         set_retry(a->group, at, todo);
     struct text sentence =
         gate_printf(todo, "%s; held until %s", f->sentence, gate_when(at, now, when, sizeof when));
-    end_attempt(a, ATTEMPT_DEFERRED, NOTIFICATION_HELD, at, "limited", sentence, now, todo);
+    end_attempt(g, a,
+                &(struct ending){.state = ATTEMPT_DEFERRED,
+                                 .then = NOTIFICATION_HELD,
+                                 .due = at,
+                                 .event = "limited",
+                                 .sentence = sentence,
+                                 .outcome = outcome,
+                                 .finding = f},
+                now, todo);
     if (a->group)
         a->group->returning++;
 }
 
 static void on_unknown(struct gate *g,
                        struct gate_attempt *a,
+                       const struct account_outcome *outcome,
                        struct text sentence,
                        tide_wall_ms now,
                        struct gate_todo *todo)
 {
-    tide_wall_ms until = await_news(g, a, now, todo);
-    struct change *c = gate_add_change(todo, CHANGE_ATTEMPT);
-    if (c) {
-        c->attempt.id = a->id;
-        c->attempt.state = ATTEMPT_UNKNOWN;
-        c->attempt.reply = sentence;
-        c->attempt.ended_at = now;
-        c->attempt.then = NOTIFICATION_RELEASING;
-        c->attempt.reason = sentence;
-        c->attempt.due_at = until;
-    }
-    struct journal_entry about = {.recipient_id = a->recipient ? a->recipient->id : 0,
-                                  .attempt_id = a->id};
-    gate_journal(todo, now, &about, "unknown", sentence);
+    end_attempt(g, a,
+                &(struct ending){.state = ATTEMPT_UNKNOWN,
+                                 .then = NOTIFICATION_RELEASING,
+                                 .due = await_news(g, a, now, todo),
+                                 .event = "unknown",
+                                 .sentence = sentence,
+                                 .outcome = outcome},
+                now, todo);
 }
 
 static void note_account(struct gate *g,
@@ -353,12 +380,13 @@ void gate_on_outcome(struct gate *g, const struct gate_event *ev, struct gate_to
     struct gate_attempt *a = idmap_get(&g->attempts, ev->outcome.attempt_id);
     if (!a || a->unknown)
         return;
+    const struct account_outcome *outcome = ev->outcome.outcome;
     struct gate_group *grp = a->group;
     struct finding f;
     const char *account = a->account >= 0 ? g->config->accounts[a->account].name : "?";
     const char *provider = a->recipient ? a->recipient->domain->provider_name : NULL;
-    finding_of_outcome(ev->outcome.outcome, text_of(account), text_of(provider), g->rules, &f);
-    note_account(g, a, &f, ev->outcome.outcome->wait_ms, ev->now);
+    finding_of_outcome(outcome, text_of(account), text_of(provider), g->rules, &f);
+    note_account(g, a, &f, outcome->wait_ms, ev->now);
     leave_wire(g, a, ev->now);
     if (f.kind == FINDING_LATER && ev->now - a->newest_at > GIVE_UP_MS)
         f.kind = FINDING_BOUNCE;
@@ -369,29 +397,38 @@ void gate_on_outcome(struct gate *g, const struct gate_event *ev, struct gate_to
             if (grp->times)
                 grp->times->retry_at = 0;
         }
-        end_attempt(a, ATTEMPT_ACCEPTED, NOTIFICATION_SENT, 0, "sent",
-                    gate_printf(todo, "%s", f.sentence), ev->now, todo);
+        end_attempt(g, a,
+                    &(struct ending){.state = ATTEMPT_ACCEPTED,
+                                     .then = NOTIFICATION_SENT,
+                                     .event = "sent",
+                                     .sentence = gate_printf(todo, "%s", f.sentence),
+                                     .outcome = outcome},
+                    ev->now, todo);
         break;
     case FINDING_BOUNCE:
         g->counts.bounced++;
-        end_attempt(a, ATTEMPT_REFUSED, NOTIFICATION_BOUNCED, 0, "bounced",
-                    gate_printf(todo, "%s", f.sentence), ev->now, todo);
+        end_attempt(g, a,
+                    &(struct ending){.state = ATTEMPT_REFUSED,
+                                     .then = NOTIFICATION_BOUNCED,
+                                     .event = "bounced",
+                                     .sentence = gate_printf(todo, "%s", f.sentence),
+                                     .outcome = outcome,
+                                     .finding = &f},
+                    ev->now, todo);
         refund(g, a, REFUND_NOT_ACCEPTED, ev->now, todo);
         break;
     case FINDING_LIMIT:
-        close_limit(g, a, &f, ev->now, todo);
+        close_limit(g, a, outcome, &f, ev->now, todo);
         refund(g, a, REFUND_NOT_ACCEPTED, ev->now, todo);
         break;
     case FINDING_LATER:
     case FINDING_ACCOUNT:
-        put_off(g, a, &f, ev->now, todo);
-        refund(g, a,
-               ev->outcome.outcome->result == ACCOUNT_NOT_SENT ? REFUND_NOT_TRIED
-                                                               : REFUND_NOT_ACCEPTED,
+        put_off(g, a, outcome, &f, ev->now, todo);
+        refund(g, a, outcome->result == ACCOUNT_NOT_SENT ? REFUND_NOT_TRIED : REFUND_NOT_ACCEPTED,
                ev->now, todo);
         break;
     case FINDING_UNKNOWN:
-        on_unknown(g, a, gate_printf(todo, "%s", f.sentence), ev->now, todo);
+        on_unknown(g, a, outcome, gate_printf(todo, "%s", f.sentence), ev->now, todo);
         if (grp)
             gate_decide(g, grp, ev->now, todo);
         return;
@@ -426,19 +463,24 @@ void gate_on_flying(struct gate *g, const struct gate_event *ev, struct gate_tod
         return;
     }
     if (ev->flying.known == FLYING_CANNOT_TELL) {
-        on_unknown(g, a,
+        on_unknown(g, a, NULL,
                    TEXT("mailtide stopped before the answer came; the mail may have left. It stays "
                         "counted and is tried again if no news of it comes"),
                    ev->now, todo);
         return;
     }
-    bool arrived = ev->flying.known == FLYING_ARRIVED;
-    end_attempt(a, arrived ? ATTEMPT_ACCEPTED : ATTEMPT_DEFERRED,
-                arrived ? NOTIFICATION_SENT : NOTIFICATION_HELD, ev->now,
-                arrived ? "sent" : "deferred",
-                arrived ? TEXT("mailtide stopped before it noted the answer; the mail did arrive")
-                        : TEXT("mailtide stopped before the mail left; it is planned anew"),
-                ev->now, todo);
+    struct ending arrived = {
+        .state = ATTEMPT_ACCEPTED,
+        .then = NOTIFICATION_SENT,
+        .event = "sent",
+        .sentence = TEXT("mailtide stopped before it noted the answer; the mail did arrive")};
+    struct ending not_arrived = {
+        .state = ATTEMPT_DEFERRED,
+        .then = NOTIFICATION_HELD,
+        .due = ev->now,
+        .event = "deferred",
+        .sentence = TEXT("mailtide stopped before the mail left; it is planned anew")};
+    end_attempt(g, a, ev->flying.known == FLYING_ARRIVED ? &arrived : &not_arrived, ev->now, todo);
     gate_free_attempt(g, a);
 }
 
@@ -446,8 +488,13 @@ void gate_settle_unknowns(struct gate *g, tide_wall_ms now, struct gate_todo *to
 {
     for (struct heap_node *n; (n = heap_first(&g->unknowns)) && n->key <= now;) {
         struct gate_attempt *a = container_of(n, struct gate_attempt, wait);
-        end_attempt(a, ATTEMPT_ABANDONED, NOTIFICATION_HELD, now, "abandoned",
-                    TEXT("no news of it came in time; it is released again and may be seen twice"),
+        end_attempt(g, a,
+                    &(struct ending){.state = ATTEMPT_ABANDONED,
+                                     .then = NOTIFICATION_HELD,
+                                     .due = now,
+                                     .event = "abandoned",
+                                     .sentence = TEXT("no news of it came in time; it is released "
+                                                      "again and may be seen twice")},
                     now, todo);
         if (a->group)
             a->group->returning++;

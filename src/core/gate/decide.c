@@ -70,7 +70,9 @@ static void tell_hold(struct gate *g,
         c->notification.limit = arena_text(&todo->arena, limit);
         c->notification.due_at = due == TIDE_NEVER ? 0 : due;
     }
-    struct journal_entry about = {.recipient_id = grp->recipient->id};
+    struct journal_entry about = {.recipient_id = grp->recipient->id,
+                                  .group_id = grp->pending.group_id,
+                                  .detail = gate_detail_of_hold(limit, due, todo)};
     gate_journal(todo, now, &about, "held", reason);
 }
 
@@ -108,6 +110,7 @@ static void drop(struct gate *g,
                  enum notification_state then,
                  tide_wall_ms late_at,
                  struct text reason,
+                 struct text detail,
                  tide_wall_ms now,
                  struct gate_todo *todo)
 {
@@ -118,6 +121,7 @@ static void drop(struct gate *g,
     a->drop.then = then;
     a->drop.late_at = late_at;
     a->drop.reason = reason;
+    a->drop.detail = detail;
     wait_until(g, grp, now + TIME_MINUTE_MS,
                todo); /* should the store fail; its answer comes sooner */
     todo->decision = (struct gate_decision){.state = then, .reason = reason};
@@ -184,7 +188,7 @@ static bool domain_lets_go(struct gate *g,
     }
     if (d->kind == VERDICT_UNDELIVERABLE) {
         drop(g, grp, NOTIFICATION_REFUSED, 0, gate_printf(todo, "%s", d->reason ? d->reason : ""),
-             now, todo);
+             gate_detail_of_drop("undeliverable", d, todo), now, todo);
         return false;
     }
     if (d->kind != VERDICT_UNKNOWN)
@@ -419,7 +423,7 @@ static bool drop_late(struct gate *g,
         times->dropped_late = deadline;
     drop(g, grp, NOTIFICATION_EXPIRED, now,
          TEXT("its deadline passed before there was room, and its stream says to drop it then"),
-         now, todo);
+         gate_detail_of_drop("deadline", NULL, todo), now, todo);
     return true;
 }
 
@@ -444,7 +448,8 @@ void gate_decide(struct gate *g, struct gate_group *grp, tide_wall_ms now, struc
         return;
     }
     if (grp->recipient->suppressed) {
-        drop(g, grp, NOTIFICATION_REFUSED, 0, TEXT("the recipient is suppressed"), now, todo);
+        drop(g, grp, NOTIFICATION_REFUSED, 0, TEXT("the recipient is suppressed"),
+             gate_detail_of_drop("suppressed", NULL, todo), now, todo);
         return;
     }
     if (drop_late(g, grp, now, todo))

@@ -135,7 +135,7 @@ struct gate_action {
             int64_t group_id;
             tide_wall_ms late_at;
             enum notification_state then;
-            struct text reason;
+            struct text reason, detail;
         } drop;
     };
 };

@@ -3,6 +3,7 @@
  * gate.c      tables, events, names
  * decide.c    what a group does next
  * attempts.c  claims, outcomes, attempts of unknown fate
+ * detail.c    what journal entries say to programs
  */
 #ifndef CORE_GATE_INSIDE_H
 #define CORE_GATE_INSIDE_H
@@ -164,5 +165,20 @@ void gate_on_outcome(struct gate *g, const struct gate_event *ev, struct gate_to
 void gate_on_flying(struct gate *g, const struct gate_event *ev, struct gate_todo *todo);
 void gate_settle_unknowns(struct gate *g, tide_wall_ms now, struct gate_todo *todo);
 void gate_free_attempt(struct gate *g, struct gate_attempt *a);
+
+/* detail.c: JSON objects for journal_entry.detail. Of an attempt: account, provider, then what was
+ * said (code, status, reply, stage) and what it means (class, fault, cause, advice, rule); outcome
+ * and finding may be NULL, until 0. */
+struct finding;
+struct text gate_detail_of_attempt(const struct gate *g,
+                                   const struct gate_attempt *a,
+                                   const struct account_outcome *outcome,
+                                   const struct finding *f,
+                                   tide_wall_ms until,
+                                   struct gate_todo *todo);
+struct text gate_detail_of_hold(struct text limit, tide_wall_ms until, struct gate_todo *todo);
+struct text gate_detail_of_drop(const char *code, /* "undeliverable", "suppressed", "deadline" */
+                                const struct gate_domain *domain, /* or NULL */
+                                struct gate_todo *todo);
 
 #endif

@@ -134,6 +134,12 @@ void jw_null(struct json_writer *w, const char *name)
     buf_adds(w->out, "null");
 }
 
+void jw_json(struct json_writer *w, const char *name, struct text value)
+{
+    lead_in(w, name);
+    buf_add_text(w->out, value.n > 0 ? value : TEXT("null"));
+}
+
 void jw_id(struct json_writer *w, const char *name, tide_id id)
 {
     char out[ID_TEXT_BYTES];

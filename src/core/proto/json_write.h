@@ -45,6 +45,9 @@ void jw_id(struct json_writer *w, const char *name, tide_id id); /* 0: null */
 /* RFC 3339 in UTC; 0 and TIDE_NEVER: null. */
 void jw_time(struct json_writer *w, const char *name, tide_wall_ms t);
 
+/* A whole JSON value that was written before; "": null. It is not looked at. */
+void jw_json(struct json_writer *w, const char *name, struct text value);
+
 /* The string literal alone, quotes included. */
 void json_quote(struct buf *out, struct text t);
 

@@ -153,10 +153,12 @@ struct journal_entry {
     int64_t seq; /* given by the store */
     tide_wall_ms at;
     int64_t recipient_id;    /* 0: not about one */
+    int64_t group_id;        /* whose application it concerns; 0: not one's alone */
     tide_id notification_id; /* 0: about the recipient or the whole gate */
     tide_id attempt_id;      /* 0: none */
     struct text event;       /* "accepted", "held", "released", ...: for programs */
     struct text sentence;    /* for people */
+    struct text detail;      /* a JSON object with what programs want to know; "" if none */
 };
 
 #endif

@@ -125,6 +125,7 @@ static void drop(struct drive *d, struct drive_todo *t, const struct gate_action
     job->req.late_at = action->drop.late_at;
     job->req.then = action->drop.then;
     job->req.reason = action->drop.reason;
+    job->req.detail = action->drop.detail;
     job->req.at = drive_now(d);
     job->req.done = on_dropped;
     job->req.arg = job;

@@ -66,6 +66,7 @@ void shape_journal(struct json_writer *w, const char *name, const struct journal
     jw_text(w, "sentence", e->sentence);
     jw_id(w, "notification", e->notification_id);
     jw_id(w, "attempt", e->attempt_id);
+    jw_json(w, "detail", e->detail);
     jw_end(w);
 }
 

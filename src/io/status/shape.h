@@ -8,7 +8,7 @@
  *                 estimated_release_at, reason, limit, attempts, attempt
  *   attempt       id, account, provider, stream, state, digest, notifications, may_be_double,
  *                 message_id, started_at, ended_at, reply
- *   journal       at, event, sentence, notification, attempt
+ *   journal       at, event, sentence, notification, attempt, detail
  *   limit         name, scope, subject, text, count, used, free, reset_at, source, confidence,
  *                 reference, date
  *   status        see shape_status()

@@ -257,6 +257,7 @@ static void accept_one(struct writing *w,
     out->pending = g.pending;
     journal_add(w, &(struct journal_entry){.at = m.accepted_at,
                                            .recipient_id = out->recipient.id,
+                                           .group_id = g.pending.group_id,
                                            .notification_id = m.id,
                                            .event = TEXT("accepted"),
                                            .sentence = sentence});

@@ -185,9 +185,11 @@ static void drop_one(struct writing *w, struct dropping *d, tide_id id, struct g
     req->dropped[req->dropped_count++] = n;
     journal_add(w, &(struct journal_entry){.at = req->at,
                                            .recipient_id = g->pending.recipient_id,
+                                           .group_id = g->pending.group_id,
                                            .notification_id = id,
                                            .event = text_of(notification_state_name(req->then)),
-                                           .sentence = req->reason});
+                                           .sentence = req->reason,
+                                           .detail = req->detail});
 }
 
 static void drop_group(struct writing *w,

@@ -18,7 +18,8 @@ void journal_add(struct writing *w, const struct journal_entry *e)
 {
     db_run(w->db, Q_JOURNAL_ADD,
            DB_VALUES(db_int(e->at), db_int(e->recipient_id), db_int(e->notification_id),
-                     db_int(e->attempt_id), db_text(e->event), db_text(e->sentence)));
+                     db_int(e->attempt_id), db_text(e->event), db_text(e->sentence),
+                     db_text(e->detail), db_int(e->group_id)));
     w->tally[TALLY_JOURNAL]++;
 }
 
@@ -129,6 +130,8 @@ void rows_journal(struct db *db, sqlite3_stmt *row, struct arena *a, struct jour
         .attempt_id = col_int(row, 4),
         .event = col_text(db, row, 5, a),
         .sentence = col_text(db, row, 6, a),
+        .detail = col_text(db, row, 7, a),
+        .group_id = col_int(row, 8),
     };
 }
 

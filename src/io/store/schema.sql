@@ -201,3 +201,10 @@ CREATE TABLE idempotency (
     ids         BLOB NOT NULL,
     PRIMARY KEY (application, key)
 ) STRICT, WITHOUT ROWID;
+
+-- migration 2
+
+-- detail: a JSON object for programs, "" if none. group_id: whose application it concerns, 0 if not
+-- one's alone. Both have a default, so that no row is written anew.
+ALTER TABLE journal ADD COLUMN detail TEXT NOT NULL DEFAULT '';
+ALTER TABLE journal ADD COLUMN group_id INTEGER NOT NULL DEFAULT 0;

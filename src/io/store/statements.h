@@ -50,8 +50,9 @@
     " a.reply"
 
 /* Read by rows_journal(). */
-#define JOURNAL_COLUMNS \
-    "j.seq, j.at, j.recipient_id, j.notification_id, j.attempt_id, j.event, j.sentence"
+#define JOURNAL_COLUMNS                                                                   \
+    "j.seq, j.at, j.recipient_id, j.notification_id, j.attempt_id, j.event, j.sentence, " \
+    "j.detail, j.group_id"
 /* Of recipient ?1; ?2 0 or the id (notification or attempt) that it is about. What is said of a
  * digest as a whole is said of each in it, what is said of another in it is not. */
 #define JOURNAL_WHICH                                                                          \
@@ -182,7 +183,7 @@
     X(LEDGER_PUT, "INSERT INTO ledger VALUES (?1, ?2)" \
         " ON CONFLICT (subject) DO UPDATE SET used = excluded.used") \
     X(JOURNAL_ADD, "INSERT INTO journal (at, recipient_id, notification_id, attempt_id, event," \
-        " sentence) VALUES (?1, ?2, ?3, ?4, ?5, ?6)") \
+        " sentence, detail, group_id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)") \
     /* load */ \
     X(LOAD_GROUPS, "SELECT " GROUP_COLUMNS ", g.application, g.identity," \
         " coalesce((SELECT s.stream FROM notification n JOIN submission s" \

@@ -150,9 +150,9 @@ struct store_drop {
     int64_t recipient_id; /* all groups of a recipient */
     tide_wall_ms late_at;
     enum notification_state then; /* CANCELLED, EXPIRED or REFUSED */
-    struct text reason;
+    struct text reason, detail;   /* detail: a JSON object, "" if none */
     tide_wall_ms at;
-    /* Journalled with each, event then's name, sentence `reason`. */
+    /* Journalled with each, event then's name, sentence `reason`, detail. */
     struct notification *dropped; /* without messages */
     size_t dropped_count;
     struct group_pending *groups; /* those that changed */

@@ -1,0 +1,112 @@
+/* What journal entries say to programs: a JSON object beside the sentence for people. Members that
+ * have nothing to say are left out. */
+#include "core/gate/inside.h"
+
+#include "core/outcome/finding.h"
+#include "core/proto/json_write.h"
+
+#include <stdio.h>
+
+static void put(struct json_writer *w, const char *name, struct text t)
+{
+    if (t.n > 0)
+        jw_text(w, name, t);
+}
+
+/* The object into the todo's memory. */
+static struct text keep(struct json_writer *w, struct gate_todo *todo)
+{
+    jw_end(w);
+    struct text kept = {0};
+    if (w->out->failed == TIDE_OK)
+        kept = arena_text(&todo->arena, buf_text(w->out));
+    if (kept.n == 0)
+        todo->failed = true;
+    buf_fini(w->out);
+    return kept;
+}
+
+static void put_route(struct json_writer *w, const struct gate *g, const struct gate_attempt *a)
+{
+    if (a->account >= 0)
+        jw_str(w, "account", g->config->accounts[a->account].name);
+    if (a->recipient && a->recipient->domain->provider_name)
+        put(w, "provider", text_of(a->recipient->domain->provider_name));
+}
+
+static void put_reply(struct json_writer *w, const struct account_outcome *o)
+{
+    const struct reply *r = &o->reply;
+    if (r->code)
+        jw_int(w, "code", r->code);
+    if (r->enhanced[0]) {
+        char status[40];
+        snprintf(status, sizeof status, "%d.%d.%d", r->enhanced[0], r->enhanced[1], r->enhanced[2]);
+        jw_str(w, "status", status);
+    }
+    put(w, "reply", text_of(r->text));
+    if (o->result != ACCOUNT_ACCEPTED)
+        jw_str(w, "stage", reply_stage_name(o->stage));
+}
+
+static void put_meaning(struct json_writer *w, const struct meaning *m)
+{
+    if (!m->cause)
+        return;
+    jw_str(w, "class", reply_class_name(m->class));
+    jw_str(w, "fault", reply_fault_name(m->fault));
+    jw_str(w, "cause", m->cause);
+    if (m->advice)
+        put(w, "advice", text_of(m->advice));
+    if (m->rule)
+        jw_str(w, "rule", m->rule->name);
+}
+
+struct text gate_detail_of_attempt(const struct gate *g,
+                                   const struct gate_attempt *a,
+                                   const struct account_outcome *outcome,
+                                   const struct finding *f,
+                                   tide_wall_ms until,
+                                   struct gate_todo *todo)
+{
+    struct buf b = {0};
+    struct json_writer w;
+    jw_init(&w, &b);
+    jw_object(&w, NULL);
+    put_route(&w, g, a);
+    if (outcome)
+        put_reply(&w, outcome);
+    if (f)
+        put_meaning(&w, &f->meaning);
+    if (until && until != TIDE_NEVER)
+        jw_time(&w, "until", until);
+    return keep(&w, todo);
+}
+
+struct text gate_detail_of_hold(struct text limit, tide_wall_ms until, struct gate_todo *todo)
+{
+    struct buf b = {0};
+    struct json_writer w;
+    if (limit.n == 0 && (!until || until == TIDE_NEVER))
+        return TEXT("");
+    jw_init(&w, &b);
+    jw_object(&w, NULL);
+    put(&w, "limit", limit);
+    if (until && until != TIDE_NEVER)
+        jw_time(&w, "until", until);
+    return keep(&w, todo);
+}
+
+struct text gate_detail_of_drop(const char *code,
+                                const struct gate_domain *domain,
+                                struct gate_todo *todo)
+{
+    struct buf b = {0};
+    struct json_writer w;
+    jw_init(&w, &b);
+    jw_object(&w, NULL);
+    jw_str(&w, "code", code);
+    if (domain)
+        jw_str(&w, "domain", domain->name);
+    return keep(&w, todo);
+}
