@@ -120,6 +120,27 @@ static enum tide_err check_tls(const struct load *l,
     return TIDE_OK;
 }
 
+/* The part in front of the @ is made: 41 bytes of the 254 that an address may have. */
+#define BOUNCE_DOMAIN_MAX 200
+#define BOUNCE_KEY_MIN    16
+
+static enum tide_err check_bounce(const struct load *l,
+                                  const struct config_bounce *b,
+                                  struct tide_error *err)
+{
+    if (b->domain &&
+        (!b->domain[0] || strpbrk(b->domain, "@ <>\r\n") || strlen(b->domain) > BOUNCE_DOMAIN_MAX))
+        return fail_plain(l, "bounce.domain", err, "want a domain, such as bounces.example.com",
+                          b->domain);
+    if (b->key.value && strlen(b->key.value) < BOUNCE_KEY_MIN)
+        return fail_plain(l, "bounce.key", err, "want 16 characters or more", "(fewer)");
+    for (size_t i = 0; i < b->address_count; i++)
+        if (!strchr(b->addresses[i], '@'))
+            return fail_plain(l, "bounce.addresses", err, "want addresses with an @",
+                              b->addresses[i]);
+    return TIDE_OK;
+}
+
 static enum tide_err check_plain(const struct load *l, struct tide_error *err)
 {
     const struct config *c = l->config;
@@ -135,6 +156,8 @@ static enum tide_err check_plain(const struct load *l, struct tide_error *err)
         rc = check_tls(l, "smtp.tls.certificate", "smtp.tls.key", &c->smtp.tls, err);
     if (rc == TIDE_OK)
         rc = check_tls(l, "http.tls.certificate", "http.tls.key", &c->http.tls, err);
+    if (rc == TIDE_OK)
+        rc = check_bounce(l, &c->bounce, err);
     if (rc == TIDE_OK && strlen(c->status.socket) > SOCKET_PATH_BYTES_MAX)
         rc = fail_plain(l, "status.socket", err, "want a path of at most 107 bytes",
                         c->status.socket);

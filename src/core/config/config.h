@@ -129,6 +129,16 @@ struct config_account {
     int messages_per_connection;
     int64_t connect_timeout_ms, command_timeout_ms, dot_timeout_ms; /* RFC 5321 4.5.3.2 */
     int64_t backoff_min_ms, backoff_max_ms;
+    /* What this account's ESP tells at /v1/events/NAME, and by what it proves to be the ESP. */
+    char *events;               /* whose form it has; NULL: nobody may tell anything */
+    struct secret events_key;   /* that its signatures are checked with */
+    struct secret events_login; /* "USER:PASSWORD" of Basic authentication */
+    struct secret events_token; /* of bearer authentication; of all three several, by blanks */
+    char **events_topics;       /* ARNs of the SNS topics that may tell */
+    size_t events_topic_count;
+    char *events_url; /* as the ESP was told it, where that is signed too; NULL: as asked for */
+    bool events_open; /* nothing is proven: for private networks */
+    bool verp;        /* smtp: the envelope sender is an address of bounce.domain */
     int64_t
         unknown_wait_ms; /* an attempt of unknown fate waits so long for news, then is retried */
     /* "PROFILE/LIMIT", or "ACCOUNT/LIMIT" without a profile: in place of the profile's of the same
@@ -167,6 +177,14 @@ struct config_digest {
     char *format;        /* "html" (text and html) or "mime" (RFC 2046 multipart/digest) */
 };
 
+/* Mail that comes back. */
+struct config_bounce {
+    char *domain;     /* of the addresses made for each attempt; NULL: none are made */
+    char **addresses; /* others whose mail is read the same way */
+    size_t address_count;
+    struct secret key; /* that the made addresses are proven with; not set: one of state_dir's */
+};
+
 struct config {
     char *state_dir;
     char *log_level;
@@ -180,6 +198,7 @@ struct config {
     struct config_store store;
     struct config_planner planner;
     struct config_digest digest;
+    struct config_bounce bounce;
     struct config_stream *streams;
     size_t stream_count;
     struct config_account *accounts;

@@ -215,6 +215,8 @@ static enum tide_err finish_account(struct load *l,
         a->path = NULL;
     if (a->type == ACCOUNT_HTTPS && !find_api(l->values.arena, a))
         return fail_memory(err);
+    if (!a->events)
+        a->events = a->api ? a->api : a->profile ? a->profile->api : NULL;
     if (!a->user)
         a->auth = AUTH_NONE;
     return read_account_limits(l, a, err);

@@ -17,6 +17,9 @@ static const char *const risky_words[] = {"send", "hold", NULL};
 static const char *const account_words[] = {"outbox", "smtp", "https", NULL};
 static const char *const api_words[] = {"sendgrid", "ses",       "mailgun", "postmark",
                                         "resend",   "sparkpost", "brevo",   NULL};
+static const char *const events_words[] = {
+    "sendgrid", "ses",        "mailgun",  "postmark", "resend", "sparkpost",    "brevo",
+    "mailjet",  "mailersend", "mailtrap", "mandrill", "postal", "unisender_go", NULL};
 static const char *const tls_words[] = {"none", "opportunistic", "required", "implicit", NULL};
 static const char *const auth_words[] = {"none", "plain", "login", "xoauth2", "any", NULL};
 static const char *const policy_words[] = {"quiet", "even", NULL};
@@ -186,6 +189,16 @@ const struct key config_keys[] = {
       "\"html\": one mail in text and HTML; \"mime\": multipart/digest with the originals "
       "(RFC 2046 5.1.5)."),
 
+    C("bounce.domain", STRING, NULL, NULL, 0, 0, NULL, bounce.domain,
+      "Domain of the envelope senders that are made for each mail, bounce+...@DOMAIN; its MX has "
+      "to lead to an SMTP listener here. Not set: none are made."),
+    LIST("bounce.addresses", NULL, 0, 100, struct config, bounce.addresses, bounce.address_count,
+      "Further addresses whose mail is read as bounces and complaints, not as notifications: where "
+      "feedback loops and forwarded bounces arrive."),
+    C("bounce.key", SECRET, NULL, NULL, 0, 0, NULL, bounce.key,
+      "What the made addresses are proven with, 16 characters or more. Not set: a key that is made "
+      "once and kept in state_dir."),
+
     NAMED("streams",
       "Classes of notifications, by name. This group replaces the built-in one as a whole."),
     S("priority", INT, NULL, "5", 0, 9, NULL, priority, "0 is the most urgent."),
@@ -261,6 +274,29 @@ const struct key config_keys[] = {
       "Longest such pause."),
     A("unknown_wait", DURATION, NULL, "1h", 0, 7 * DAY, NULL, a.unknown_wait_ms,
       "An attempt whose answer was lost waits so long for news, then is tried again."),
+    A("events", STRING, NULL, NULL, 0, 0, events_words, a.events,
+      "Whose webhooks are taken at POST /v1/events/ACCOUNT. Not set: those of the account's api, "
+      "or its profile's."),
+    A("events_key", SECRET, NULL, NULL, 0, 0, NULL, a.events_key,
+      "What the ESP's webhooks are signed with: SendGrid's or Postal's public key, the signing key "
+      "or secret of the others. Several with blanks between, while one takes another's place."),
+    A("events_login", SECRET, NULL, NULL, 0, 0, NULL, a.events_login,
+      "\"USER:PASSWORD\" that webhooks must show (Basic authentication), beside a signature where "
+      "there is one; several with blanks between."),
+    A("events_token", SECRET, NULL, NULL, 0, 0, NULL, a.events_token,
+      "Token that webhooks must show as \"Authorization: Bearer TOKEN\" or \"X-Mailtide-Token: "
+      "TOKEN\"; several with blanks between."),
+    LIST("accounts.*.events_topics", NULL, 0, 100, struct account_form, a.events_topics,
+      a.events_topic_count,
+      "SES: ARNs of the SNS topics that may tell; anybody's topics are signed by Amazon."),
+    A("events_url", STRING, NULL, NULL, 0, 0, NULL, a.events_url,
+      "Mandrill: the address of the webhook as it was given there, which is signed too. Not set: "
+      "as it is asked for."),
+    A("events_open", BOOL, NULL, "false", 0, 0, NULL, a.events_open,
+      "Webhooks need no proof at all: only where nobody else can reach the listener."),
+    A("verp", BOOL, NULL, "true", 0, 0, NULL, a.verp,
+      "smtp, with a bounce.domain: mail leaves with an envelope sender of its own there, so that "
+      "what comes back finds its notification. Off where the smarthost wants to know the sender."),
     NAMED("accounts.*.limits",
       "The account's own limits, by name: in place of the profile's of that name (what is not"
       " said is taken from there), beside its others."),

@@ -34,6 +34,8 @@ const char *news_kind_name(enum news_kind k);
 struct mail_news {
     enum news_kind kind;
     struct text event;   /* the ESP's own word: "bounce", "Permanent/General", "failed" */
+    struct text word;    /* the same in one vocabulary for all ESPs: "queued", "sent", "opened", ...
+                          * (core/esp/events.h); "": not a webhook's */
     struct text source;  /* "webhook sendgrid", "dsn", "arf" */
     struct text account; /* whose webhook; "": not known */
     struct text key;     /* the same key is the same news; "": none given */
