@@ -3,6 +3,7 @@
 #include "base/macros.h"
 
 #include <curl/curl.h>
+#include <errno.h>
 #include <langinfo.h>
 #include <locale.h>
 #include <stdarg.h>
@@ -69,6 +70,24 @@ int cli_fail(const struct cli *cli, int code, const char *fmt, ...)
     fprintf(stderr, "mailtide: %s\n", buf_str(&line));
     buf_fini(&line);
     return code;
+}
+
+int cli_read_stdin(struct cli *cli, struct buf *ret)
+{
+    if (isatty(STDIN_FILENO))
+        fprintf(stderr, "mailtide: reading standard input, Ctrl-D ends it\n");
+    for (;;) {
+        char *room = buf_room(ret, 65536);
+        ssize_t n = room ? read(STDIN_FILENO, room, 65536) : -1;
+        if (!room)
+            return cli_fail(cli, CLI_NO, "standard input: too large, want at most %u MB",
+                            CLI_MESSAGE_BYTES_MAX >> 20);
+        if (n == 0)
+            return CLI_OK;
+        if (n < 0 && errno != EINTR)
+            return cli_fail(cli, CLI_NO, "standard input: %s", strerror(errno));
+        buf_added(ret, n > 0 ? (size_t)n : 0);
+    }
 }
 
 int cli_flush(struct cli *cli, int code)
@@ -228,7 +247,9 @@ int cli_parse(struct cli *cli, int argc, char **argv)
     cli->argv = argv; /* operands are moved to the front */
     for (int i = 1; i < argc; i++) {
         int code = CLI_OK;
-        if (options && strcmp(argv[i], "--") == 0)
+        if (cli->command && cli->command->most == CLI_OWN_WORDS && strcmp(argv[i], "--help") != 0)
+            cli->argv[cli->argc++] = argv[i];
+        else if (options && strcmp(argv[i], "--") == 0)
             options = false;
         else if (options && strcmp(argv[i], "--version") == 0 && !cli->command)
             cli->command = cli_command_of(TEXT("version"));
@@ -248,4 +269,15 @@ int cli_parse(struct cli *cli, int argc, char **argv)
     if (!cli->command)
         return cli_fail(cli, CLI_USAGE, "want a command; see mailtide help");
     return check_operands(cli);
+}
+
+int cli_parse_as(struct cli *cli, int argc, char **argv)
+{
+    static const char *const names[][2] = {{"sendmail", "sendmail"}, {"mailq", "queue"}};
+    const char *slash = argc > 0 ? strrchr(argv[0], '/') : NULL;
+    const char *name = argc > 0 ? (slash ? slash + 1 : argv[0]) : "";
+    for (size_t i = 0; i < TIDE_COUNT(names); i++)
+        if (strcmp(name, names[i][0]) == 0)
+            cli->command = cli_command_of(text_of(names[i][1]));
+    return cli_parse(cli, argc, argv);
 }

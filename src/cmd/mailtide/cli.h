@@ -24,7 +24,9 @@ enum cli_exit {
     CLI_NOT_PERMITTED = 5, /* for operators only */
 };
 
-#define CLI_OPTIONS_MAX 24 /* of one command, the general ones included */
+#define CLI_OPTIONS_MAX       24 /* of one command, the general ones included */
+#define CLI_MESSAGE_BYTES_MAX (100u << 20)
+#define CLI_OWN_WORDS         (-2) /* all that follows, options too, is the command's own to read */
 
 struct cli;
 
@@ -39,7 +41,7 @@ struct cli_option {
 struct cli_command {
     const char *name;
     const char *args; /* operands, for people: "ADDRESS|ID" */
-    int least, most;  /* operands; most -1: any number */
+    int least, most;  /* operands; most -1: any number; CLI_OWN_WORDS */
     int (*run)(struct cli *cli);
     const char *help; /* a line */
     const char *more; /* paragraphs, divided by empty lines; NULL: none */
@@ -76,6 +78,8 @@ void cli_fini(struct cli *cli);
 
 /* Reads the whole command line; CLI_OK, or CLI_USAGE after saying what is wrong. */
 int cli_parse(struct cli *cli, int argc, char **argv);
+/* The same; a program that is called sendmail or mailq (by a link) is that command. */
+int cli_parse_as(struct cli *cli, int argc, char **argv);
 
 const struct cli_command *cli_command_of(struct text name);
 /* Says so, with the nearest one; CLI_USAGE. */
@@ -87,6 +91,9 @@ bool cli_json(const struct cli *cli);
 
 /* "mailtide: ..." on standard error; returns `code`. */
 int cli_fail(const struct cli *cli, int code, const char *fmt, ...) TIDE_PRINTF(3, 4);
+
+/* All of standard input, at most CLI_MESSAGE_BYTES_MAX (which is ret->max). */
+int cli_read_stdin(struct cli *cli, struct buf *ret);
 
 /* Writes cli->out to standard output and empties it; `code`, or CLI_NO when that went wrong. */
 int cli_flush(struct cli *cli, int code);
@@ -101,6 +108,7 @@ int cmd_why(struct cli *cli);
 int cmd_limits(struct cli *cli);
 int cmd_verify(struct cli *cli);
 int cmd_send(struct cli *cli);
+int cmd_sendmail(struct cli *cli);
 int cmd_cancel(struct cli *cli);
 int cmd_release(struct cli *cli);
 int cmd_check_config(struct cli *cli);

@@ -53,20 +53,30 @@ static void overview(struct cli *cli)
     buf_adds(&cli->out, "\nThe manual: man mailtide, man mailtided, man mailtide.conf\n");
 }
 
+/* Paragraphs that are divided by empty lines, with one before each. */
+static void more(struct cli *cli, struct text rest)
+{
+    int width = cli->show.width;
+    cli->show.width = width ? width : 80;
+    while (rest.n > 0) {
+        size_t end = text_ifind(rest, TEXT("\n\n"));
+        buf_addc(&cli->out, '\n');
+        show_paragraph(&cli->show, 0, 0, text_cut(rest, 0, end));
+        rest = text_cut(rest, end + 2, SIZE_MAX);
+    }
+    cli->show.width = width;
+}
+
 static void about(struct cli *cli, const struct cli_command *c)
 {
     buf_addf(&cli->out, "usage: mailtide %s [OPTION...]%s%s\n\n", c->name, c->args[0] ? " " : "",
              c->args);
     char first = c->help[0];
     buf_addf(&cli->out, "%c%s.\n", first >= 'a' && first <= 'z' ? first - 32 : first, c->help + 1);
-    if (c->more) {
-        int width = cli->show.width;
-        cli->show.width = width ? width : 80;
-        show_paragraph(&cli->show, 0, 0, text_of(c->more));
-        cli->show.width = width;
-    }
+    more(cli, text_of(c->more));
     options_of(cli, c->name, "options");
-    options_of(cli, NULL, "options of every command");
+    if (c->most != CLI_OWN_WORDS)
+        options_of(cli, NULL, "options of every command");
 }
 
 int cmd_help(struct cli *cli)

@@ -6,30 +6,6 @@
 #include "core/digest/message.h"
 #include "core/proto/json_write.h"
 
-#include <errno.h>
-#include <stdio.h>
-#include <unistd.h>
-
-#define MESSAGE_BYTES_MAX (100u << 20)
-
-static int read_stdin(struct cli *cli, struct buf *ret)
-{
-    if (isatty(STDIN_FILENO))
-        fprintf(stderr, "mailtide: reading standard input, Ctrl-D ends it\n");
-    for (;;) {
-        char *room = buf_room(ret, 65536);
-        ssize_t n = room ? read(STDIN_FILENO, room, 65536) : -1;
-        if (!room)
-            return cli_fail(cli, CLI_NO, "standard input: too large, want at most %u MB",
-                            MESSAGE_BYTES_MAX >> 20);
-        if (n == 0)
-            return CLI_OK;
-        if (n < 0 && errno != EINTR)
-            return cli_fail(cli, CLI_NO, "standard input: %s", strerror(errno));
-        buf_added(ret, n > 0 ? (size_t)n : 0);
-    }
-}
-
 static void put_option(struct cli *cli, struct json_writer *w, const char *name)
 {
     const char *value = cli_option_value(cli, name);
@@ -87,11 +63,11 @@ static int put_from_message(struct cli *cli,
 static int put_message(struct cli *cli, struct json_writer *w)
 {
     static const char *const without[] = {"Bcc"};
-    struct buf in = {.max = MESSAGE_BYTES_MAX}, whole = {0}, kept = {0}, encoded = {0};
+    struct buf in = {.max = CLI_MESSAGE_BYTES_MAX}, whole = {0}, kept = {0}, encoded = {0};
     struct arena arena = {0};
     struct message m;
     struct tide_error err = {0};
-    int code = read_stdin(cli, &in);
+    int code = cli_read_stdin(cli, &in);
     if (code == CLI_OK && (message_normalise(buf_text(&in), &whole, &err) != TIDE_OK ||
                            message_open(buf_text(&whole), &m, &err) != TIDE_OK))
         code = cli_fail(cli, CLI_USAGE, "standard input: %s", err.text);
@@ -118,7 +94,7 @@ static int put_message(struct cli *cli, struct json_writer *w)
 static int put_pieces(struct cli *cli, struct json_writer *w)
 {
     static const char *const wanted[] = {"from", "to", "subject"};
-    struct buf text = {.max = MESSAGE_BYTES_MAX};
+    struct buf text = {.max = CLI_MESSAGE_BYTES_MAX};
     for (size_t i = 0; i < TIDE_COUNT(wanted); i++)
         if (!cli_option_value(cli, wanted[i]))
             return cli_fail(cli, CLI_USAGE,
@@ -130,7 +106,7 @@ static int put_pieces(struct cli *cli, struct json_writer *w)
     if (cli_option_value(cli, "text")) {
         put_option(cli, w, "text");
     } else {
-        code = read_stdin(cli, &text);
+        code = cli_read_stdin(cli, &text);
         jw_text(w, "text", buf_text(&text));
     }
     buf_fini(&text);

@@ -30,6 +30,18 @@ const struct cli_command cli_commands[] = {
      "With -t the message stands on standard input (RFC 5322), for those in To, Cc and Bcc. "
      "Else it is made of --from, --to and --subject, with the text of --text or of standard "
      "input."},
+    {"sendmail", "[-t] [-i] [-f SENDER] [ADDRESS...]", 0, CLI_OWN_WORDS, cmd_sendmail,
+     "hands in mail as programs do that know sendmail(8)",
+     "Reads a message from standard input and hands it in at the daemon's SMTP door; a link named "
+     "sendmail to mailtide does the same. Options are those of Postfix's sendmail: -t takes the "
+     "recipients from To, Cc and Bcc, -f names the envelope's sender, -F the person, -i or -oi lets "
+     "a line of one dot be a line, -bs speaks SMTP on standard input and output, -bp is mailtide "
+     "queue, -N -R -V are those of RFC 3461; what steers a queue of its own is taken and means "
+     "nothing. A name without a domain is looked up in /etc/aliases, else gets the name in "
+     "/etc/mailname, or of the machine.\n\n"
+     "The door is $MAILTIDE_SMTP ([USER:PASSWORD@]ADDRESS, as \"unix:/run/mailtide/smtp.sock\"), "
+     "or that of the configuration. Exit codes are those of sysexits.h: 64 the command line, 65 the "
+     "message, 69 refused, 75 try again later, 77 not permitted."},
     {"cancel", ADDRESS_OR_ID, 1, 1, cmd_cancel, "what is pending shall not leave",
      "For operators: root, the daemon's user and those of status.operators."},
     {"release", ADDRESS_OR_ID, 1, 1, cmd_release, "what is held shall leave now",

@@ -9,7 +9,7 @@ int main(int argc, char **argv)
     struct cli cli;
     signal(SIGPIPE, SIG_IGN); /* of the daemon's socket; the output's end is an error as any */
     cli_init(&cli);
-    int code = cli_parse(&cli, argc, argv);
+    int code = cli_parse_as(&cli, argc, argv);
     if (code == CLI_OK && cli_option_value(&cli, "help"))
         code = cli_flush(&cli, cmd_help(&cli));
     else if (code == CLI_OK)
