@@ -56,9 +56,11 @@ const struct cli_command cli_commands[] = {
      "mailbox and day and several policies side by side: mails, digests, delays, what would have "
      "been refused if sent directly, urgent mail held, and how good the forecast was. Needs no "
      "daemon, and sends nothing.\n\n"
-     "A line of the log is TIME, RECIPIENT, and perhaps THREAD and PRIORITY (urgent, direct, "
-     "watched or 0 to 2), divided by tabs or commas; the time is in seconds since 1970 or RFC "
-     "3339. Files that end in .xz are unpacked by xz(1)."},
+     "The log is a table (TIME, RECIPIENT, and perhaps THREAD and PRIORITY, which is urgent, direct, "
+     "watched or 0 to 2, divided by tabs or commas, or CSV whose first line names its columns, as "
+     "SendGrid's and SES' exports do), a Postfix log, or events as JSON (of SES, or SendGrid's "
+     "webhook). A time is in seconds since 1970, RFC 3339 or \"2026-03-02 10:11:12\". Files that "
+     "end in .xz or .gz are unpacked by xz(1) and gzip(1)."},
     {"check-sender", "DOMAIN", 1, 1, cmd_check_sender,
      "whether mail from a domain will be trusted where it arrives",
      "SPF, DKIM, DMARC and alignment, PTR and block lists of your own addresses, and one-click "
@@ -113,6 +115,9 @@ const struct cli_option cli_options[] = {
     {"check-config", 0, "print-templates", NULL, "prints the built-in digest templates"},
 
     {"simulate", 't', "trace", "FILE", "the log; not given: standard input"},
+    {"simulate", 0, "format", "FORMAT", "of the log: any, table, postfix or events (any: by its "
+                                        "looks)"},
+    {"simulate", 0, "log-zone", "ZONE", "of times in the log that name none (UTC)"},
     {"simulate", 'z', "zone", "ZONE", "in which days turn over: an IANA zone, or +8 (UTC)"},
     {"simulate", 'q', "quota", "N,N", "mails a mailbox and day (5,10,20)"},
     {"simulate", 'p', "policy", "NAME,NAME", "quiet, fluid, even, at-once, hourly, optimum, all "

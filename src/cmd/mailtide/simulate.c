@@ -104,7 +104,7 @@ enum tide_err sim_run(const struct sim_options *o, struct sim_results *ret, stru
                                 .hold_ms_max = o->hold_ms_max,
                                 .urgent_cost = o->urgent_cost,
                                 .direct_weight = o->direct_weight};
-    enum tide_err rc = sim_trace_read(o->trace, &trace, err);
+    enum tide_err rc = sim_trace_read(o->trace, &o->log, &trace, err);
     if (rc != TIDE_OK)
         return rc;
     *ret = (struct sim_results){.options = o,
@@ -311,7 +311,9 @@ static enum tide_err read_options(const struct cli *cli,
     o->progress = isatty(STDERR_FILENO) && !o->json;
     if (zone)
         o->zone = zone;
-    enum tide_err rc = quota ? sim_quotas_of(quota, o, err) : TIDE_OK;
+    enum tide_err rc = sim_log_of(cli, &o->log, err);
+    if (rc == TIDE_OK && quota)
+        rc = sim_quotas_of(quota, o, err);
     if (rc == TIDE_OK && policy)
         rc = sim_policies_of(policy, o, err);
     else if (rc == TIDE_OK && !o->json)

@@ -11,12 +11,22 @@
 #define CMD_MAILTIDE_SIMULATE_H
 
 #include "core/plan/replay.h"
+#include "core/proto/history.h"
 
 #define SIM_QUOTAS_MAX 8
 
+struct cli;
+
+/* How a log is to be read: core/proto/history.h. */
+struct sim_log {
+    enum history_format format;
+    const char *zone; /* of times that name none; NULL: UTC */
+};
+
 struct sim_options {
     const char *trace; /* "-" or NULL: standard input */
-    const char *zone;  /* IANA name, or "+8", "-3:30" */
+    struct sim_log log;
+    const char *zone; /* IANA name, or "+8", "-3:30" */
     int quotas[SIM_QUOTAS_MAX];
     size_t quota_count;
     enum replay_policy policies[REPLAY_POLICY_COUNT];
@@ -33,15 +43,20 @@ struct sim_options {
 struct sim_trace {
     struct replay_trace trace;
     struct replay_event *events;
+    char **names; /* of the users; addresses in small letters */
+    struct history_result read;
 };
 
-/* A trace: "unix_time<TAB>user<TAB>thread<TAB>priority", or CSV with commas; the time may be RFC
- * 3339, thread and priority may be missing, priority is 0 to 2 or urgent, direct, watched. A first
- * line that is none of that is a heading. Files that end in .xz are read through xz(1). */
+/* Files that end in .xz or .gz are read through xz(1), gzip(1); NULL and "-" are standard input. */
 TIDE_MUST_CHECK enum tide_err sim_trace_read(const char *path,
+                                             const struct sim_log *log,
                                              struct sim_trace *ret,
                                              struct tide_error *err);
 void sim_trace_fini(struct sim_trace *t);
+/* The options --format and --log-zone. */
+TIDE_MUST_CHECK enum tide_err sim_log_of(const struct cli *cli,
+                                         struct sim_log *ret,
+                                         struct tide_error *err);
 
 /* Zones for the planner, the fixed ones among them. */
 TIDE_MUST_CHECK enum tide_err sim_zone_load(void *arg,

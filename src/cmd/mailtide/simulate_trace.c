@@ -1,7 +1,7 @@
 /* Logs of notifications as events. */
-#include "base/file.h"
 #include "base/macros.h"
 #include "base/map.h"
+#include "cmd/mailtide/cli.h"
 #include "cmd/mailtide/simulate.h"
 #include "io/loop/zones.h"
 
@@ -10,6 +10,7 @@
 #include <spawn.h>
 #include <stdlib.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define TRACE_BYTES_MAX (4ull << 30)
@@ -37,11 +38,14 @@ static enum tide_err read_all(int fd, const char *name, struct buf *ret, struct 
     }
 }
 
-static enum tide_err read_xz(const char *path, struct buf *ret, struct tide_error *err)
+static enum tide_err read_unpacked(const char *path,
+                                   const char *tool,
+                                   struct buf *ret,
+                                   struct tide_error *err)
 {
     int ends[2], status = 0;
     pid_t pid;
-    char *argv[] = {(char *)(uintptr_t) "xz", (char *)(uintptr_t) "-dc", (char *)(uintptr_t) "--",
+    char *argv[] = {(char *)(uintptr_t)tool, (char *)(uintptr_t) "-dc", (char *)(uintptr_t) "--",
                     (char *)(uintptr_t)path, NULL};
     posix_spawn_file_actions_t actions;
     if (access(path, R_OK) != 0)
@@ -51,19 +55,20 @@ static enum tide_err read_xz(const char *path, struct buf *ret, struct tide_erro
         return tide_fail(err, TIDE_EIO, "pipe: %s", strerror(errno));
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-    int failed = posix_spawnp(&pid, "xz", &actions, NULL, argv, environ);
+    int failed = posix_spawnp(&pid, tool, &actions, NULL, argv, environ);
     posix_spawn_file_actions_destroy(&actions);
     close(ends[1]);
     if (failed) {
         close(ends[0]);
-        return tide_fail(err, TIDE_ENOENT, "%s: xz cannot be run: %s", path, strerror(failed));
+        return tide_fail(err, TIDE_ENOENT, "%s: %s cannot be run: %s", path, tool,
+                         strerror(failed));
     }
     enum tide_err rc = read_all(ends[0], path, ret, err);
     close(ends[0]);
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
         ;
     if (rc == TIDE_OK && (!WIFEXITED(status) || WEXITSTATUS(status) != 0))
-        rc = tide_fail(err, TIDE_ECORRUPT, "%s: xz could not unpack it", path);
+        rc = tide_fail(err, TIDE_ECORRUPT, "%s: %s could not unpack it", path, tool);
     return rc;
 }
 
@@ -72,7 +77,9 @@ static enum tide_err read_trace(const char *path, struct buf *ret, struct tide_e
     if (!path || !strcmp(path, "-"))
         return read_all(STDIN_FILENO, "standard input", ret, err);
     if (text_iends(text_of(path), TEXT(".xz")))
-        return read_xz(path, ret, err);
+        return read_unpacked(path, "xz", ret, err);
+    if (text_iends(text_of(path), TEXT(".gz")))
+        return read_unpacked(path, "gzip", ret, err);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return tide_fail(err, errno == ENOENT ? TIDE_ENOENT : TIDE_EIO, "%s: %s", path,
@@ -82,125 +89,144 @@ static enum tide_err read_trace(const char *path, struct buf *ret, struct tide_e
     return rc;
 }
 
-/* -- Lines ------------------------------------------------------------------------------------- */
+/* -- Events ------------------------------------------------------------------------------------ */
 
 struct reader {
-    struct strmap users; /* -> number + 1 */
-    struct replay_event *events;
-    size_t count, cap;
+    struct sim_trace out;
+    struct strmap users; /* name -> number + 1 */
+    size_t cap, name_cap;
     bool unsorted;
 };
 
-static bool time_of(struct text t, int64_t *ret_s)
+/* Addresses are the same in either case. */
+static struct text folded(struct text name, char *out, size_t size)
 {
-    struct tide_error err;
-    tide_wall_ms ms;
-    if (text_int(t, 0, 253402300799, ret_s, &err) == TIDE_OK)
-        return true;
-    if (time_parse_rfc3339(t, &ms, &err) != TIDE_OK)
-        return false;
-    *ret_s = ms / TIME_SECOND_MS;
-    return true;
+    if (text_find(name, '@') == name.n || name.n > size)
+        return name;
+    for (size_t i = 0; i < name.n; i++)
+        out[i] = ascii_lower(name.p[i]);
+    return (struct text){out, name.n};
 }
 
-static bool class_of(struct text t, uint32_t *ret)
+static bool add_name(struct reader *r, struct text name)
 {
-    static const char *const names[REPLAY_CLASSES] = {"urgent", "direct", "watched"};
-    if (t.n == 0) {
-        *ret = REPLAY_DIRECT;
-        return true;
+    uint32_t n = r->out.trace.user_count;
+    if (n == r->name_cap) {
+        size_t cap = r->name_cap ? r->name_cap * 2 : 1024;
+        char **more = realloc(r->out.names, cap * sizeof *more);
+        if (!more)
+            return false;
+        r->out.names = more;
+        r->name_cap = cap;
     }
-    for (uint32_t c = 0; c < REPLAY_CLASSES; c++)
-        if (text_ieq(t, text_of(names[c])) || (t.n == 1 && t.p[0] == (char)('0' + c))) {
-            *ret = c;
-            return true;
-        }
-    return false;
+    r->out.names[n] = strndup(name.p, name.n);
+    if (!r->out.names[n])
+        return false;
+    r->out.trace.user_count = n + 1;
+    return strmap_put(&r->users, name, (void *)(uintptr_t)(n + 1));
 }
 
 static bool user_of(struct reader *r, struct text name, uint32_t *ret)
 {
+    char lower[320];
+    name = folded(name, lower, sizeof lower);
     uintptr_t known = (uintptr_t)strmap_get(&r->users, name);
-    if (!known) {
-        known = (uintptr_t)r->users.count + 1;
-        if (!strmap_put(&r->users, name, (void *)known))
-            return false;
-    }
-    *ret = (uint32_t)(known - 1);
+    if (!known && !add_name(r, name))
+        return false;
+    *ret = known ? (uint32_t)(known - 1) : r->out.trace.user_count - 1;
     return true;
 }
 
 static bool add_event(struct reader *r, const struct replay_event *e)
 {
-    if (r->count == r->cap) {
+    size_t n = r->out.trace.count;
+    if (n == r->cap) {
         size_t cap = r->cap ? r->cap * 2 : 4096;
-        struct replay_event *more = realloc(r->events, cap * sizeof *more);
+        struct replay_event *more = realloc(r->out.events, cap * sizeof *more);
         if (!more)
             return false;
-        r->events = more;
+        r->out.events = more;
         r->cap = cap;
     }
-    if (r->count && e->at_s < r->events[r->count - 1].at_s)
+    if (n && e->at_s < r->out.events[n - 1].at_s)
         r->unsorted = true;
-    r->events[r->count++] = *e;
+    r->out.events[n] = *e;
+    r->out.trace.count = n + 1;
     return true;
 }
 
-static enum tide_err take_line(struct reader *r,
-                               struct text line,
-                               size_t number,
-                               struct tide_error *err)
+static bool take_item(void *arg, const struct history_item *item)
 {
-    struct text f[4] = {{0}}, rest = line;
-    struct replay_event e;
-    char sep = text_find(line, '\t') < line.n ? '\t' : ',';
-    size_t n = 0;
-    while (n < TIDE_COUNT(f) && text_split(&rest, sep, &f[n])) {
-        f[n] = text_trim(f[n]);
-        n++;
-    }
-    bool ok = n >= 2 && f[1].n && time_of(f[0], &e.at_s) && class_of(f[3], &e.class);
-    if (!ok && number == 1)
-        return TIDE_OK; /* a heading */
-    if (!ok)
-        return tide_fail(err, TIDE_ESYNTAX,
-                         "line %zu: want TIME, RECIPIENT and perhaps THREAD and PRIORITY (urgent, "
-                         "direct, watched or 0 to 2), divided by tabs or commas",
-                         number);
-    if (!user_of(r, f[1], &e.user) || !add_event(r, &e))
-        return tide_fail(err, TIDE_ENOMEM, "line %zu", number);
-    return TIDE_OK;
+    static const enum replay_class classes[HISTORY_CLASSES] = {
+        [HISTORY_URGENT] = REPLAY_URGENT,
+        [HISTORY_DIRECT] = REPLAY_DIRECT,
+        [HISTORY_WATCHED] = REPLAY_WATCHED,
+    };
+    struct reader *r = arg;
+    struct replay_event e = {.at_s = item->at_s, .class = classes[item->class]};
+    return user_of(r, item->recipient, &e.user) && add_event(r, &e);
 }
+
+/* Those of one second and user keep the order that they were read in: `seq` breaks the tie. */
+struct sorted {
+    struct replay_event e;
+    size_t seq;
+};
 
 static int by_time(const void *a, const void *b)
 {
-    const struct replay_event *x = a, *y = b;
-    if (x->at_s != y->at_s)
-        return x->at_s < y->at_s ? -1 : 1;
-    return (x->user > y->user) - (x->user < y->user);
+    const struct sorted *x = a, *y = b;
+    if (x->e.at_s != y->e.at_s)
+        return x->e.at_s < y->e.at_s ? -1 : 1;
+    if (x->e.user != y->e.user)
+        return x->e.user < y->e.user ? -1 : 1;
+    return (x->seq > y->seq) - (x->seq < y->seq);
 }
 
-enum tide_err sim_trace_read(const char *path, struct sim_trace *ret, struct tide_error *err)
+static bool sort(struct replay_event *events, size_t count)
+{
+    struct sorted *s = malloc(count * sizeof *s);
+    if (!s)
+        return false;
+    for (size_t i = 0; i < count; i++)
+        s[i] = (struct sorted){events[i], i};
+    qsort(s, count, sizeof *s, by_time);
+    for (size_t i = 0; i < count; i++)
+        events[i] = s[i].e;
+    free(s);
+    return true;
+}
+
+enum tide_err sim_trace_read(const char *path,
+                             const struct sim_log *log,
+                             struct sim_trace *ret,
+                             struct tide_error *err)
 {
     struct buf bytes;
     struct reader r = {0};
+    struct zone *zone = NULL;
     buf_init(&bytes, TRACE_BYTES_MAX);
     strmap_init(&r.users);
-    enum tide_err rc = read_trace(path, &bytes, err);
-    struct text rest = buf_text(&bytes), line;
-    for (size_t number = 1; rc == TIDE_OK && text_split(&rest, '\n', &line); number++)
-        if (text_trim(line).n && line.p[0] != '#')
-            rc = take_line(&r, line, number, err);
-    if (rc == TIDE_OK && r.count == 0)
-        rc = tide_fail(err, TIDE_ESYNTAX, "no notification in it");
+    enum tide_err rc = log->zone ? sim_zone_load(NULL, log->zone, &zone, err) : TIDE_OK;
+    if (rc == TIDE_OK)
+        rc = read_trace(path, &bytes, err);
+    const struct history_options o = {.format = log->format,
+                                      .zone = zone,
+                                      .now_s = (int64_t)time(NULL),
+                                      .arg = &r,
+                                      .each = take_item};
+    if (rc == TIDE_OK)
+        rc = history_read(buf_text(&bytes), &o, &r.out.read, err);
+    if (rc == TIDE_OK && r.unsorted && !sort(r.out.events, r.out.trace.count))
+        rc = tide_fail(err, TIDE_ENOMEM, "%zu events", r.out.trace.count);
+    r.out.trace.events = r.out.events;
     if (rc == TIDE_OK) {
-        if (r.unsorted)
-            qsort(r.events, r.count, sizeof *r.events, by_time);
-        *ret = (struct sim_trace){.events = r.events, .trace = {r.events, r.count, r.users.count}};
+        *ret = r.out;
     } else {
-        free(r.events);
-        rc = tide_wrap(err, rc, "trace %s", path ? path : "-");
+        sim_trace_fini(&r.out);
+        rc = tide_wrap(err, rc, "log %s", path ? path : "-");
     }
+    zone_free(zone);
     strmap_fini(&r.users);
     buf_fini(&bytes);
     return rc;
@@ -208,8 +234,26 @@ enum tide_err sim_trace_read(const char *path, struct sim_trace *ret, struct tid
 
 void sim_trace_fini(struct sim_trace *t)
 {
+    for (uint32_t i = 0; i < t->trace.user_count; i++)
+        free(t->names[i]);
+    free(t->names);
     free(t->events);
     *t = (struct sim_trace){0};
+}
+
+enum tide_err sim_log_of(const struct cli *cli, struct sim_log *ret, struct tide_error *err)
+{
+    const char *format = cli_option_value(cli, "format");
+    *ret = (struct sim_log){.zone = cli_option_value(cli, "log-zone")};
+    if (!format)
+        return TIDE_OK;
+    for (int f = 0; f < HISTORY_FORMAT_COUNT; f++)
+        if (!strcmp(format, history_format_name((enum history_format)f))) {
+            ret->format = (enum history_format)f;
+            return TIDE_OK;
+        }
+    return tide_fail(err, TIDE_ESYNTAX, "--format: want any, table, postfix or events, got \"%s\"",
+                     format);
 }
 
 /* -- Zones ------------------------------------------------------------------------------------- */
