@@ -298,6 +298,10 @@ static void apply_changes(struct world *w, const struct change *changes, size_t 
         case CHANGE_VERDICT:
         case CHANGE_SUPPRESS:
         case CHANGE_UNSUPPRESS:
+        case CHANGE_NEWS:
+        case CHANGE_NEWS_SEEN:
+        case CHANGE_FINDING:
+        case CHANGE_ESP_LIST:
             break;
         }
     }

@@ -100,13 +100,21 @@ static void test_accept_answers_with_recipient(void **state)
                       .found_at = 5,
                       .valid_until = 9}}},
         {.type = CHANGE_SUPPRESS,
-         .suppress = {TEXT("bruce@client.asia"), TEXT("bounced"), TEXT("550"), 1, RIG_START + 10}},
+         .suppress = {.address = TEXT("bruce@client.asia"),
+                      .cause = SUPPRESSION_INVALID,
+                      .evidence = TEXT("550"),
+                      .at = 1,
+                      .expires_at = RIG_START + 10}},
     };
     T_OK(rig_apply(&rig, changes, 3), &rig.err, "apply");
     static const struct {
         tide_wall_ms now;
         const char *suppressed;
-    } cases[] = {{RIG_START, "bounced"}, {RIG_START + 9, "bounced"}, {RIG_START + 10, ""}};
+    } cases[] = {
+        {RIG_START, "invalid|0|1800000000010|"},
+        {RIG_START + 9, "invalid|0|1800000000010|"},
+        {RIG_START + 10, ""},
+    };
     for (size_t i = 0; i < TIDE_COUNT(cases); i++) {
         rig.now = cases[i].now;
         mail_init(&rig, &m, "bruce@client.asia", "Again\r\n");

@@ -9,11 +9,10 @@
 #include "base/macros.h"
 #include "core/outcome/finding.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
-/* RFC 5321 4.5.4.1: give up after 4 to 5 days; retries at least 30 minutes apart, the first few may
- * come sooner. */
-#define GIVE_UP_MS      (5 * TIME_DAY_MS)
+/* RFC 5321 4.5.4.1: retries at least 30 minutes apart, the first few may come sooner. */
 #define RETRY_MIN_MS    (5 * TIME_MINUTE_MS)
 #define RETRY_MAX_MS    (4 * TIME_HOUR_MS)
 #define LIMIT_JITTER_MS TIME_MINUTE_MS        /* not all in the instant that a window opens */
@@ -386,9 +385,14 @@ void gate_on_outcome(struct gate *g, const struct gate_event *ev, struct gate_to
     const char *account = a->account >= 0 ? g->config->accounts[a->account].name : "?";
     const char *provider = a->recipient ? a->recipient->domain->provider_name : NULL;
     finding_of_outcome(outcome, text_of(account), text_of(provider), g->rules, &f);
+    if (a->arrived && f.kind != FINDING_ACCEPTED) {
+        f.kind = FINDING_ACCEPTED;
+        snprintf(f.sentence + strlen(f.sentence), sizeof f.sentence - strlen(f.sentence),
+                 "; but news of it has come: account %s has it", account);
+    }
     note_account(g, a, &f, outcome->wait_ms, ev->now);
     leave_wire(g, a, ev->now);
-    if (f.kind == FINDING_LATER && ev->now - a->newest_at > GIVE_UP_MS)
+    if (f.kind == FINDING_LATER && ev->now - a->newest_at > GATE_GIVE_UP_MS)
         f.kind = FINDING_BOUNCE;
     switch (f.kind) {
     case FINDING_ACCEPTED:
@@ -500,4 +504,27 @@ void gate_settle_unknowns(struct gate *g, tide_wall_ms now, struct gate_todo *to
             a->group->returning++;
         gate_free_attempt(g, a);
     }
+}
+
+void gate_settle_arrived(struct gate *g,
+                         struct gate_attempt *a,
+                         struct text sentence,
+                         tide_wall_ms now,
+                         struct gate_todo *todo)
+{
+    struct gate_group *grp = a->group;
+    end_attempt(g, a,
+                &(struct ending){.state = ATTEMPT_ACCEPTED,
+                                 .then = NOTIFICATION_SENT,
+                                 .event = "sent",
+                                 .sentence = sentence},
+                now, todo);
+    if (grp) {
+        grp->flying--;
+        grp->unknown--;
+        a->group = NULL;
+    }
+    gate_free_attempt(g, a);
+    if (grp)
+        gate_decide(g, grp, now, todo);
 }

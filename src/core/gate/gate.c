@@ -256,6 +256,16 @@ static uint8_t hints_of(const struct gate *g, const struct recipient_state *stat
     return (uint8_t)h.found;
 }
 
+static bool is_suppressed(const struct recipient_state *state)
+{
+    struct text rest = state->suppressed, line;
+    struct suppression s;
+    while (text_split(&rest, '\n', &line))
+        if (suppression_line_of(line, &s) && s.scope.n == 0 && !s.pause)
+            return true;
+    return false;
+}
+
 static struct gate_recipient *recipient_of(struct gate *g,
                                            const struct recipient_state *state,
                                            tide_wall_ms now,
@@ -263,7 +273,7 @@ static struct gate_recipient *recipient_of(struct gate *g,
 {
     struct gate_recipient *r = idmap_get(&g->recipients, state->id);
     if (r) {
-        r->suppressed = state->suppressed.n > 0;
+        r->suppressed = is_suppressed(state);
         return r;
     }
     struct gate_domain *d = domain_of(g, state->domain, todo);
@@ -276,7 +286,7 @@ static struct gate_recipient *recipient_of(struct gate *g,
     struct tide_error err;
     r->id = state->id;
     r->domain = d;
-    r->suppressed = state->suppressed.n > 0;
+    r->suppressed = is_suppressed(state);
     r->hints = hints_of(g, state);
     d->refs++;
     plan_recipient_init(&r->plan);
@@ -307,7 +317,7 @@ void gate_release_recipient(struct gate *g, struct gate_recipient *r)
     }
 }
 
-static struct text domain_of_address(struct text address)
+struct text gate_domain_of(struct text address)
 {
     for (size_t i = address.n; i > 0; i--)
         if (address.p[i - 1] == '@')
@@ -351,7 +361,7 @@ static struct gate_group *group_of(struct gate *g,
     g->group_count++;
     grp->application = name_number(g, origin->application, todo);
     grp->sender = planner_intern(g->planner, origin->identity);
-    grp->sender_domain = planner_intern(g->planner, domain_of_address(origin->identity));
+    grp->sender_domain = planner_intern(g->planner, gate_domain_of(origin->identity));
     return grp;
 }
 
@@ -603,6 +613,9 @@ void gate_step(struct gate *g, const struct gate_event *ev, struct gate_todo *to
         break;
     case GATE_TIMER:
         on_timer(g, ev->now, todo);
+        break;
+    case GATE_NEWS:
+        gate_on_news(g, ev, todo);
         break;
     case GATE_CONFIG:
         on_config(g, ev->config, todo);

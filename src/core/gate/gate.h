@@ -53,6 +53,7 @@ enum gate_event_type {
     GATE_OUTCOME,  /* a way out has finished with an attempt */
     GATE_PENDING,  /* a group's counts as the store has them now */
     GATE_RELEASE,  /* an operator wants this group's next mail, or this notification, now */
+    GATE_NEWS,     /* somebody tells what became of a mail that has left */
     GATE_TIMER,
     GATE_CONFIG,
     GATE_ALARM, /* somebody watching the world raises an alarm, or says that it is over */
@@ -100,6 +101,10 @@ struct gate_event {
             tide_id only; /* 0: the whole digest */
             struct text by;
         } release;
+        struct {
+            const struct mail_news *news;
+            const struct news_found *found; /* what the store knows about it */
+        } news;
         const struct config *config;
         struct {
             struct text key;

@@ -4,6 +4,7 @@
  * decide.c    what a group does next
  * attempts.c  claims, outcomes, attempts of unknown fate
  * detail.c    what journal entries say to programs
+ * news.c      what is told of an attempt later
  */
 #ifndef CORE_GATE_INSIDE_H
 #define CORE_GATE_INSIDE_H
@@ -80,6 +81,7 @@ struct gate_attempt {
     tide_wall_ms newest_at; /* acceptance of the newest notification in it */
     int account;            /* index; -1: no longer configured */
     bool urgent, digest, unknown;
+    bool arrived; /* news of it came: the account has it, whatever it answers */
 };
 
 struct gate_account {
@@ -111,6 +113,9 @@ struct gate {
     struct rng rng;
     struct gate_counts counts;
 };
+
+/* RFC 5321 4.5.4.1: give up after 4 to 5 days. */
+#define GATE_GIVE_UP_MS (5 * TIME_DAY_MS)
 
 #define TOLD_STORED 0xFF /* told_why of a group that was loaded: by an earlier run */
 
@@ -144,6 +149,8 @@ void gate_clear_alarm(struct gate *g,
                       tide_wall_ms now,
                       struct gate_todo *todo);
 
+struct text gate_domain_of(struct text address); /* what stands behind the last '@' */
+
 /* decide.c */
 void gate_decide(struct gate *g, struct gate_group *grp, tide_wall_ms now, struct gate_todo *todo);
 void gate_release_now(struct gate *g,
@@ -164,6 +171,12 @@ void gate_on_claimed(struct gate *g, const struct gate_event *ev, struct gate_to
 void gate_on_outcome(struct gate *g, const struct gate_event *ev, struct gate_todo *todo);
 void gate_on_flying(struct gate *g, const struct gate_event *ev, struct gate_todo *todo);
 void gate_settle_unknowns(struct gate *g, tide_wall_ms now, struct gate_todo *todo);
+/* One of unknown fate of which news came. */
+void gate_settle_arrived(struct gate *g,
+                         struct gate_attempt *a,
+                         struct text sentence,
+                         tide_wall_ms now,
+                         struct gate_todo *todo);
 void gate_free_attempt(struct gate *g, struct gate_attempt *a);
 
 /* detail.c: JSON objects for journal_entry.detail. Of an attempt: account, provider, then what was
@@ -180,5 +193,7 @@ struct text gate_detail_of_hold(struct text limit, tide_wall_ms until, struct ga
 struct text gate_detail_of_drop(const char *code, /* "undeliverable", "suppressed", "deadline" */
                                 const struct gate_domain *domain, /* or NULL */
                                 struct gate_todo *todo);
+/* news.c */
+void gate_on_news(struct gate *g, const struct gate_event *ev, struct gate_todo *todo);
 
 #endif

@@ -7,6 +7,7 @@
 #define CORE_RECORD_CHANGE_H
 
 #include "core/record/notification.h"
+#include "core/record/past.h"
 #include "core/record/verdict.h"
 
 /* What deciding needs to know of a recipient, as last stored. */
@@ -15,12 +16,22 @@ struct recipient_state {
     struct text address, domain; /* normal form; A-labels */
     struct text plan;            /* the planner's own blob (ledger, forecast), "" at first */
     struct verdict verdict;      /* of its domain; found_at 0: never asked */
-    struct text suppressed;      /* cause, "" when it may be mailed */
+    struct text suppressed;      /* what stops its mail, one a line: suppression_line_of(); "" */
 };
 
 /* What was used of a wider subject's limits: the planner's own blob. */
 struct ledger_blob {
     struct text subject, blob;
+};
+
+/* An address on an ESP's own list, for whoever keeps that list right. */
+struct esp_listed {
+    struct text account; /* name in the configuration */
+    struct text address; /* normal form */
+    struct text list;    /* the ESP's word for it: "bounces"; "": not known */
+    struct text cause;   /* why it came there, a sentence */
+    struct text state;   /* "listed": noted; "mend": to be taken off there; "mended"; "failed" */
+    tide_wall_ms since;
 };
 
 enum change_type {
@@ -35,7 +46,11 @@ enum change_type {
     CHANGE_JOURNAL,
     CHANGE_VERDICT,    /* of a domain */
     CHANGE_SUPPRESS,   /* a recipient is not to be mailed */
-    CHANGE_UNSUPPRESS, /* it may be again: address alone counts */
+    CHANGE_UNSUPPRESS, /* it may be again: address, scope and lifted_at count */
+    CHANGE_NEWS,       /* what became of an attempt, as somebody said later */
+    CHANGE_NEWS_SEEN,  /* news of this key was acted on */
+    CHANGE_FINDING,    /* evidence about a recipient; one an attempt and class */
+    CHANGE_ESP_LIST,   /* an address that stands on an ESP's own list */
 };
 
 struct change {
@@ -69,11 +84,28 @@ struct change {
             struct text domain;
             struct verdict verdict;
         } verdict;
+        struct suppression suppress;
+        /* The attempt's notifications that no later attempt has taken become `then` with the
+         * reason, where that is a step of their life; SENT with `then` HELD are mailed again. The
+         * recipient's delivered_at follows. */
         struct {
-            struct text address; /* normal form */
-            struct text cause, evidence;
-            tide_wall_ms at, expires_at; /* expires_at 0: never */
-        } suppress;
+            tide_id id; /* of the attempt */
+            enum news_kind kind;
+            tide_wall_ms said_at; /* when it happened, as they say; else when it was learnt */
+            bool moves;           /* false: noted alone */
+            enum notification_state then;
+            struct text reason, limit;
+            tide_wall_ms due_at;
+        } news;
+        struct {
+            struct text key;
+            tide_wall_ms at;
+        } news_seen;
+        struct {
+            int64_t recipient_id;
+            struct past_finding finding;
+        } finding;
+        struct esp_listed esp_list;
     };
 };
 

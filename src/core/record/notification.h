@@ -9,6 +9,7 @@
 
 #include "base/id.h"
 #include "base/time.h"
+#include "core/record/news.h"
 
 /* A notification meets exactly one fate: SENT (then DELIVERED, BOUNCED or COMPLAINED as news
  * comes), REFUSED, EXPIRED or CANCELLED. A hold is not an attempt.
@@ -146,6 +147,9 @@ struct attempt {
     tide_wall_ms started_at;
     tide_wall_ms ended_at; /* 0: not yet; of an unknown one: when its answer was lost */
     struct text reply;     /* the last reply, or what happened instead */
+    enum news_kind news;   /* the last of what was said of it later and settles something; OTHER:
+                            * nothing was */
+    tide_wall_ms news_at;
 };
 
 /* Every decision with its reason, in order: what `mailtide why` prints. */

@@ -51,6 +51,8 @@ struct apply_job {
     struct store_apply req;
     struct drive_todo *todo;
     struct drive *drive;
+    drive_stored_cb done; /* may be NULL */
+    void *arg;
 };
 
 void drive_pending(struct drive *d, const struct group_pending *groups, size_t count)
@@ -69,21 +71,29 @@ static void on_applied(struct store_apply *req, enum tide_err rc, const struct t
         log_warn("store.apply_failed", "changes=%zu error=\"%s\"", req->count, err->text);
     else
         drive_pending(d, req->groups, req->group_count);
+    if (job->done)
+        job->done(job->arg, rc, err);
     arena_fini(&req->arena);
     drive_todo_unref(job->todo);
     free(job);
     drive_end(d);
 }
 
-static void apply(struct drive *d, struct drive_todo *t)
+static void apply(struct drive *d, struct drive_todo *t, drive_stored_cb done, void *arg)
 {
     struct apply_job *job = calloc(1, sizeof *job);
     if (!job) {
+        struct tide_error err;
+        enum tide_err rc = tide_fail(&err, TIDE_ENOMEM, "out of memory");
         log_error("store.apply_lost", "changes=%zu error=\"out of memory\"", t->todo.change_count);
+        if (done)
+            done(arg, rc, &err);
         return;
     }
     job->drive = d;
     job->todo = t;
+    job->done = done;
+    job->arg = arg;
     job->req.changes = t->todo.changes;
     job->req.count = t->todo.change_count;
     job->req.at = drive_now(d);
@@ -216,14 +226,14 @@ static void log_alarms(const struct gate_todo *todo)
     }
 }
 
-static void carry_out(struct drive *d, struct drive_todo *t)
+static void carry_out(struct drive *d, struct drive_todo *t, drive_stored_cb done, void *arg)
 {
     const struct gate_todo *todo = &t->todo;
     if (todo->failed)
         log_error("gate.step_cut", "error=\"out of memory\"");
     log_alarms(todo);
-    if (todo->change_count)
-        apply(d, t);
+    if (todo->change_count || done)
+        apply(d, t, done, arg);
     for (size_t i = 0; i < todo->count; i++) {
         const struct gate_action *a = &todo->actions[i];
         switch (a->type) {
@@ -246,22 +256,43 @@ static void carry_out(struct drive *d, struct drive_todo *t)
     wake(d, todo->wake_at);
 }
 
-void drive_event(struct drive *d,
-                 struct gate_event *ev,
-                 struct gate_decision *ret_decision,
-                 struct arena *arena)
+static struct drive_todo *step(struct drive *d,
+                               struct gate_event *ev,
+                               drive_stored_cb done,
+                               void *arg)
 {
     struct drive_todo *t = calloc(1, sizeof *t);
     if (!t) {
         log_error("gate.event_lost", "type=%d error=\"out of memory\"", (int)ev->type);
-        return;
+        return NULL;
     }
     t->drive = d;
     t->refs = 1;
     gate_todo_init(&t->todo);
     ev->now = drive_now(d);
     gate_step(d->gate, ev, &t->todo);
-    carry_out(d, t);
+    carry_out(d, t, done, arg);
+    return t;
+}
+
+void drive_step(struct drive *d, struct gate_event *ev, drive_stored_cb done, void *arg)
+{
+    struct tide_error err;
+    struct drive_todo *t = step(d, ev, done, arg);
+    if (t)
+        drive_todo_unref(t);
+    else if (done)
+        done(arg, tide_fail(&err, TIDE_ENOMEM, "out of memory"), &err);
+}
+
+void drive_event(struct drive *d,
+                 struct gate_event *ev,
+                 struct gate_decision *ret_decision,
+                 struct arena *arena)
+{
+    struct drive_todo *t = step(d, ev, NULL, NULL);
+    if (!t)
+        return;
     if (ret_decision) {
         *ret_decision = t->todo.decision;
         ret_decision->reason = arena_text(arena, t->todo.decision.reason);

@@ -80,6 +80,15 @@ void drive_raise_alarm(struct drive *d,
                        struct text sentence,
                        struct text advice);
 void drive_clear_alarm(struct drive *d, struct text key, struct text why);
+/* What somebody tells of a mail that has left: looked up in the store, decided on, stored. `news`
+ * is copied; its recipient in normal form where it is known. Calls back once, not from inside
+ * the call, when all that follows is durable: only then may the teller be told that it was taken.
+ * `known`: it is about a recipient or an attempt of ours. */
+typedef void (*drive_news_cb)(void *arg,
+                              enum tide_err rc,
+                              bool known,
+                              const struct tide_error *err);
+void drive_news(struct drive *d, const struct mail_news *news, drive_news_cb done, void *arg);
 
 /* Groups that the store changed for somebody else (a cancellation). */
 void drive_pending(struct drive *d, const struct group_pending *groups, size_t count);

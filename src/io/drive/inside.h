@@ -2,6 +2,7 @@
  *
  * drive.c    events, todos, timer, life
  * release.c  from a durable claim to the outcome
+ * news.c     what is told of a mail that has left
  * restart.c  what the last run left: ledger, attempts in flight, pending groups
  */
 #ifndef IO_DRIVE_INSIDE_H
@@ -44,6 +45,11 @@ static inline tide_wall_ms drive_now(const struct drive *d)
 void drive_begin(struct drive *d); /* one more request is pending */
 void drive_end(struct drive *d);   /* and one less; may finish the closing */
 void drive_todo_unref(struct drive_todo *t);
+
+/* A step of the gate whose changes `done` (may be NULL) is told of, when they are durable or could
+ * not be. */
+typedef void (*drive_stored_cb)(void *arg, enum tide_err rc, const struct tide_error *err);
+void drive_step(struct drive *d, struct gate_event *ev, drive_stored_cb done, void *arg);
 
 /* release.c */
 void drive_claim(struct drive *d, struct drive_todo *t, const struct gate_action *action);

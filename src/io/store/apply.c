@@ -16,8 +16,7 @@ void touched_add(struct touched *t, const struct group *g)
         t->groups[t->count++] = g->pending;
 }
 
-/* Ends a change of a group: the books, and who wants to know of it. */
-static void settle(struct writing *w, struct group *g, struct touched *touched)
+void group_settle(struct writing *w, struct group *g, struct touched *touched)
 {
     group_put(w, g);
     if (touched)
@@ -41,7 +40,7 @@ static void change_notification(struct writing *w,
     /* In flight and out of it goes only with an attempt: else one could be released twice. */
     bool flies = m.state == NOTIFICATION_RELEASING && notification_is_pending(move.next);
     if (!flies && move.next != NOTIFICATION_RELEASING && member_move(w, &g, &m, &move))
-        settle(w, &g, touched);
+        group_settle(w, &g, touched);
 }
 
 static size_t ids_releasing(struct writing *w, tide_id attempt_id, tide_id *ids, size_t cap)
@@ -85,7 +84,7 @@ static void change_attempt(struct writing *w,
             moved |= member_move(w, &g, &m, &move);
     }
     if (moved)
-        settle(w, &g, touched);
+        group_settle(w, &g, touched);
     arena_fini(&arena);
 }
 
@@ -128,13 +127,12 @@ void change_write(struct writing *w,
         change_verdict(w, c);
         break;
     case CHANGE_SUPPRESS:
-        db_run(w->db, Q_SUPPRESS,
-               DB_VALUES(db_text(c->suppress.address), db_text(c->suppress.cause),
-                         db_text(c->suppress.evidence), db_int(c->suppress.at),
-                         db_int(c->suppress.expires_at)));
-        break;
     case CHANGE_UNSUPPRESS:
-        db_run(w->db, Q_UNSUPPRESS, DB_VALUES(db_text(c->suppress.address)));
+    case CHANGE_NEWS:
+    case CHANGE_NEWS_SEEN:
+    case CHANGE_FINDING:
+    case CHANGE_ESP_LIST:
+        news_write(w, c, at, touched);
         break;
     }
 }
@@ -143,8 +141,9 @@ void apply_write(struct writing *w, struct store_apply *req)
 {
     struct touched touched = {0};
     for (size_t i = 0; i < req->count; i++)
-        touched.cap +=
-            req->changes[i].type == CHANGE_NOTIFICATION || req->changes[i].type == CHANGE_ATTEMPT;
+        touched.cap += req->changes[i].type == CHANGE_NOTIFICATION ||
+                       req->changes[i].type == CHANGE_ATTEMPT ||
+                       req->changes[i].type == CHANGE_NEWS;
     if (touched.cap > 0)
         touched.groups = db_array(w->db, &req->arena, touched.cap, sizeof *touched.groups);
     for (size_t i = 0; i < req->count && w->db->rc == TIDE_OK; i++)
@@ -213,7 +212,7 @@ static void drop_group(struct writing *w,
     for (size_t i = 0; i < n; i++)
         drop_one(w, d, ids[i], &g);
     if (n > 0)
-        settle(w, &g, &d->touched);
+        group_settle(w, &g, &d->touched);
     arena_fini(&arena);
 }
 
@@ -232,7 +231,7 @@ static void drop_by_id(struct writing *w, struct dropping *d, tide_id id)
         return;
     }
     drop_one(w, d, id, &g);
-    settle(w, &g, &d->touched);
+    group_settle(w, &g, &d->touched);
 }
 
 void drop_write(struct writing *w, struct store_drop *req)

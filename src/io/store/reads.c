@@ -301,5 +301,8 @@ void ask_read(struct db *db, struct store_ask *req, tide_wall_ms now)
     case STORE_VIEW_COUNTS:
         ask_counts(db, req);
         break;
+    case STORE_VIEW_NEWS:
+        news_read(db, req, now);
+        break;
     }
 }

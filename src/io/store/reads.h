@@ -10,6 +10,8 @@
 #include "io/store/rows.h"
 
 void load_read(struct db *db, struct store_load *req, tide_wall_ms now);
+/* news.c: what is known about req->news. */
+void news_read(struct db *db, struct store_ask *req, tide_wall_ms now);
 void ask_read(struct db *db, struct store_ask *req, tide_wall_ms now);
 
 #endif

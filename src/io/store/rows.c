@@ -117,7 +117,29 @@ void rows_attempt(struct db *db, sqlite3_stmt *row, struct arena *a, struct atte
         .started_at = col_int(row, 12),
         .ended_at = col_int(row, 13),
         .reply = col_text(db, row, 14, a),
+        .news = (enum news_kind)col_int(row, 15),
+        .news_at = col_int(row, 16),
     };
+}
+
+void rows_suppression(struct db *db, sqlite3_stmt *row, struct arena *a, struct suppression *ret)
+{
+    *ret = (struct suppression){
+        .address = col_text(db, row, 0, a),
+        .scope = col_text(db, row, 1, a),
+        .pause = col_int(row, 3) != 0,
+        .evidence = col_text(db, row, 4, a),
+        .rule = col_text(db, row, 5, a),
+        .account = col_text(db, row, 6, a),
+        .by = col_text(db, row, 7, a),
+        .attempt_id = col_int(row, 8),
+        .at = col_int(row, 9),
+        .expires_at = col_int(row, 10),
+        .lifted_at = col_int(row, 11),
+        .times = (int)col_int(row, 12),
+    };
+    if (!suppression_cause_of(col_borrow(row, 2), &ret->cause))
+        ret->cause = SUPPRESSION_MANUAL; /* of a newer mailtide */
 }
 
 void rows_journal(struct db *db, sqlite3_stmt *row, struct arena *a, struct journal_entry *ret)
@@ -327,7 +349,9 @@ bool member_move(struct writing *w,
                  const struct member *m,
                  const struct move *move)
 {
-    if ((size_t)m->state >= TIDE_COUNT(moves) || (moves[m->state] & 1u << move->next) == 0) {
+    bool again = move->again && m->state == NOTIFICATION_SENT && move->next == NOTIFICATION_HELD;
+    if ((size_t)m->state >= TIDE_COUNT(moves) ||
+        (!again && (moves[m->state] & 1u << move->next) == 0)) {
         char id[ID_TEXT_BYTES];
         log_debug("store.second_fate", "notification=%s state=%s refused=%s", id_text(m->id, id),
                   notification_state_name(m->state), notification_state_name(move->next));

@@ -85,6 +85,7 @@ struct move {
     enum notification_state next;
     struct text reason, limit;
     tide_wall_ms due_at, at;
+    bool again; /* SENT may become HELD: it came back, for a reason that passes */
 };
 
 /* Changes a notification's state and its group's books. False, and nothing is changed, where that
@@ -103,6 +104,7 @@ void rows_recipient(
     struct db *db, sqlite3_stmt *row, int from, struct arena *a, struct recipient_state *ret);
 void rows_notification(struct db *db, sqlite3_stmt *row, struct arena *a, struct notification *ret);
 void rows_attempt(struct db *db, sqlite3_stmt *row, struct arena *a, struct attempt *ret);
+void rows_suppression(struct db *db, sqlite3_stmt *row, struct arena *a, struct suppression *ret);
 void rows_journal(struct db *db, sqlite3_stmt *row, struct arena *a, struct journal_entry *ret);
 
 bool notification_get(struct db *db, tide_id id, struct arena *a, struct notification *ret);

@@ -208,3 +208,66 @@ CREATE TABLE idempotency (
 -- one's alone. Both have a default, so that no row is written anew.
 ALTER TABLE journal ADD COLUMN detail TEXT NOT NULL DEFAULT '';
 ALTER TABLE journal ADD COLUMN group_id INTEGER NOT NULL DEFAULT 0;
+
+-- migration 3
+
+-- Who is not to be mailed (core/record/suppression.h). A row stays when it is over, for `times`.
+CREATE TABLE suppressed (
+    address    TEXT NOT NULL,
+    scope      TEXT NOT NULL,
+    cause      TEXT NOT NULL,
+    pause      INTEGER NOT NULL,
+    evidence   TEXT NOT NULL,
+    rule       TEXT NOT NULL,
+    account    TEXT NOT NULL,
+    by_whom    TEXT NOT NULL,
+    attempt_id INTEGER NOT NULL,
+    at         INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    lifted_at  INTEGER NOT NULL,
+    times      INTEGER NOT NULL,
+    PRIMARY KEY (address, scope)
+) STRICT, WITHOUT ROWID;
+INSERT INTO suppressed SELECT address, '', 'manual', 0, evidence, '', '', cause, 0, at, expires_at,
+    0, 1 FROM suppression;
+DROP TABLE suppression;
+
+-- What refusals said about a recipient: evidence for and against suppressing it.
+CREATE TABLE finding (
+    recipient_id INTEGER NOT NULL,
+    attempt_id   INTEGER NOT NULL,
+    class        TEXT NOT NULL,
+    at           INTEGER NOT NULL,
+    sure         INTEGER NOT NULL,
+    account      TEXT NOT NULL,
+    rule         TEXT NOT NULL,
+    reply        TEXT NOT NULL,
+    PRIMARY KEY (recipient_id, attempt_id, class)
+) STRICT, WITHOUT ROWID;
+
+-- The last time that somebody said that mail reached it.
+ALTER TABLE recipient ADD COLUMN delivered_at INTEGER NOT NULL DEFAULT 0;
+
+-- What was said of an attempt later (enum news_kind), and when that was.
+ALTER TABLE attempt ADD COLUMN news INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE attempt ADD COLUMN news_at INTEGER NOT NULL DEFAULT 0;
+
+-- Keys of news that was acted on.
+CREATE TABLE news_seen (
+    key TEXT PRIMARY KEY,
+    at  INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Pruning asks for the oldest.
+CREATE INDEX news_seen_at ON news_seen (at);
+
+-- Addresses that stand on an ESP's own list (core/record/change.h, struct esp_listed).
+CREATE TABLE esp_list (
+    account TEXT NOT NULL,
+    address TEXT NOT NULL,
+    list    TEXT NOT NULL,
+    cause   TEXT NOT NULL,
+    state   TEXT NOT NULL,
+    since   INTEGER NOT NULL,
+    PRIMARY KEY (account, address, list)
+) STRICT, WITHOUT ROWID;

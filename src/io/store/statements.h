@@ -32,22 +32,28 @@
     " g.not_before, g.fresh, g.releasing, g.due_at, g.hold, g.hold_due_at"
 #define GROUP_COLUMN_COUNT 13
 
-/* Read by rows_recipient(). Its last two come from a suppression that is in force. */
+/* What of an address is suppressed at ?1, as lines of suppression_line_of(). */
+#define SUPPRESSED_LINES(address)                                                     \
+    "(SELECT group_concat(x.cause || '|' || x.pause || '|' || x.expires_at || '|' ||" \
+    " x.scope, char(10)) FROM suppressed x WHERE x.address = " address                \
+    " AND x.lifted_at = 0 AND (x.expires_at = 0 OR x.expires_at > ?1))"
+/* Read by rows_recipient(). ?1 is now. */
 #define RECIPIENT_COLUMNS                                                                   \
     "r.id, r.address, d.name, r.plan, d.kind, d.provider, d.gateway, d.reason, d.evidence," \
-    " d.found_at, d.valid_until, x.cause"
+    " d.found_at, d.valid_until, " SUPPRESSED_LINES("r.address")
 #define RECIPIENT_COLUMN_COUNT 12
-/* ?1 is now. */
-#define RECIPIENT_JOIN                                                                           \
-    " JOIN domain d ON d.id = r.domain_id"                                                       \
-    " LEFT JOIN suppression x ON x.address = r.address AND (x.expires_at = 0 OR x.expires_at > " \
-    "?1) "
+#define RECIPIENT_JOIN         " JOIN domain d ON d.id = r.domain_id "
 
 /* Read by rows_attempt(). */
 #define ATTEMPT_COLUMNS                                                                          \
     "a.id, a.recipient_id, a.group_id, a.account, a.provider, a.stream, a.message_id, a.sender," \
     " a.state, a.digest, a.retry_of_unknown, a.notification_count, a.started_at, a.ended_at,"    \
-    " a.reply"
+    " a.reply, a.news, a.news_at"
+
+/* Read by rows_suppression(). */
+#define SUPPRESSION_COLUMNS                                                           \
+    "x.address, x.scope, x.cause, x.pause, x.evidence, x.rule, x.account, x.by_whom," \
+    " x.attempt_id, x.at, x.expires_at, x.lifted_at, x.times"
 
 /* Read by rows_journal(). */
 #define JOURNAL_COLUMNS                                                                   \
@@ -98,15 +104,42 @@
         "WHERE r.id = ?2") \
     /* ?2 of domain ?3, whether there yet (id) or not (NULL); the last column is the domain's id. */ \
     X(RECIPIENT_OR_NEW, "SELECT r.id, ?2, d.name, r.plan, d.kind, d.provider, d.gateway," \
-        " d.reason, d.evidence, d.found_at, d.valid_until, x.cause, d.id FROM domain d" \
-        " LEFT JOIN recipient r ON r.address = ?2" \
-        " LEFT JOIN suppression x ON x.address = ?2 AND (x.expires_at = 0 OR x.expires_at > ?1)" \
+        " d.reason, d.evidence, d.found_at, d.valid_until, " SUPPRESSED_LINES("?2") ", d.id" \
+        " FROM domain d LEFT JOIN recipient r ON r.address = ?2" \
         " WHERE d.name = ?3") \
     X(RECIPIENT_ADD, "INSERT INTO recipient (address, domain_id) VALUES (?1, ?2)") \
     X(RECIPIENT_PLAN, "UPDATE recipient SET plan = ?2 WHERE id = ?1") \
-    X(SUPPRESS, "INSERT INTO suppression VALUES (?1, ?2, ?3, ?4, ?5)" \
-        " ON CONFLICT (address) DO UPDATE SET cause = ?2, evidence = ?3, at = ?4, expires_at = ?5") \
-    X(UNSUPPRESS, "DELETE FROM suppression WHERE address = ?1") \
+    X(SUPPRESS, "INSERT OR REPLACE INTO suppressed VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9," \
+        " ?10, ?11, 0, ?12)") \
+    X(UNSUPPRESS, "UPDATE suppressed SET lifted_at = ?3 WHERE address = ?1 AND scope = ?2") \
+    X(SUPPRESSIONS_OF, "SELECT " SUPPRESSION_COLUMNS " FROM suppressed x WHERE x.address = ?1" \
+        " ORDER BY x.scope LIMIT ?2") \
+    X(FINDING_ADD, "INSERT INTO finding VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)" \
+        " ON CONFLICT DO UPDATE SET at = max(at, ?4), sure = max(sure, ?5)," \
+        " reply = CASE WHEN ?5 >= sure THEN ?8 ELSE reply END," \
+        " rule = CASE WHEN ?5 >= sure THEN ?7 ELSE rule END") \
+    X(FINDINGS_OF, "SELECT at, attempt_id, class, sure, account, rule, reply FROM finding" \
+        " WHERE recipient_id = ?1 ORDER BY at DESC LIMIT ?2") \
+    X(DELIVERED_AT, "UPDATE recipient SET delivered_at = max(delivered_at, ?2) WHERE id = ?1") \
+    /* news */ \
+    X(NEWS_NOTE, "UPDATE attempt SET news = ?2, news_at = ?3 WHERE id = ?1") \
+    X(NEWS_ITEMS, "SELECT n.id FROM attempt_item i JOIN notification n ON n.id = " \
+        "i.notification_id WHERE i.attempt_id = ?1 AND n.attempt_id = ?1") \
+    X(NEWS_SEEN_ADD, "INSERT INTO news_seen VALUES (?1, ?2) ON CONFLICT DO NOTHING") \
+    X(NEWS_SEEN, "SELECT 1 FROM news_seen WHERE key = ?1") \
+    X(NEWS_GROUP, "SELECT g.application, g.identity, (SELECT n.state FROM attempt_item i JOIN " \
+        "notification n ON n.id = i.notification_id WHERE i.attempt_id = ?2 AND n.attempt_id = ?2" \
+        " LIMIT 1), (SELECT max(n.accepted_at) FROM attempt_item i JOIN notification n ON n.id =" \
+        " i.notification_id WHERE i.attempt_id = ?2) FROM recipient_group g WHERE g.id = ?1") \
+    /* Of recipient ?1 but attempt ?2, the last day from ?3: taken (state 1) and not denied (news 3
+     * and 4). */ \
+    X(PAST_OF, "SELECT r.delivered_at, coalesce((SELECT max(a.started_at) FROM attempt a" \
+        " WHERE a.recipient_id = ?1 AND a.id <> ?2 AND a.state = 1 AND a.news NOT IN (3, 4)), 0)," \
+        " (SELECT count(*) FROM attempt a WHERE a.recipient_id = ?1 AND a.id <> ?2" \
+        " AND a.state = 1 AND a.news NOT IN (3, 4) AND a.started_at > ?3)" \
+        " FROM recipient r WHERE r.id = ?1") \
+    X(ESP_LIST_PUT, "INSERT INTO esp_list VALUES (?1, ?2, ?3, ?4, ?5, ?6)" \
+        " ON CONFLICT DO UPDATE SET cause = ?4, state = ?5, since = ?6") \
     /* groups */ \
     X(GROUP_FIND, "SELECT " GROUP_COLUMNS " FROM recipient_group g" \
         " WHERE g.recipient_id = ?1 AND g.application = ?2 AND g.identity = ?3") \
@@ -169,7 +202,7 @@
         " AND s.drop_late = 1 ORDER BY n.class, n.priority, n.accepted_at, n.id") \
     /* attempts, ledger, journal */ \
     X(ATTEMPT_ADD, "INSERT INTO attempt VALUES (?1, ?2, ?3, ?4, 1, ?5, ?6, ?7, ?8, 0, ?9, ?10," \
-        " ?11, ?12, ?13, '')") \
+        " ?11, ?12, ?13, '', 0, 0)") \
     X(ATTEMPT_GET, "SELECT " ATTEMPT_COLUMNS " FROM attempt a WHERE a.id = ?1") \
     X(ATTEMPT_END, "UPDATE attempt SET state = ?2, reply = ?3, ended_at = ?4, open = ?5" \
         " WHERE id = ?1") \

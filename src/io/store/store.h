@@ -204,6 +204,7 @@ enum store_view {
                               * order, attempts, and the notifications that these speak of */
     STORE_VIEW_QUEUE,        /* pending, by due_at; filter by recipient, domain, stream */
     STORE_VIEW_ACCEPTED,     /* how many of `application` from notification `id` on */
+    STORE_VIEW_NEWS,         /* what is known about `news`: found */
     STORE_VIEW_COUNTS,       /* notifications by state, attempts by state, bytes, oldest pending */
 };
 
@@ -229,7 +230,9 @@ struct store_ask {
     size_t journal_count;
     struct recipient_state *recipient_row; /* WHY; NULL: nobody by that name */
     struct store_counts counts;
-    int64_t count;    /* ACCEPTED */
+    int64_t count;                /* ACCEPTED */
+    const struct mail_news *news; /* NEWS; its recipient in normal form */
+    struct news_found found;
     struct text next; /* cursor; "" at the end */
     struct arena arena;
     void (*done)(struct store_ask *req, enum tide_err rc, const struct tide_error *err);

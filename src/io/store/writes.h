@@ -31,6 +31,14 @@ void change_write(struct writing *w,
                   tide_wall_ms at,
                   struct touched *touched);
 void touched_add(struct touched *t, const struct group *g);
+/* Ends a change of a group: its books, and who wants to know of it. */
+void group_settle(struct writing *w, struct group *g, struct touched *touched);
+
+/* news.c: CHANGE_SUPPRESS and what follows it in enum change_type. */
+void news_write(struct writing *w,
+                const struct change *c,
+                tide_wall_ms at,
+                struct touched *touched);
 
 /* Deletes a few rows of what is finished and was last changed up to `before`; with `any_age` the
  * oldest finished ones whatever their age. True: a round through all is over. */

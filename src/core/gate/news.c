@@ -1,0 +1,242 @@
+/* News of mails that have left: what an ESP's webhook, a bounce or a complaint says of an attempt
+ * changes the fate of its notifications, in whatever order and however often it comes.
+ *
+ *   SENT --delivered--> DELIVERED --complained--> COMPLAINED
+ *    | `--bounced-----> BOUNCED      (and between these two, whichever happened later)
+ *    `----bounced for a limit--> HELD until its window opens: it is mailed again
+ *
+ * Any news of an attempt of unknown fate settles it: the account has had the mail. */
+#include "core/gate/inside.h"
+
+#include "base/macros.h"
+#include "core/outcome/finding.h"
+
+#define REPLY_SHOWN 400 /* bytes of what was said, in a sentence */
+
+/* What a piece of news means, worked out once. */
+struct reading {
+    const struct news_found *found;
+    const struct mail_news *news;
+    tide_wall_ms now, said_at;
+    struct meaning meaning; /* of a bounce or a deferral; else all zero */
+    struct text sentence;
+    bool again; /* bounced for a limit: it is mailed again */
+};
+
+static struct text provider_of(const struct news_found *found)
+{
+    if (found->attempt && found->attempt->provider.n > 0)
+        return found->attempt->provider;
+    return found->recipient ? found->recipient->verdict.provider : TEXT("");
+}
+
+static void read_meaning(const struct gate *g, struct reading *r)
+{
+    const struct mail_news *n = r->news;
+    if (n->kind != NEWS_BOUNCED && n->kind != NEWS_DEFERRED)
+        return;
+    struct reply_said said = {
+        .provider = provider_of(r->found), .stage = -1, .code = n->code, .words = n->reply};
+    memcpy(said.status, n->status, sizeof said.status);
+    if (said.code == 0 && said.status[0] == 0) {
+        struct reply_said found;
+        reply_said_of(n->reply, &found);
+        said.code = found.code;
+        said.stage = found.stage;
+        memcpy(said.status, found.status, sizeof said.status);
+    }
+    meaning_of(g->rules, &said, &r->meaning);
+}
+
+static bool is_limit(const struct meaning *m)
+{
+    return m->fault == FAULT_THEIR_LIMIT && m->retry == RETRY_RESET && m->rule &&
+           m->rule->has_limit;
+}
+
+static const char *event_of(enum news_kind kind)
+{
+    switch (kind) {
+    case NEWS_DELIVERED:
+        return "delivered";
+    case NEWS_DEFERRED:
+        return "deferred_by_esp";
+    case NEWS_BOUNCED:
+        return "bounced";
+    case NEWS_DROPPED:
+        return "dropped_by_esp";
+    case NEWS_COMPLAINED:
+        return "complained";
+    case NEWS_UNSUBSCRIBED:
+        return "unsubscribed";
+    case NEWS_OTHER:
+        break;
+    }
+    return "";
+}
+
+/* "webhook sendgrid (sg) says: bounced: 550 5.1.1 no such user - There is no such mailbox." */
+static struct text sentence_of(const struct reading *r, struct gate_todo *todo)
+{
+    static const char *const words[] = {
+        [NEWS_OTHER] = "the account has the mail",
+        [NEWS_DELIVERED] = "delivered: the recipient's provider took it",
+        [NEWS_DEFERRED] = "refused for now, it goes on trying",
+        [NEWS_BOUNCED] = "bounced",
+        [NEWS_DROPPED] = "dropped: it did not even try",
+        [NEWS_COMPLAINED] = "the recipient called it spam",
+        [NEWS_UNSUBSCRIBED] = "the recipient unsubscribed",
+    };
+    const struct mail_news *n = r->news;
+    return gate_printf(todo, TEXT_FMT "%s" TEXT_FMT " says: %s%s%.*s%s%s", TEXT_ARG(n->source),
+                       n->account.n > 0 ? " of account " : "", TEXT_ARG(n->account), words[n->kind],
+                       n->reply.n > 0 ? ": " : "", (int)TIDE_MIN(n->reply.n, (size_t)REPLY_SHOWN),
+                       n->reply.p ? n->reply.p : "", r->meaning.cause ? " - " : "",
+                       r->meaning.cause ? r->meaning.cause : "");
+}
+
+/* Whether this is news after what was said of the attempt before. */
+static bool is_newer(const struct reading *r)
+{
+    const struct attempt *a = r->found->attempt;
+    enum news_kind next = r->news->kind;
+    if (a->news == NEWS_OTHER)
+        return true;
+    if (a->news == next || a->news == NEWS_COMPLAINED)
+        return false;
+    return next == NEWS_COMPLAINED || r->news->at == 0 || r->said_at >= a->news_at;
+}
+
+/* What the attempt's notifications become; false: they stay what they are. */
+static bool fate_of(const struct reading *r, enum notification_state *ret)
+{
+    /* An attempt that the account refused has no later fate, but by reaching its recipient. */
+    enum attempt_state was = r->found->attempt->state;
+    bool refused = was == ATTEMPT_REFUSED || was == ATTEMPT_DEFERRED;
+    switch (r->news->kind) {
+    case NEWS_DELIVERED:
+        *ret = NOTIFICATION_DELIVERED;
+        return true;
+    case NEWS_BOUNCED:
+        *ret = r->again ? NOTIFICATION_HELD : NOTIFICATION_BOUNCED;
+        return !refused;
+    case NEWS_DROPPED:
+        *ret = NOTIFICATION_BOUNCED;
+        return !refused;
+    case NEWS_COMPLAINED:
+        *ret = NOTIFICATION_COMPLAINED;
+        return true;
+    case NEWS_OTHER:
+    case NEWS_DEFERRED:
+    case NEWS_UNSUBSCRIBED:
+        break;
+    }
+    return false;
+}
+
+static bool settles(enum news_kind kind)
+{
+    return kind == NEWS_DELIVERED || kind == NEWS_BOUNCED || kind == NEWS_DROPPED ||
+           kind == NEWS_COMPLAINED;
+}
+
+static void route_of(struct gate *g, const struct news_found *found, struct plan_route *ret)
+{
+    const struct attempt *a = found->attempt;
+    int account = config_account_index(g->config, a->account);
+    int stream = config_stream_index(g->config, a->stream);
+    *ret = (struct plan_route){
+        .provider = planner_intern_provider(g->planner, provider_of(found)),
+        .gateway = planner_intern_provider(g->planner, found->recipient->verdict.gateway),
+        .domain = planner_intern(g->planner, found->recipient->domain),
+        .sender = planner_intern(g->planner, found->identity),
+        .sender_domain = planner_intern(g->planner, gate_domain_of(found->identity)),
+        .account = (uint16_t)TIDE_MAX(account, 0),
+        .stream = (uint16_t)TIDE_MAX(stream, 0),
+    };
+}
+
+/* A limit that a bounce named: everything that it counts waits, and this mail is mailed again. */
+static tide_wall_ms close_limit(struct gate *g, const struct reading *r)
+{
+    const struct reply_rule *rule = r->meaning.rule;
+    struct plan_route route;
+    route_of(g, r->found, &route);
+    tide_wall_ms at = planner_opens_at(g->planner, &rule->window, r->said_at);
+    at = TIDE_MAX(at, r->now + rule->wait_ms);
+    if (at > r->now)
+        closures_put(&g->closures, rule->scope, &route, r->found->recipient->id, at,
+                     text_of(rule->cause), r->now, &at);
+    return TIDE_MAX(at, r->now);
+}
+
+static void write_news(struct gate *g, const struct reading *r, struct gate_todo *todo)
+{
+    enum notification_state then = NOTIFICATION_SENT;
+    bool moves = fate_of(r, &then);
+    tide_wall_ms due = 0;
+    struct text sentence = r->sentence;
+    if (moves && then == NOTIFICATION_HELD) {
+        char when[96];
+        due = close_limit(g, r);
+        sentence = gate_printf(todo, TEXT_FMT "; held until %s", TEXT_ARG(r->sentence),
+                               gate_when(due, r->now, when, sizeof when));
+    }
+    struct change *c = gate_add_change(todo, CHANGE_NEWS);
+    if (c) {
+        c->news.id = r->found->attempt->id;
+        c->news.kind = r->news->kind;
+        c->news.said_at = r->said_at;
+        c->news.moves = moves;
+        c->news.then = then;
+        c->news.reason = sentence;
+        c->news.due_at = due;
+    }
+    struct journal_entry about = {.recipient_id = r->found->recipient->id,
+                                  .group_id = r->found->attempt->group_id,
+                                  .attempt_id = r->found->attempt->id};
+    gate_journal(todo, r->now, &about,
+                 then == NOTIFICATION_HELD ? "limited" : event_of(r->news->kind), sentence);
+}
+
+/* Whoever tells anything of a mail has it: an attempt of unknown fate ends, one in flight will. */
+static void settle(struct gate *g, const struct reading *r, struct gate_todo *todo)
+{
+    const struct attempt *was = r->found->attempt;
+    struct gate_attempt *a = was ? idmap_get(&g->attempts, was->id) : NULL;
+    if (!a)
+        return;
+    a->arrived = true;
+    if (a->unknown)
+        gate_settle_arrived(g, a, r->sentence, r->now, todo);
+}
+
+void gate_on_news(struct gate *g, const struct gate_event *ev, struct gate_todo *todo)
+{
+    const struct news_found *found = ev->news.found;
+    struct reading r = {.found = found, .news = ev->news.news, .now = ev->now};
+    if (found->seen)
+        return;
+    r.said_at = r.news->at > 0 ? TIDE_MIN(r.news->at, r.now) : r.now;
+    struct change *c = r.news->key.n > 0 ? gate_add_change(todo, CHANGE_NEWS_SEEN) : NULL;
+    if (c) {
+        c->news_seen.key = arena_text(&todo->arena, r.news->key);
+        c->news_seen.at = r.now;
+    }
+    if (!found->recipient)
+        return;
+    read_meaning(g, &r);
+    r.again = r.news->kind == NEWS_BOUNCED && found->attempt && is_limit(&r.meaning) &&
+              r.now - found->newest_at < GATE_GIVE_UP_MS;
+    r.sentence = sentence_of(&r, todo);
+    settle(g, &r, todo);
+    if (found->attempt && settles(r.news->kind)) {
+        if (is_newer(&r))
+            write_news(g, &r, todo);
+    } else if (r.news->kind != NEWS_OTHER) {
+        struct journal_entry about = {.recipient_id = found->recipient->id,
+                                      .group_id = found->attempt ? found->attempt->group_id : 0,
+                                      .attempt_id = found->attempt ? found->attempt->id : 0};
+        gate_journal(todo, r.now, &about, event_of(r.news->kind), r.sentence);
+    }
+}

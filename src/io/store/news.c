@@ -1,0 +1,214 @@
+/* news.c - what is told later about a mail: found, and written; suppressions and their evidence. */
+#include "io/store/reads.h"
+#include "io/store/writes.h"
+
+/* -- Finding what news is about ------------------------------------------------------------------
+ */
+
+static void read_findings(struct db *db, struct store_ask *req, int64_t recipient_id)
+{
+    struct recipient_past *past = &req->found.past;
+    past->findings = db_array(db, &req->arena, PAST_FINDINGS_MAX, sizeof *past->findings);
+    struct values which = DB_VALUES(db_int(recipient_id), db_int(PAST_FINDINGS_MAX));
+    for (sqlite3_stmt *row = db_row(db, Q_FINDINGS_OF, which); row && past->findings;
+         row = db_next(db, Q_FINDINGS_OF))
+        if (past->finding_count < PAST_FINDINGS_MAX)
+            past->findings[past->finding_count++] =
+                (struct past_finding){.at = col_int(row, 0),
+                                      .attempt_id = col_int(row, 1),
+                                      .class = col_text(db, row, 2, &req->arena),
+                                      .sure = col_int(row, 3) != 0,
+                                      .account = col_text(db, row, 4, &req->arena),
+                                      .rule = col_text(db, row, 5, &req->arena),
+                                      .reply = col_text(db, row, 6, &req->arena)};
+}
+
+static void read_suppressions(struct db *db, struct store_ask *req, struct text address)
+{
+    struct recipient_past *past = &req->found.past;
+    past->suppressions =
+        db_array(db, &req->arena, PAST_SUPPRESSIONS_MAX, sizeof *past->suppressions);
+    struct values which = DB_VALUES(db_text(address), db_int(PAST_SUPPRESSIONS_MAX));
+    for (sqlite3_stmt *row = db_row(db, Q_SUPPRESSIONS_OF, which); row && past->suppressions;
+         row = db_next(db, Q_SUPPRESSIONS_OF))
+        if (past->suppression_count < PAST_SUPPRESSIONS_MAX)
+            rows_suppression(db, row, &req->arena, &past->suppressions[past->suppression_count++]);
+}
+
+static void read_past(struct db *db,
+                      struct store_ask *req,
+                      const struct recipient_state *r,
+                      tide_id attempt_id,
+                      tide_wall_ms now)
+{
+    sqlite3_stmt *row = db_row(
+        db, Q_PAST_OF, DB_VALUES(db_int(r->id), db_int(attempt_id), db_int(now - TIME_DAY_MS)));
+    if (row) {
+        req->found.past.delivered_at = col_int(row, 0);
+        req->found.past.taken_at = col_int(row, 1);
+        req->found.past.taken_today = col_int(row, 2);
+    }
+    read_findings(db, req, r->id);
+}
+
+/* The attempt that the news is about. */
+static bool find_attempt(struct db *db, struct store_ask *req, struct attempt *ret)
+{
+    if (req->news->attempt_id == 0)
+        return false;
+    sqlite3_stmt *row = db_row(db, Q_ATTEMPT_GET, DB_VALUES(db_int(req->news->attempt_id)));
+    if (row)
+        rows_attempt(db, row, &req->arena, ret);
+    return row != NULL;
+}
+
+static void read_group(struct db *db, struct store_ask *req, const struct attempt *a)
+{
+    sqlite3_stmt *row = db_row(db, Q_NEWS_GROUP, DB_VALUES(db_int(a->group_id), db_int(a->id)));
+    if (!row)
+        return;
+    req->found.application = col_text(db, row, 0, &req->arena);
+    req->found.identity = col_text(db, row, 1, &req->arena);
+    req->found.state = (enum notification_state)col_int(row, 2);
+    req->found.newest_at = col_int(row, 3);
+}
+
+void news_read(struct db *db, struct store_ask *req, tide_wall_ms now)
+{
+    const struct mail_news *news = req->news;
+    struct attempt *a = db_array(db, &req->arena, 1, sizeof *a);
+    struct recipient_state *r = db_array(db, &req->arena, 1, sizeof *r);
+    req->found = (struct news_found){0};
+    if (!a || !r)
+        return;
+    req->found.seen = news->key.n > 0 && db_row(db, Q_NEWS_SEEN, DB_VALUES(db_text(news->key)));
+    bool of_attempt = find_attempt(db, req, a), found;
+    if (of_attempt) {
+        sqlite3_stmt *row =
+            db_row(db, Q_RECIPIENT_GET, DB_VALUES(db_int(now), db_int(a->recipient_id)));
+        if (row)
+            rows_recipient(db, row, 0, &req->arena, r);
+        found = row != NULL;
+        req->found.attempt = a;
+        read_group(db, req, a);
+    } else
+        found = recipient_find(db, news->recipient, now, &req->arena, r);
+    if (found) {
+        req->found.recipient = r;
+        read_past(db, req, r, of_attempt ? a->id : 0, now);
+    }
+    read_suppressions(db, req, found ? r->address : news->recipient);
+}
+
+/* -- Changes -------------------------------------------------------------------------------------
+ */
+
+static void write_fate(struct writing *w,
+                       const struct change *c,
+                       size_t count,
+                       tide_wall_ms at,
+                       struct touched *touched)
+{
+    struct arena arena = {0};
+    tide_id *ids = db_array(w->db, &arena, count + 1, sizeof *ids);
+    size_t n = 0;
+    for (sqlite3_stmt *row = db_row(w->db, Q_NEWS_ITEMS, DB_VALUES(db_int(c->news.id))); row && ids;
+         row = db_next(w->db, Q_NEWS_ITEMS))
+        if (n < count)
+            ids[n++] = col_int(row, 0);
+    struct move move = {.next = c->news.then,
+                        .reason = c->news.reason,
+                        .limit = c->news.limit,
+                        .due_at = c->news.due_at,
+                        .at = at,
+                        .again = true};
+    struct group g = {0};
+    bool moved = false;
+    for (size_t i = 0; i < n; i++) {
+        struct member m;
+        if (member_get(w->db, ids[i], &m, &g))
+            moved |= member_move(w, &g, &m, &move);
+    }
+    if (moved)
+        group_settle(w, &g, touched);
+    arena_fini(&arena);
+}
+
+static void write_news(struct writing *w,
+                       const struct change *c,
+                       tide_wall_ms at,
+                       struct touched *touched)
+{
+    sqlite3_stmt *row = db_row(w->db, Q_ATTEMPT_GET, DB_VALUES(db_int(c->news.id)));
+    if (!row)
+        return;
+    int64_t recipient_id = col_int(row, 1);
+    size_t count = (size_t)col_int(row, 11);
+    db_run(w->db, Q_NEWS_NOTE,
+           DB_VALUES(db_int(c->news.id), db_int(c->news.kind), db_int(c->news.said_at)));
+    if (c->news.kind == NEWS_DELIVERED)
+        db_run(w->db, Q_DELIVERED_AT, DB_VALUES(db_int(recipient_id), db_int(c->news.said_at)));
+    if (c->news.moves)
+        write_fate(w, c, count, at, touched);
+}
+
+static void write_suppression(struct writing *w, const struct suppression *s)
+{
+    db_run(w->db, Q_SUPPRESS,
+           DB_VALUES(db_text(s->address), db_text(s->scope),
+                     db_text(text_of(suppression_cause_name(s->cause))), db_int(s->pause),
+                     db_text(s->evidence), db_text(s->rule), db_text(s->account), db_text(s->by),
+                     db_int(s->attempt_id), db_int(s->at), db_int(s->expires_at),
+                     db_int(s->times)));
+}
+
+static void write_finding(struct writing *w, const struct change *c)
+{
+    const struct past_finding *f = &c->finding.finding;
+    db_run(w->db, Q_FINDING_ADD,
+           DB_VALUES(db_int(c->finding.recipient_id), db_int(f->attempt_id), db_text(f->class),
+                     db_int(f->at), db_int(f->sure), db_text(f->account), db_text(f->rule),
+                     db_text(f->reply)));
+}
+
+static void write_listed(struct writing *w, const struct esp_listed *l)
+{
+    db_run(w->db, Q_ESP_LIST_PUT,
+           DB_VALUES(db_text(l->account), db_text(l->address), db_text(l->list), db_text(l->cause),
+                     db_text(l->state), db_int(l->since)));
+}
+
+void news_write(struct writing *w, const struct change *c, tide_wall_ms at, struct touched *touched)
+{
+    switch (c->type) {
+    case CHANGE_SUPPRESS:
+        write_suppression(w, &c->suppress);
+        break;
+    case CHANGE_UNSUPPRESS:
+        db_run(w->db, Q_UNSUPPRESS,
+               DB_VALUES(db_text(c->suppress.address), db_text(c->suppress.scope),
+                         db_int(c->suppress.lifted_at)));
+        break;
+    case CHANGE_NEWS:
+        write_news(w, c, at, touched);
+        break;
+    case CHANGE_NEWS_SEEN:
+        db_run(w->db, Q_NEWS_SEEN_ADD,
+               DB_VALUES(db_text(c->news_seen.key), db_int(c->news_seen.at)));
+        break;
+    case CHANGE_FINDING:
+        write_finding(w, c);
+        break;
+    case CHANGE_ESP_LIST:
+        write_listed(w, &c->esp_list);
+        break;
+    case CHANGE_NOTIFICATION:
+    case CHANGE_GROUP_HELD:
+    case CHANGE_RECIPIENT:
+    case CHANGE_LEDGER:
+    case CHANGE_ATTEMPT:
+    case CHANGE_JOURNAL:
+    case CHANGE_VERDICT:
+        break; /* change_write()'s own */
+    }
+}
