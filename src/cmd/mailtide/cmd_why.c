@@ -43,7 +43,10 @@ static void show_recipient(struct cli *cli, const struct json *r)
     show_styled(&cli->show, STYLE_BOLD, ask_text(r, "address"));
     buf_addc(&cli->out, '\n');
     labelled(cli, "domain", STYLE_PLAIN, ask_text(r, "domain"));
-    labelled(cli, "provider", STYLE_PLAIN, provider.n ? provider : TEXT("not one that is known"));
+    bool certain = true;
+    (void)json_bool(json_member(v, "provider_certain"), &certain);
+    labelled(cli, certain ? "provider" : "likely at", STYLE_PLAIN,
+             provider.n ? provider : TEXT("not one that is known"));
     if (gateway.n > 0)
         labelled(cli, "behind", STYLE_PLAIN, gateway);
     labelled(cli, "verdict", show_style_of_state(verdict), verdict);

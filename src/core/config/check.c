@@ -216,6 +216,12 @@ static enum tide_err check_account(const struct load_item *item,
         return fail_item(item, err, "want a password beside the user, got none");
     if (a->password.value && !a->user)
         return fail_item(item, err, "want a user beside the password, got none");
+    for (size_t i = 0; i < a->ip_count; i++) {
+        unsigned char ip[16];
+        bool v6;
+        if (!is_ip(text_of(a->ips[i]), ip, &v6))
+            return fail_item(item, err, "want ips to be IPv4 or IPv6 addresses");
+    }
     if (a->backoff_min_ms > a->backoff_max_ms)
         return fail_item(item, err, "want a backoff_min up to backoff_max, got more");
     if (a->type == ACCOUNT_HTTPS)

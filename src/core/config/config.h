@@ -85,11 +85,20 @@ enum on_deadline { DEADLINE_SEND, DEADLINE_DROP };
 enum on_unknown { UNKNOWN_SEND, UNKNOWN_HOLD };
 enum on_risky { RISKY_SEND, RISKY_HOLD };
 
+enum on_sender { SENDER_WARN, SENDER_HOLD_BULK };
+
+struct config_sender_checks {
+    int64_t every_ms; /* 0: never */
+    enum on_sender on_failure, on_first_failure;
+    bool block_lists;
+};
+
 struct config_stream {
     char *name;
     int priority;        /* 0 is the most urgent .. 9 */
     bool urgent;         /* may use the reserve, never waits for a digest */
     bool digest;         /* may be put into one */
+    bool bulk;           /* held while its sender does not pass, wants one-click unsubscribe */
     int64_t deadline_ms; /* after acceptance; 0: none */
     enum on_deadline on_deadline;
     int64_t hold_ms_max;        /* a digest is not held longer while there is room; 0: no bound */
@@ -117,7 +126,11 @@ struct config_account {
     enum auth_mech auth;
     char *user;
     struct secret password; /* or the OAuth token */
-    char *helo;             /* NULL: the machine's name */
+    char **selectors;       /* of DKIM, for checks of senders; none: the profile's */
+    size_t selector_count;
+    char **ips; /* that mail leaves from, where they are one's own */
+    size_t ip_count;
+    char *helo; /* NULL: the machine's name */
     char *api;              /* https: whose; its base_url, where it is asked */
     char *base_url;
     struct secret key; /* of the API; with a key_id the secret that requests are signed with */
@@ -199,6 +212,7 @@ struct config {
     struct config_planner planner;
     struct config_digest digest;
     struct config_bounce bounce;
+    struct config_sender_checks sender_checks;
     struct config_stream *streams;
     size_t stream_count;
     struct config_account *accounts;

@@ -343,6 +343,9 @@ static enum tide_err finish_stream_item(const struct load_item *item, struct tid
     enum tide_err rc = read_risky(item, err);
     if (rc != TIDE_OK)
         return rc;
+    if (form->s.urgent && form->s.bulk)
+        return doc_fail(item->doc, item->at, err, TIDE_EINVAL,
+                        "an urgent stream is never held for its sender; want bulk = false");
     if (!form->s.urgent || !form->s.digest)
         return TIDE_OK;
     if (config_setting_get_member(item->at, "digest"))

@@ -14,6 +14,7 @@
 static const char *const deadline_words[] = {"send", "drop", NULL};
 static const char *const unknown_words[] = {"send", "hold", NULL};
 static const char *const risky_words[] = {"send", "hold", NULL};
+static const char *const sender_words[] = {"warn", "hold_bulk", NULL};
 static const char *const account_words[] = {"outbox", "smtp", "https", NULL};
 static const char *const api_words[] = {"sendgrid", "ses",       "mailgun", "postmark",
                                         "resend",   "sparkpost", "brevo",   NULL};
@@ -199,12 +200,28 @@ const struct key config_keys[] = {
       "What the made addresses are proven with, 16 characters or more. Not set: a key that is made "
       "once and kept in state_dir."),
 
+    C("sender_checks.every", DURATION, NULL, "6h", 0, 30 * DAY, NULL, sender_checks.every_ms,
+      "How often the senders in use are checked as `mailtide check-sender` does, each through each "
+      "of its accounts; one that fails is looked at more often. 0s: never."),
+    C("sender_checks.on_failure", WORD, NULL, "hold_bulk", 0, 0, sender_words,
+      sender_checks.on_failure,
+      "What is done when a sender that passed no longer passes: raise an alarm, or also hold its "
+      "bulk streams until it passes again. That DNS does not answer is no failure."),
+    C("sender_checks.on_first_failure", WORD, NULL, "warn", 0, 0, sender_words,
+      sender_checks.on_first_failure,
+      "The same for a sender that has never passed since mailtide watches it."),
+    C("sender_checks.block_lists", BOOL, NULL, "false", 0, 0, NULL, sender_checks.block_lists,
+      "Ask the block lists of schedules/dnsbl.conf each time too."),
+
     NAMED("streams",
       "Classes of notifications, by name. This group replaces the built-in one as a whole."),
     S("priority", INT, NULL, "5", 0, 9, NULL, priority, "0 is the most urgent."),
     S("urgent", BOOL, NULL, "false", 0, 0, NULL, urgent,
       "May use the reserve and never waits for a digest."),
     S("digest", BOOL, NULL, "true", 0, 0, NULL, digest, "May be put into a digest."),
+    S("bulk", BOOL, NULL, "false", 0, 0, NULL, bulk,
+      "Newsletters and the like: checked for one-click unsubscribe (RFC 8058), and held while its "
+      "sender no longer passes (sender_checks.on_failure)."),
     S("deadline", DURATION, NULL, "0s", 0, 366 * DAY, NULL, deadline_ms,
       "Counted from acceptance. 0s: none."),
     S("on_deadline", WORD, NULL, "send", 0, 0, deadline_words, on_deadline,
@@ -240,6 +257,12 @@ const struct key config_keys[] = {
     A("auth", WORD, NULL, "any", 0, 0, auth_words, a.auth,
       "\"any\": the best that the server offers, if there is a user."),
     A("user", STRING, NULL, NULL, 0, 0, NULL, a.user, "User name; none: no authentication."),
+    LIST("accounts.*.selectors", NULL, 0, 16, struct account_form, a.selectors, a.selector_count,
+      "DKIM selectors that it signs with, for the checks of senders. Not set: the profile's usual "
+      "ones."),
+    LIST("accounts.*.ips", NULL, 0, 16, struct account_form, a.ips, a.ip_count,
+      "Addresses that the mail leaves from, where they are your own: the checks of senders then "
+      "look at their SPF, PTR and block lists."),
     A("password", SECRET, NULL, NULL, 0, 0, NULL, a.password, "Password, or the OAuth token."),
     A("helo", STRING, NULL, NULL, 0, 0, NULL, a.helo,
       "Name given in EHLO. Not set: the machine's."),

@@ -34,6 +34,16 @@ struct esp_listed {
     tide_wall_ms since;
 };
 
+/* A watched sender with what its last check found. */
+struct sender_record {
+    struct text domain, account; /* A-labels; name in the configuration */
+    tide_wall_ms seen_at;        /* last mail of it, or 0: configured */
+    tide_wall_ms checked_at;     /* 0: not yet */
+    tide_wall_ms passed_at;      /* last check without a fault; 0: never */
+    struct text held;            /* why its bulk streams wait; "": they do not */
+    struct text report;          /* JSON, "" before the first check */
+};
+
 enum change_type {
     CHANGE_NOTIFICATION, /* state, reason, limit, due_at of one; left out where it would be a second
                           * fate (a cancelled one is not held again), or would put on hold what is
@@ -51,6 +61,8 @@ enum change_type {
     CHANGE_NEWS_SEEN,  /* news of this key was acted on */
     CHANGE_FINDING,    /* evidence about a recipient; one an attempt and class */
     CHANGE_ESP_LIST,   /* an address that stands on an ESP's own list */
+    CHANGE_SENDER,     /* what a check of a sender found */
+    CHANGE_SENDER_GONE,
 };
 
 struct change {
@@ -106,6 +118,7 @@ struct change {
             struct past_finding finding;
         } finding;
         struct esp_listed esp_list;
+        struct sender_record sender; /* gone: domain and account alone count */
     };
 };
 

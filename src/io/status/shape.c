@@ -93,6 +93,8 @@ void shape_verdict(struct json_writer *w, const char *name, const struct verdict
     jw_object(w, name);
     jw_str(w, "verdict", verdict_name(v->kind));
     put(w, "provider", v->provider);
+    if (v->provider.n)
+        jw_bool(w, "provider_certain", !v->provider_likely);
     put(w, "gateway", v->gateway);
     put(w, "reason", v->reason);
     put(w, "evidence", v->evidence);

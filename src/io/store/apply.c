@@ -94,7 +94,7 @@ static void change_verdict(struct writing *w, const struct change *c)
     db_run(w->db, Q_VERDICT_PUT,
            DB_VALUES(db_text(c->verdict.domain), db_int(v->kind), db_text(v->provider),
                      db_text(v->gateway), db_text(v->reason), db_text(v->evidence),
-                     db_int(v->found_at), db_int(v->valid_until)));
+                     db_int(v->found_at), db_int(v->valid_until), db_int(v->provider_likely)));
 }
 
 void change_write(struct writing *w,
@@ -133,6 +133,17 @@ void change_write(struct writing *w,
     case CHANGE_FINDING:
     case CHANGE_ESP_LIST:
         news_write(w, c, at, touched);
+        break;
+    case CHANGE_SENDER:
+        db_run(w->db, Q_SENDER_PUT,
+               DB_VALUES(db_text(c->sender.domain), db_text(c->sender.account),
+                         db_int(c->sender.seen_at), db_int(c->sender.checked_at),
+                         db_int(c->sender.passed_at), db_text(c->sender.held),
+                         db_text(c->sender.report)));
+        break;
+    case CHANGE_SENDER_GONE:
+        db_run(w->db, Q_SENDER_DELETE,
+               DB_VALUES(db_text(c->sender.domain), db_text(c->sender.account)));
         break;
     }
 }

@@ -23,7 +23,8 @@ static size_t choose(
     tide_wall_ms until = req->by_hand ? INT64_MAX : req->now;
     struct values which = q == Q_CLAIM_ONLY
                               ? DB_VALUES(db_int(of), db_int(until))
-                              : DB_VALUES(db_int(of), db_int(until), db_int((int64_t)most));
+                              : DB_VALUES(db_int(of), db_int(until), db_int((int64_t)most),
+                                          db_text(req->without_streams));
     size_t n = 0, bytes = 0;
     for (sqlite3_stmt *row = db_row(w->db, q, which); row && n < most; row = db_next(w->db, q)) {
         bytes += (size_t)col_int(row, 1);

@@ -258,6 +258,25 @@ static void ask_queue(struct db *db, struct store_ask *req, tide_wall_ms now)
     req->notification_count = n;
 }
 
+/* -- Ask: senders -------------------------------------------------------------------------------
+ */
+
+static void ask_senders(struct db *db, struct store_ask *req)
+{
+    size_t most = bounded(req->most, ASK_MOST_MAX);
+    req->senders = db_array(db, &req->arena, most, sizeof *req->senders);
+    for (sqlite3_stmt *row = db_row(db, Q_SENDERS, DB_VALUES(db_int((int64_t)most)));
+         row && req->senders && req->sender_count < most; row = db_next(db, Q_SENDERS))
+        req->senders[req->sender_count++] =
+            (struct sender_record){.domain = col_text(db, row, 0, &req->arena),
+                                   .account = col_text(db, row, 1, &req->arena),
+                                   .seen_at = col_int(row, 2),
+                                   .checked_at = col_int(row, 3),
+                                   .passed_at = col_int(row, 4),
+                                   .held = col_text(db, row, 5, &req->arena),
+                                   .report = col_text(db, row, 6, &req->arena)};
+}
+
 /* -- Ask: counts --------------------------------------------------------------------------------
  */
 
@@ -281,7 +300,7 @@ static void ask_counts(struct db *db, struct store_ask *req)
 
 void ask_read(struct db *db, struct store_ask *req, tide_wall_ms now)
 {
-    req->notification_count = req->attempt_count = req->journal_count = 0;
+    req->notification_count = req->attempt_count = req->journal_count = req->sender_count = 0;
     req->recipient_row = NULL;
     req->next = TEXT("");
     switch (req->view) {
@@ -297,6 +316,9 @@ void ask_read(struct db *db, struct store_ask *req, tide_wall_ms now)
     case STORE_VIEW_ACCEPTED:
         req->count = db_number(db, Q_COUNT_ACCEPTED,
                                DB_VALUES(db_int(req->id), db_text(req->application)), 0);
+        break;
+    case STORE_VIEW_SENDERS:
+        ask_senders(db, req);
         break;
     case STORE_VIEW_COUNTS:
         ask_counts(db, req);

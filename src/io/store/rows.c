@@ -60,8 +60,9 @@ void rows_recipient(
                     .reason = col_text(db, row, from + 7, a),
                     .evidence = col_text(db, row, from + 8, a),
                     .found_at = col_int(row, from + 9),
-                    .valid_until = col_int(row, from + 10)},
-        .suppressed = col_text(db, row, from + 11, a),
+                    .valid_until = col_int(row, from + 10),
+                    .provider_likely = col_int(row, from + 11) != 0},
+        .suppressed = col_text(db, row, from + 12, a),
     };
 }
 

@@ -271,3 +271,21 @@ CREATE TABLE esp_list (
     since   INTEGER NOT NULL,
     PRIMARY KEY (account, address, list)
 ) STRICT, WITHOUT ROWID;
+
+-- migration 4
+
+-- The provider of a domain was told by SPF or DKIM alone.
+ALTER TABLE domain ADD COLUMN provider_likely INTEGER NOT NULL DEFAULT 0;
+
+-- What the last check of a sender found: a domain of From, through an account. report: JSON as
+-- `mailtide check-sender --json` prints it; held: why its bulk streams wait, "" when they do not.
+CREATE TABLE sender (
+    domain     TEXT NOT NULL,
+    account    TEXT NOT NULL,
+    seen_at    INTEGER NOT NULL,
+    checked_at INTEGER NOT NULL,
+    passed_at  INTEGER NOT NULL,
+    held       TEXT NOT NULL,
+    report     TEXT NOT NULL,
+    PRIMARY KEY (domain, account)
+) STRICT, WITHOUT ROWID;

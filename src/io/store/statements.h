@@ -40,8 +40,8 @@
 /* Read by rows_recipient(). ?1 is now. */
 #define RECIPIENT_COLUMNS                                                                   \
     "r.id, r.address, d.name, r.plan, d.kind, d.provider, d.gateway, d.reason, d.evidence," \
-    " d.found_at, d.valid_until, " SUPPRESSED_LINES("r.address")
-#define RECIPIENT_COLUMN_COUNT 12
+    " d.found_at, d.valid_until, d.provider_likely, " SUPPRESSED_LINES("r.address")
+#define RECIPIENT_COLUMN_COUNT 13
 #define RECIPIENT_JOIN         " JOIN domain d ON d.id = r.domain_id "
 
 /* Read by rows_attempt(). */
@@ -95,16 +95,16 @@
     /* recipients */ \
     X(DOMAIN_ADD, "INSERT INTO domain (name) VALUES (?1)") \
     X(VERDICT_PUT, "INSERT INTO domain (name, kind, provider, gateway, reason, evidence," \
-        " found_at, valid_until) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)" \
+        " found_at, valid_until, provider_likely) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)" \
         " ON CONFLICT (name) DO UPDATE SET kind = ?2, provider = ?3, gateway = ?4, reason = ?5," \
-        " evidence = ?6, found_at = ?7, valid_until = ?8") \
+        " evidence = ?6, found_at = ?7, valid_until = ?8, provider_likely = ?9") \
     X(RECIPIENT_FIND, "SELECT " RECIPIENT_COLUMNS " FROM recipient r" RECIPIENT_JOIN \
         "WHERE r.address = ?2") \
     X(RECIPIENT_GET, "SELECT " RECIPIENT_COLUMNS " FROM recipient r" RECIPIENT_JOIN \
         "WHERE r.id = ?2") \
     /* ?2 of domain ?3, whether there yet (id) or not (NULL); the last column is the domain's id. */ \
     X(RECIPIENT_OR_NEW, "SELECT r.id, ?2, d.name, r.plan, d.kind, d.provider, d.gateway," \
-        " d.reason, d.evidence, d.found_at, d.valid_until, " SUPPRESSED_LINES("?2") ", d.id" \
+        " d.reason, d.evidence, d.found_at, d.valid_until, d.provider_likely, " SUPPRESSED_LINES("?2") ", d.id" \
         " FROM domain d LEFT JOIN recipient r ON r.address = ?2" \
         " WHERE d.name = ?3") \
     X(RECIPIENT_ADD, "INSERT INTO recipient (address, domain_id) VALUES (?1, ?2)") \
@@ -186,12 +186,16 @@
         " due_at = ?5, reason = ?6, limit_name = ?7 WHERE id = ?1") \
     X(NOTIFICATION_CLAIM, "UPDATE notification SET state = 2, changed_at = ?2, due_at = 0," \
         " reason = '', limit_name = '', attempt_id = ?3, attempts = attempts + 1 WHERE id = ?1") \
+    /* ?4 names streams to be passed over, "|news|offers|"; "": none. */ \
     X(CLAIM_SINGLE, "SELECT n.id, 0 FROM notification n WHERE n.group_id = ?1 AND n.state <= 1" \
-        " AND n.class < 2 AND n.not_before <= ?2" \
+        " AND n.class < 2 AND n.not_before <= ?2 AND (?4 = '' OR NOT EXISTS (SELECT 1" \
+        " FROM submission s WHERE s.id = n.submission_id" \
+        " AND instr(?4, '|' || s.stream || '|') > 0))" \
         " ORDER BY n.class, n.priority, n.accepted_at, n.id LIMIT ?3") \
     X(CLAIM_DIGEST, "SELECT n.id, b.size FROM notification n" \
         " JOIN submission s ON s.id = n.submission_id JOIN body b ON b.id = s.body_id" \
         " WHERE n.group_id = ?1 AND n.state <= 1 AND n.class = 2 AND n.not_before <= ?2" \
+        " AND (?4 = '' OR instr(?4, '|' || s.stream || '|') = 0)" \
         " ORDER BY n.priority, n.accepted_at, n.id LIMIT ?3") \
     X(CLAIM_ONLY, "SELECT n.id, 0 FROM notification n" \
         " WHERE n.id = ?1 AND n.state <= 1 AND n.not_before <= ?2") \
@@ -217,6 +221,12 @@
         " ON CONFLICT (subject) DO UPDATE SET used = excluded.used") \
     X(JOURNAL_ADD, "INSERT INTO journal (at, recipient_id, notification_id, attempt_id, event," \
         " sentence, detail, group_id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)") \
+    X(SENDER_PUT, "INSERT INTO sender VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)" \
+        " ON CONFLICT (domain, account) DO UPDATE SET seen_at = ?3, checked_at = ?4," \
+        " passed_at = ?5, held = ?6, report = ?7") \
+    X(SENDER_DELETE, "DELETE FROM sender WHERE domain = ?1 AND account = ?2") \
+    X(SENDERS, "SELECT domain, account, seen_at, checked_at, passed_at, held, report" \
+        " FROM sender ORDER BY domain, account LIMIT ?1") \
     /* load */ \
     X(LOAD_GROUPS, "SELECT " GROUP_COLUMNS ", g.application, g.identity," \
         " coalesce((SELECT s.stream FROM notification n JOIN submission s" \

@@ -121,6 +121,7 @@ struct store_claim {
                              * retry_of_unknown is found here, from what was abandoned before */
     tide_id only;           /* this one notification; 0: by `digest` */
     bool by_hand;           /* those that are not to leave before later go too */
+    struct text without_streams; /* "|news|offers|": these stay; "": none */
     bool digest;      /* all digestible ones, else the first single one: urgent before others, then
                        * priority, then age */
     size_t most;      /* digest: at most so many, priority first, then age; 0: no bound */
@@ -205,6 +206,7 @@ enum store_view {
     STORE_VIEW_QUEUE,        /* pending, by due_at; filter by recipient, domain, stream */
     STORE_VIEW_ACCEPTED,     /* how many of `application` from notification `id` on */
     STORE_VIEW_NEWS,         /* what is known about `news`: found */
+    STORE_VIEW_SENDERS,      /* watched senders, by domain and account */
     STORE_VIEW_COUNTS,       /* notifications by state, attempts by state, bytes, oldest pending */
 };
 
@@ -229,6 +231,8 @@ struct store_ask {
     struct journal_entry *journal;
     size_t journal_count;
     struct recipient_state *recipient_row; /* WHY; NULL: nobody by that name */
+    struct sender_record *senders; /* SENDERS */
+    size_t sender_count;
     struct store_counts counts;
     int64_t count;                /* ACCEPTED */
     const struct mail_news *news; /* NEWS; its recipient in normal form */
