@@ -131,7 +131,7 @@ struct config_account {
     char **ips; /* that mail leaves from, where they are one's own */
     size_t ip_count;
     char *helo; /* NULL: the machine's name */
-    char *api;              /* https: whose; its base_url, where it is asked */
+    char *api;  /* https: whose; its base_url, where it is asked */
     char *base_url;
     struct secret key; /* of the API; with a key_id the secret that requests are signed with */
     char *key_id;      /* NULL: none (SES: the access key's id) */

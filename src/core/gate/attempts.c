@@ -43,6 +43,20 @@ static void add_ledger_changes(struct gate *g, struct gate_recipient *r, struct 
     buf_fini(&blob);
 }
 
+/* "|news|offers|", as store_claim wants it; "": there is none. */
+static struct text bulk_streams(const struct gate *g, struct gate_todo *todo)
+{
+    struct buf names = {0};
+    for (size_t i = 0; i < g->config->stream_count; i++)
+        if (g->config->streams[i].bulk)
+            buf_addf(&names, "%s%s|", names.len ? "" : "|", g->config->streams[i].name);
+    struct text t = arena_text(&todo->arena, buf_text(&names));
+    if (names.failed != TIDE_OK || (names.len && !t.p))
+        todo->failed = true;
+    buf_fini(&names);
+    return t;
+}
+
 void gate_claim(struct gate *g,
                 struct gate_group *grp,
                 const struct plan_query *q,
@@ -73,6 +87,11 @@ void gate_claim(struct gate *g,
         return;
     }
     const struct config_account *account = &g->config->accounts[a->account];
+    const struct gate_sender *sender = gate_senders_find(&g->senders, q->route.sender_domain);
+    if (!q->by_hand && gate_sender_held(sender, account->name)) {
+        action->claim.without_streams = bulk_streams(g, todo);
+        a->without_bulk = action->claim.without_streams.n > 0;
+    }
     planner_charge(g->planner, q);
     queue_remove(&g->queue, &grp->entry);
     grp->claiming = true;
@@ -164,7 +183,7 @@ void gate_on_claimed(struct gate *g, const struct gate_event *ev, struct gate_to
     if (!a)
         return;
     struct gate_group *grp = a->group;
-    bool digest = a->digest;
+    bool digest = a->digest, without_bulk = a->without_bulk;
     grp->claiming = false;
     if (!ev->claimed.failed && ev->claimed.left)
         grp->pending = *ev->claimed.left;
@@ -177,6 +196,10 @@ void gate_on_claimed(struct gate *g, const struct gate_event *ev, struct gate_to
         struct gate_times *times = gate_times_to_set(grp, todo);
         if (times && ev->claimed.failed)
             times->retry_at = ev->now + STORE_WAIT_MS;
+        else if (without_bulk && grp->pending.not_before <= ev->now && digest)
+            grp->digest_bulk = true; /* nothing else was left */
+        else if (without_bulk && grp->pending.not_before <= ev->now)
+            grp->single_bulk = true;
         else if (times && digest)
             times->digest_after = TIDE_MAX(grp->pending.not_before, ev->now + 1);
         else if (times)

@@ -14,6 +14,7 @@ enum told {
     TOLD_LATER,
     TOLD_ACCOUNTS,
     TOLD_CLOSED,
+    TOLD_SENDER,
     TOLD_PLAN /* + enum plan_why */
 };
 
@@ -205,10 +206,65 @@ static bool domain_lets_go(struct gate *g,
     return false;
 }
 
-/* The first account of the application that may take a mail now; -1 when the group waits instead.
+/* -- Senders that do not pass --------------------------------------------------------------------
  */
+
+static bool class_is_bulk(const struct gate_group *grp, bool single)
+{
+    return single ? grp->single_bulk && grp->pending.urgent == 0 : grp->digest_bulk;
+}
+
+/* Why bulk mail is held at every account of the application; NULL: one takes it. */
+static const char *held_everywhere(const struct gate *g,
+                                   const struct gate_group *grp,
+                                   const struct gate_sender *sender)
+{
+    const struct config_application *app = gate_application(g, grp->application);
+    const char *why = NULL;
+    for (size_t i = 0; app && i < app->account_count; i++) {
+        const char *here = gate_sender_held(sender, g->config->accounts[app->accounts[i]].name);
+        if (!here)
+            return NULL;
+        why = why ? why : here;
+    }
+    return why;
+}
+
+#define SENDER_ASK_AGAIN_MS (10 * TIME_MINUTE_MS) /* of what a line cannot wake in time */
+
+/* False: nothing but bulk mail of a sender that does not pass is there to go. *single is the class
+ * that would go first; behind bulk mail that is held the other class has its turn. */
+static bool sender_lets_go(struct gate *g,
+                           struct gate_group *grp,
+                           const struct gate_sender *sender,
+                           bool *single,
+                           tide_wall_ms now,
+                           struct gate_todo *todo)
+{
+    const char *why = class_is_bulk(grp, *single) ? held_everywhere(g, grp, sender) : NULL;
+    bool other = *single && grp->pending.digestible > 0 && !grp->digest_bulk;
+    if (!why)
+        return true;
+    if (other && gate_times(grp)->digest_after <= now) {
+        *single = false;
+        return true;
+    }
+    tell_hold(
+        g, grp, TOLD_SENDER, TIDE_NEVER,
+        gate_printf(todo, "held: its stream is bulk, and its sender no longer passes: %s", why),
+        TEXT(""), now, todo);
+    if (other || grp->pending.deadline_at)
+        wait_until(g, grp, now + SENDER_ASK_AGAIN_MS, todo);
+    else
+        wait_in_line(g, grp, LINE_SENDER | sender->number, TIDE_NEVER, todo);
+    return false;
+}
+
+/* The first account of the application that may take a mail now; -1 when the group waits instead.
+ * `sender` is set for bulk mail of a sender that is held at some: these are not for it. */
 static int choose_account(struct gate *g,
                           struct gate_group *grp,
+                          const struct gate_sender *sender,
                           tide_wall_ms now,
                           struct gate_todo *todo)
 {
@@ -225,6 +281,8 @@ static int choose_account(struct gate *g,
     tide_wall_ms earliest = TIDE_NEVER;
     for (size_t i = 0; i < app->account_count; i++) {
         struct gate_account *a = &g->accounts[app->accounts[i]];
+        if (gate_sender_held(sender, g->config->accounts[app->accounts[i]].name))
+            continue;
         int places = backoff_places(&a->backoff, now, a->places);
         if (a->flying < places)
             return app->accounts[i];
@@ -481,11 +539,15 @@ void gate_decide(struct gate *g, struct gate_group *grp, tide_wall_ms now, struc
                                                 .due_at = now};
         return; /* its outcome decides again */
     }
-    int account = choose_account(g, grp, now, todo);
+    bool single = p->urgent + p->single > 0 && times->single_after <= now;
+    const struct gate_sender *sender = gate_senders_find(&g->senders, grp->sender_domain);
+    if (sender && !sender_lets_go(g, grp, sender, &single, now, todo))
+        return;
+    bool bulk = sender && class_is_bulk(grp, single);
+    int account = choose_account(g, grp, bulk ? sender : NULL, now, todo);
     if (account < 0)
         return;
     tell_arrivals(g, grp, account, now);
-    bool single = p->urgent + p->single > 0 && times->single_after <= now;
     bool urgent = single && p->urgent > 0;
     if (busy && !urgent) {
         queue_remove(&g->queue, &grp->entry);
@@ -510,7 +572,7 @@ void gate_release_now(struct gate *g,
         todo->decision.reason = gate_printf(todo, "%s", grp->recipient->domain->reason);
         return;
     }
-    int account = choose_account(g, grp, now, todo);
+    int account = choose_account(g, grp, NULL, now, todo);
     if (account < 0)
         return;
     struct plan_query q;

@@ -405,12 +405,16 @@ static void set_streams(struct gate *g, struct gate_group *grp, uint16_t stream)
 {
     int index = gate_stream(g, stream);
     const struct config_stream *s = index >= 0 ? &g->config->streams[index] : NULL;
-    if (s && s->urgent)
+    bool bulk = s && s->bulk;
+    if (s && s->urgent) {
         grp->stream_urgent = (uint8_t)stream;
-    else if (s && !s->digest)
+    } else if (s && !s->digest) {
         grp->stream_single = (uint8_t)stream;
-    else
+        grp->single_bulk = bulk && (grp->single_bulk || grp->pending.single == 1);
+    } else {
         grp->stream_digest = (uint8_t)stream;
+        grp->digest_bulk = bulk && (grp->digest_bulk || grp->pending.digestible == 1);
+    }
 }
 
 /* An application may say "not before": the first of its class sets the time of the class, one that
@@ -530,6 +534,32 @@ static void on_release(struct gate *g, const struct gate_event *ev, struct gate_
                                                 .reason = TEXT("nothing of it is pending")};
 }
 
+static void on_sender(struct gate *g, const struct gate_event *ev, struct gate_todo *todo)
+{
+    struct text domain = ev->sender.domain, account = ev->sender.account;
+    const struct gate_sender *sender = NULL;
+    struct journal_entry about = {0};
+    enum gate_senders_told told = gate_senders_set(&g->senders, planner_intern(g->planner, domain),
+                                                   account, ev->sender.reason, &sender);
+    if (told == SENDERS_LOST)
+        todo->failed = true;
+    if (told != SENDERS_CHANGED)
+        return;
+    if (ev->sender.reason.n)
+        gate_journal(todo, ev->now, &about, "sender_held",
+                     gate_printf(todo,
+                                 "bulk streams of " TEXT_FMT " through " TEXT_FMT
+                                 " are held: " TEXT_FMT,
+                                 TEXT_ARG(domain), TEXT_ARG(account), TEXT_ARG(ev->sender.reason)));
+    else
+        gate_journal(todo, ev->now, &about, "sender_open",
+                     gate_printf(todo,
+                                 "bulk streams of " TEXT_FMT " through " TEXT_FMT
+                                 " go on: the sender passes again",
+                                 TEXT_ARG(domain), TEXT_ARG(account)));
+    queue_line_wait(&g->queue, LINE_SENDER | sender->number, ev->now);
+}
+
 static bool configure_accounts(struct gate *g, const struct config *config)
 {
     struct gate_account *accounts = calloc(config->account_count + 1, sizeof *accounts);
@@ -581,9 +611,11 @@ static void on_config(struct gate *g, const struct config *config, struct gate_t
             a->account = config_account_index(config, text_of(old->accounts[a->account].name));
     pos = 0;
     for (struct gate_recipient *r; (r = idmap_next(&g->recipients, &pos));)
-        for (struct gate_group *grp = r->groups; grp; grp = grp->next)
+        for (struct gate_group *grp = r->groups; grp; grp = grp->next) {
+            grp->single_bulk = grp->digest_bulk = false;    /* streams may mean another thing now */
             if (!queue_put_time(&g->queue, &grp->entry, 0)) /* every hold may have changed */
                 todo->failed = true;
+        }
 }
 
 void gate_step(struct gate *g, const struct gate_event *ev, struct gate_todo *todo)
@@ -622,6 +654,9 @@ void gate_step(struct gate *g, const struct gate_event *ev, struct gate_todo *to
         break;
     case GATE_ALARM:
         on_alarm(g, ev, todo);
+        break;
+    case GATE_SENDER:
+        on_sender(g, ev, todo);
         break;
     }
     struct heap_node *unknown = heap_first(&g->unknowns);
@@ -685,6 +720,7 @@ void gate_free(struct gate *g)
     heap_fini(&g->unknowns);
     closures_fini(&g->closures);
     alarms_fini(&g->alarms);
+    gate_senders_fini(&g->senders);
     recipient_index_fini(&g->hints);
     idmap_fini(&g->recipients);
     idmap_fini(&g->attempts);

@@ -56,7 +56,8 @@ enum gate_event_type {
     GATE_NEWS,     /* somebody tells what became of a mail that has left */
     GATE_TIMER,
     GATE_CONFIG,
-    GATE_ALARM, /* somebody watching the world raises an alarm, or says that it is over */
+    GATE_SENDER, /* a sender no longer passes at an account, or passes again */
+    GATE_ALARM,  /* somebody watching the world raises an alarm, or says that it is over */
 };
 
 /* What of a group the gate cannot know by itself. */
@@ -107,6 +108,10 @@ struct gate_event {
         } news;
         const struct config *config;
         struct {
+            struct text domain, account;
+            struct text reason; /* why its bulk streams are held there; "": they are not */
+        } sender;
+        struct {
             struct text key;
             bool over;
             enum alarm_severity severity;
@@ -132,6 +137,7 @@ struct gate_action {
             int account; /* index into the configuration */
             tide_id only;
             bool by_hand, digest;
+            struct text without_streams; /* as store_claim wants them */
             size_t most;
             struct change *changes;
             size_t change_count;

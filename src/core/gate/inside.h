@@ -14,12 +14,14 @@
 #include "core/gate/backoff.h"
 #include "core/gate/closure.h"
 #include "core/gate/gate.h"
+#include "core/gate/senders.h"
 #include "core/plan/queue.h"
 #include "core/verify/recipient.h"
 
 /* Lines of the queue that are the gate's own, beside the planner's subjects. */
 #define LINE_ACCOUNT 0x80000000u /* + account index: wait for a free place */
 #define LINE_DOMAIN  0x40000000u /* + domain number: wait for its verdict */
+#define LINE_SENDER  0x20000000u /* + sender number: bulk mail waits for it to pass again */
 
 struct gate_domain {
     char *name;
@@ -67,7 +69,10 @@ struct gate_group {
     uint8_t unknown;   /* of these, of unknown fate: they do not hold up others */
     uint8_t returning; /* ended attempts whose mail the store is putting back on hold */
     uint8_t told_why;
-    bool claiming;
+    bool claiming : 1;
+    /* All that is pending of the class is known to be of bulk streams. Not known is false: then a
+     * claim that passes over bulk streams finds out. */
+    bool single_bulk : 1, digest_bulk : 1;
 };
 
 struct gate_attempt {
@@ -82,6 +87,7 @@ struct gate_attempt {
     int account;            /* index; -1: no longer configured */
     bool urgent, digest, unknown;
     bool arrived; /* news of it came: the account has it, whatever it answers */
+    bool without_bulk; /* the claim passes over bulk streams: their sender is held there */
 };
 
 struct gate_account {
@@ -106,6 +112,7 @@ struct gate {
     struct heap unknowns;
     struct closures closures;
     struct alarms alarms;
+    struct gate_senders senders;
     const struct rulebook *rules; /* NULL: replies are read by their codes alone */
     struct gate_account *accounts;
     size_t account_count;

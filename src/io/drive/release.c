@@ -190,6 +190,7 @@ void drive_claim(struct drive *d, struct drive_todo *t, const struct gate_action
     job->claim.attempt.message_id = text_of(job->message_id); /* if it becomes a digest */
     job->claim.only = action->claim.only;
     job->claim.by_hand = action->claim.by_hand;
+    job->claim.without_streams = action->claim.without_streams;
     job->claim.digest = action->claim.digest;
     job->claim.most = action->claim.most;
     job->claim.bytes_max = DIGEST_BYTES_MAX;

@@ -104,7 +104,8 @@
         "WHERE r.id = ?2") \
     /* ?2 of domain ?3, whether there yet (id) or not (NULL); the last column is the domain's id. */ \
     X(RECIPIENT_OR_NEW, "SELECT r.id, ?2, d.name, r.plan, d.kind, d.provider, d.gateway," \
-        " d.reason, d.evidence, d.found_at, d.valid_until, d.provider_likely, " SUPPRESSED_LINES("?2") ", d.id" \
+        " d.reason, d.evidence, d.found_at, d.valid_until, d.provider_likely, " \
+        SUPPRESSED_LINES("?2") ", d.id" \
         " FROM domain d LEFT JOIN recipient r ON r.address = ?2" \
         " WHERE d.name = ?3") \
     X(RECIPIENT_ADD, "INSERT INTO recipient (address, domain_id) VALUES (?1, ?2)") \

@@ -117,10 +117,10 @@ void store_apply(struct store *s, struct store_apply *req);
 
 struct store_claim {
     /* in */
-    struct attempt attempt; /* id, recipient_id, group_id, account, provider, started_at, ...;
-                             * retry_of_unknown is found here, from what was abandoned before */
-    tide_id only;           /* this one notification; 0: by `digest` */
-    bool by_hand;           /* those that are not to leave before later go too */
+    struct attempt attempt;      /* id, recipient_id, group_id, account, provider, started_at, ...;
+                                  * retry_of_unknown is found here, from what was abandoned before */
+    tide_id only;                /* this one notification; 0: by `digest` */
+    bool by_hand;                /* those that are not to leave before later go too */
     struct text without_streams; /* "|news|offers|": these stay; "": none */
     bool digest;      /* all digestible ones, else the first single one: urgent before others, then
                        * priority, then age */
@@ -231,7 +231,7 @@ struct store_ask {
     struct journal_entry *journal;
     size_t journal_count;
     struct recipient_state *recipient_row; /* WHY; NULL: nobody by that name */
-    struct sender_record *senders; /* SENDERS */
+    struct sender_record *senders;         /* SENDERS */
     size_t sender_count;
     struct store_counts counts;
     int64_t count;                /* ACCEPTED */
