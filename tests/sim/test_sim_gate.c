@@ -302,6 +302,8 @@ static void apply_changes(struct world *w, const struct change *changes, size_t 
         case CHANGE_NEWS_SEEN:
         case CHANGE_FINDING:
         case CHANGE_ESP_LIST:
+        case CHANGE_SENDER:
+        case CHANGE_SENDER_GONE:
             break;
         }
     }

@@ -86,7 +86,7 @@ struct gate_attempt {
     tide_wall_ms newest_at; /* acceptance of the newest notification in it */
     int account;            /* index; -1: no longer configured */
     bool urgent, digest, unknown;
-    bool arrived; /* news of it came: the account has it, whatever it answers */
+    bool arrived;      /* news of it came: the account has it, whatever it answers */
     bool without_bulk; /* the claim passes over bulk streams: their sender is held there */
 };
 

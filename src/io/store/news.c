@@ -209,6 +209,8 @@ void news_write(struct writing *w, const struct change *c, tide_wall_ms at, stru
     case CHANGE_ATTEMPT:
     case CHANGE_JOURNAL:
     case CHANGE_VERDICT:
+    case CHANGE_SENDER:
+    case CHANGE_SENDER_GONE:
         break; /* change_write()'s own */
     }
 }
