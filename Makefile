@@ -36,7 +36,7 @@ ALL_CFLAGS = -std=gnu17 -O2 -g -D_GNU_SOURCE -DMAILTIDE_VERSION='"$(VERSION)"' \
 ALL_LDFLAGS = $(SANFLAGS) $(LDFLAGS)
 LIBS    = $(PKG_LIBS) -lpthread -lm
 
-LIB_SRC  := $(sort $(shell find src/base src/core src/io -name '*.c'))
+LIB_SRC  := $(sort $(shell find src/base src/core src/io -name '*.c') $(wildcard src/client/*.c))
 LIB_OBJ  := $(patsubst %.c,$(BUILD)/%.o,$(LIB_SRC))
 LIB      := $(BUILD)/libmailtide-all.a
 CMD_SRC  := $(sort $(shell find src/cmd -name '*.c'))
@@ -45,6 +45,14 @@ CMD_SRC  := $(sort $(shell find src/cmd -name '*.c'))
 PROGRAMS := $(notdir $(patsubst %/,%,$(wildcard src/cmd/*/)))
 PROGRAM_BIN := $(addprefix $(BUILD)/,$(PROGRAMS))
 CMD_SHARED_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard src/cmd/*.c)))
+
+CLIENT_SRC := $(sort $(wildcard src/client/*.c)) $(patsubst %,src/base/%.c,arena base64 buf err id text time) \
+              src/core/proto/json.c src/core/proto/json_write.c
+CLIENT_OBJ := $(patsubst %.c,$(BUILD)/pic/%.o,$(CLIENT_SRC))
+CLIENT_LIBS = $(shell pkg-config --libs libcurl jansson 2>/dev/null) -lm
+CLIENT_SO  := $(BUILD)/libmailtide.so.0
+CLIENT_A   := $(BUILD)/libmailtide.a
+CLIENT     := $(CLIENT_SO) $(CLIENT_A)
 
 TEST_SRC := $(sort $(wildcard tests/unit/test_*.c tests/conformance/test_*.c tests/sim/test_*.c tests/e2e/test_*.c))
 TEST_BIN := $(patsubst %.c,$(BUILD)/%,$(TEST_SRC))
@@ -60,7 +68,7 @@ BENCH_BIN := $(patsubst %.c,$(BUILD)/%,$(BENCH_SRC))
 .PHONY: all help run demo test unit conformance bench bench-policy lint check-layers fuzz manual install uninstall deps \
         deps-test deps-clients deps-dev clean format
 
-all: $(LIB) $(PROGRAM_BIN) ## the programs, released as they are
+all: $(LIB) $(PROGRAM_BIN) $(CLIENT) ## the programs, released as they are
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -79,6 +87,21 @@ $(BUILD)/$(1): $(patsubst %.c,$(BUILD)/%.o,$(sort $(shell find src/cmd/$(1) -nam
 	@$(if $(SAN),,ln -sfn $(notdir $(BUILD))/$(1) build/$(1)) # build/mailtide: the one built last
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program_rule,$(p))))
+
+# libmailtide, what applications link: the client and the little that it stands on, with no names
+# but tide_* to be seen from outside.
+$(BUILD)/pic/%.o: %.c | deps
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  CC  $< (pic)";) $(CC) $(ALL_CFLAGS) -fPIC -c $< -o $@
+
+$(CLIENT_SO): $(CLIENT_OBJ) src/client/libmailtide.map
+	@echo "  LD  $@"; $(CC) -shared -Wl,-soname,$(notdir $(CLIENT_SO)) $(if $(SAN),,-Wl,-z,defs) \
+	  -Wl,--version-script=src/client/libmailtide.map $(ALL_LDFLAGS) $(CLIENT_OBJ) $(CLIENT_LIBS) -o $@
+
+$(CLIENT_A): $(CLIENT_OBJ)
+	@rm -f $@; $(LD) -r $^ -o $(BUILD)/pic/libmailtide.o
+	@objcopy --wildcard --keep-global-symbol='tide_*' $(BUILD)/pic/libmailtide.o
+	@$(AR) rcs $@ $(BUILD)/pic/libmailtide.o
 
 $(BUILD)/tests/fuzz/replay_%: $(BUILD)/tests/fuzz/%.o $(BUILD)/tests/fuzz/replay.o $(LIB)
 	@$(CC) $(ALL_LDFLAGS) $^ $(LIBS) -o $@
@@ -185,12 +208,12 @@ manual: all ## puts the lists of commands and keys into the man pages
 	@BUILD=$(BUILD) src/cmd/manual.sh
 
 install: all ## to DESTDIR/PREFIX
-	@BUILD=$(BUILD) PREFIX="$(PREFIX)" DESTDIR="$(DESTDIR)" src/cmd/install.sh install
+	@VERSION=$(VERSION) BUILD=$(BUILD) PREFIX="$(PREFIX)" DESTDIR="$(DESTDIR)" src/cmd/install.sh install
 
 uninstall: ## what install put there
-	@BUILD=$(BUILD) PREFIX="$(PREFIX)" DESTDIR="$(DESTDIR)" src/cmd/install.sh uninstall
+	@VERSION=$(VERSION) BUILD=$(BUILD) PREFIX="$(PREFIX)" DESTDIR="$(DESTDIR)" src/cmd/install.sh uninstall
 
 clean: ## removes build/
 	rm -rf build
 
--include $(LIB_OBJ:.o=.d) $(patsubst %.c,$(BUILD)/%.d,$(CMD_SRC) $(TEST_SRC) $(FUZZ_SRC) $(BENCH_SRC) $(wildcard tests/lib/*.c))
+-include $(LIB_OBJ:.o=.d) $(CLIENT_OBJ:.o=.d) $(patsubst %.c,$(BUILD)/%.d,$(CMD_SRC) $(TEST_SRC) $(FUZZ_SRC) $(BENCH_SRC) $(wildcard tests/lib/*.c))

@@ -1,8 +1,8 @@
 #!/bin/sh
 # Installs mailtide below DESTDIR/PREFIX, or removes what that put there. The Makefile calls it:
-#   BUILD=build/gcc PREFIX=/usr/local DESTDIR= src/cmd/install.sh install|uninstall
+#   VERSION=0.1.0 BUILD=build/gcc PREFIX=/usr/local DESTDIR= src/cmd/install.sh install|uninstall
 set -eu
-: "${BUILD:?}" "${PREFIX:?}" "${DESTDIR=}"
+: "${VERSION:?}" "${BUILD:?}" "${PREFIX:?}" "${DESTDIR=}"
 root=$DESTDIR$PREFIX
 share=$root/share/mailtide
 list=$share/installed # every file that was installed, relative to DESTDIR
@@ -41,6 +41,16 @@ do_install() {
     for file in src/core/digest/templates/*; do
         put 644 "$file" "share/mailtide/templates/$(basename "$file")"
     done
+    for file in include/mailtide/*.h; do
+        put 644 "$file" "$file"
+    done
+    put 755 "$BUILD/libmailtide.so.0" lib/libmailtide.so.0
+    ln -sf libmailtide.so.0 "$root/lib/libmailtide.so"
+    echo "$PREFIX/lib/libmailtide.so" >>"$list"
+    put 644 "$BUILD/libmailtide.a" lib/libmailtide.a
+    sed "s|@PREFIX@|$PREFIX|; s|@VERSION@|$VERSION|" src/client/libmailtide.pc.in >"$scratch/pc"
+    put 644 "$scratch/pc" lib/pkgconfig/libmailtide.pc
+    put 644 src/client/example/notify.c share/mailtide/notify.c
     put 644 src/cmd/mailtide-lab/story.conf share/mailtide/story.conf
 
     server_config >"$scratch/mailtide.conf"

@@ -5,7 +5,7 @@ cd "$(dirname "$0")/../.."
 BUILD=${BUILD:-build/gcc}
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-export BUILD PREFIX=/opt/mailtide DESTDIR="$scratch/root"
+export BUILD VERSION=0.0.1 PREFIX=/opt/mailtide DESTDIR="$scratch/root"
 root=$DESTDIR$PREFIX
 
 fail() {
@@ -29,7 +29,8 @@ for file in share/man/man1/mailtide.1 share/man/man8/mailtided.8 share/man/man5/
     share/mailtide/schedules/providers/qq.conf share/mailtide/schedules/accounts/sendgrid.conf share/mailtide/schedules/lists/roles.txt \
     share/mailtide/templates/digest.html share/bash-completion/completions/mailtide \
     share/zsh/site-functions/_mailtide lib/systemd/system/mailtided.service \
-    lib/sysusers.d/mailtide.conf share/mailtide/mailtide.conf; do
+    lib/sysusers.d/mailtide.conf share/mailtide/mailtide.conf include/mailtide/client.h \
+    lib/libmailtide.so lib/libmailtide.a lib/pkgconfig/libmailtide.pc share/mailtide/notify.c; do
     [ -s "$root/$file" ] || fail "$file is missing"
 done
 [ ! -e "$DESTDIR/etc" ] || fail "DESTDIR was given, and yet there is $DESTDIR/etc"
