@@ -32,7 +32,8 @@
     X(ECANCELED, "cancelled")                      \
     X(EBUSY, "busy")                               \
     X(ESTATE, "not possible in this state")        \
-    X(ECORRUPT, "damaged data")
+    X(ECORRUPT, "damaged data")                    \
+    X(EGONE, "not kept any more")
 
 enum tide_err {
 #define TIDE_ERROR_CODE(code, text) TIDE_##code,

@@ -88,11 +88,16 @@ static void close_next(void *arg)
             resolver_close(d->resolver, close_next, d);
             return;
         case 7:
+            if (!d->events)
+                continue;
+            event_feed_close(d->events, close_next, d);
+            return;
+        case 8:
             if (!d->store)
                 continue;
             store_close(d->store, close_next, d);
             return;
-        case 8:
+        case 9:
             close_handles(d);
             return;
         default:
@@ -108,6 +113,8 @@ static void begin_closing(struct daemon *d, enum tide_err rc)
     d->closing = true;
     d->rc = rc;
     notify_systemd("STOPPING=1");
+    if (d->events)
+        event_feed_stop(d->events);
     close_next(d);
 }
 
@@ -217,12 +224,16 @@ static bool on_status_notifications(void *arg,
 static enum tide_err open_doors(struct daemon *d, struct tide_error *err)
 {
     const struct config *config = d->generation->config;
-    const struct http_api_options http = {
-        .loop = &d->loop, .store = d->store, .operate = &d->operate, .clock = &d->options.clock};
+    const struct http_api_options http = {.loop = &d->loop,
+                                          .store = d->store,
+                                          .operate = &d->operate,
+                                          .clock = &d->options.clock,
+                                          .events = d->events};
     struct http_api_options options = http;
     struct status_options status = {.loop = &d->loop,
                                     .store = d->store,
                                     .operate = &d->operate,
+                                    .events = d->events,
                                     .body_bytes_max = (size_t)config->http.body_bytes_max,
                                     .notifications = on_status_notifications,
                                     .arg = d};
@@ -299,6 +310,8 @@ static enum tide_err open_rooms(struct daemon *d, struct tide_error *err)
     enum tide_err rc = make_state_dir(config->state_dir, err);
     if (rc == TIDE_OK)
         rc = open_store(d, err);
+    if (rc == TIDE_OK)
+        rc = event_feed_open(&d->loop, d->store, &d->options.clock, &d->events, err);
     if (rc == TIDE_OK)
         rc = open_dns(d, err);
     if (rc == TIDE_OK)

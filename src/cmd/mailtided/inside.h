@@ -44,6 +44,7 @@ struct daemon {
     struct intake *intake;
     struct smtp_listener *smtp;
     struct http_api *http;
+    struct event_feed *events;
     struct status *status;
     struct operate operate;
     uv_signal_t signals[3];

@@ -174,6 +174,7 @@ struct config_application {
     int *accounts; /* indices, in order of preference: the next takes over when one fails */
     size_t account_count;
     int64_t intake_per_minute_max; /* 0: no bound */
+    bool alarms;                   /* it may learn of what concerns operators */
 };
 
 struct config_planner {

@@ -349,6 +349,8 @@ const struct key config_keys[] = {
     P("intake_per_minute_max", COUNT, "notifications per minute", "0", 0, 1000000000, NULL,
       a.intake_per_minute_max,
       "0: no bound."),
+    P("alarms", BOOL, NULL, "false", 0, 0, NULL, a.alarms,
+      "Its events tell of alarms, too, which concern the installation as a whole."),
 
     NAMED("providers", "The operator's own numbers for mailbox providers, by profile name."),
     NAMED("providers.*.limits",

@@ -110,3 +110,19 @@ struct text gate_detail_of_drop(const char *code,
         jw_str(&w, "domain", domain->name);
     return keep(&w, todo);
 }
+
+struct text gate_detail_of_alarm(struct text key,
+                                 const char *severity,
+                                 struct text advice,
+                                 struct gate_todo *todo)
+{
+    struct buf b = {0};
+    struct json_writer w;
+    jw_init(&w, &b);
+    jw_object(&w, NULL);
+    jw_text(&w, "key", key);
+    if (severity)
+        jw_str(&w, "severity", severity);
+    put(&w, "advice", advice);
+    return keep(&w, todo);
+}

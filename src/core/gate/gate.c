@@ -115,7 +115,8 @@ void gate_raise_alarm(struct gate *g,
                       tide_wall_ms now,
                       struct gate_todo *todo)
 {
-    const struct journal_entry about = {0};
+    const struct journal_entry about = {
+        .detail = gate_detail_of_alarm(key, alarm_severity_name(severity), advice, todo)};
     enum alarm_told told = alarms_raise(&g->alarms, key, severity, sentence, advice, now);
     if (told == ALARM_NEW || told == ALARM_WORSE)
         gate_journal(todo, now, &about, "alarm",
@@ -126,7 +127,7 @@ void gate_raise_alarm(struct gate *g,
 void gate_clear_alarm(
     struct gate *g, struct text key, struct text why, tide_wall_ms now, struct gate_todo *todo)
 {
-    const struct journal_entry about = {0};
+    const struct journal_entry about = {.detail = gate_detail_of_alarm(key, NULL, TEXT(""), todo)};
     struct alarm over;
     if (alarms_clear(&g->alarms, key, &over))
         gate_journal(todo, now, &about, "alarm_over",

@@ -11,6 +11,7 @@ struct http_api {
     struct http_submit_door door;
     struct http_esp_door esp;
     struct views views;
+    struct event_feed *events;
     struct http **listeners;
     size_t count, open; /* open: with those that are being closed */
     bool closing;
@@ -190,6 +191,8 @@ static void on_request(void *arg, struct http_request *req)
     struct http_caller caller = {.application = a, .may_operate = true, .by = by};
     if (text_eq(req->path, TEXT("/metrics")) && reads)
         view_status(&api->views, req, VIEW_METRICS);
+    else if (text_eq(req->path, TEXT("/v1/events")) && reads)
+        event_feed_get(api->events, req, text_of(a->name), a->alarms);
     else if (!http_api_notifications(api, req, &caller))
         http_reply_error(req, 404, "not_found", "There is nothing at this path.");
 }
@@ -276,6 +279,7 @@ enum tide_err http_api_open(const struct http_api_options *options,
     api->door = (struct http_submit_door){
         .loop = options->loop, .intake = options->intake, .clock = options->clock};
     api->esp = (struct http_esp_door){.submit = api->door, .store = options->store};
+    api->events = options->events;
     api->views = (struct views){.store = options->store, .operate = options->operate};
     uv_idle_init(options->loop, &api->later);
     api->open = 1;

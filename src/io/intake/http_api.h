@@ -5,6 +5,7 @@
  *   DELETE /v1/notifications/{id}           the same as
  *   POST   /v1/notifications/{id}/cancel
  *   POST   /v1/notifications/{id}/release   by hand; it counts against the limits
+ *   GET    /v1/events                       what became of its notifications (io/status/events.h)
  *   GET    /healthz                         200, or 503 and why
  *   GET    /metrics                         Prometheus; local clients, or with a key
  *   ...                                     the ESPs' own APIs (http_esp.h)
@@ -21,6 +22,7 @@
 #define IO_INTAKE_HTTP_API_H
 
 #include "io/intake/http_submit.h"
+#include "io/status/events.h"
 #include "io/status/views.h"
 
 struct http_api;
@@ -31,6 +33,7 @@ struct http_api_options {
     struct store *store;
     const struct operate *operate;
     const struct clock *clock;
+    struct event_feed *events;
 };
 
 /* Opens every address of the configuration in force; all or none. No address is fine: then only

@@ -103,6 +103,11 @@ static void get_limits(struct status *s, struct http_request *req)
     view_limits(&s->views, req);
 }
 
+static void get_events(struct status *s, struct http_request *req)
+{
+    event_feed_get(s->options.events, req, http_query(req, "application"), true);
+}
+
 static void get_health(struct status *s, struct http_request *req)
 {
     view_health(&s->views, req);
@@ -114,7 +119,7 @@ static const struct {
 } readable[] = {
     {"/", get_overview},       {"/v1/status", get_status}, {"/v1/queue", get_queue},
     {"/v1/why", get_why},      {"/v1/limits", get_limits}, {"/healthz", get_health},
-    {"/metrics", get_metrics},
+    {"/metrics", get_metrics}, {"/v1/events", get_events},
 };
 
 static void wrong_method(struct http_request *req, const char *want)

@@ -7,6 +7,7 @@
  *                      {"now","recipient":{...},"notifications":[...],"attempts":[...],
  *                       "journal":[...],"next"}
  *   GET  /v1/limits[?recipient=]        {"now","limits":[...]}, "recipient","provider" if asked
+ *   GET  /v1/events?after=&most=&types=&wait=   the journal as others follow it (events.h)
  *   GET  /v1/notifications/{id}         a notification
  *   POST /v1/notifications[?application=]           hands in (io/intake/http_submit.h)
  *   POST /v1/notifications/{id}/cancel, .../release   {"cancelled":N}, {"released":N}
@@ -25,6 +26,7 @@
 #define IO_STATUS_STATUS_H
 
 #include "core/config/config.h"
+#include "io/status/events.h"
 #include "io/status/views.h"
 
 struct status;
@@ -33,6 +35,7 @@ struct status_options {
     uv_loop_t *loop;
     struct store *store;
     const struct operate *operate;
+    struct event_feed *events;
     size_t body_bytes_max; /* of what is handed in */
     /* Answers what is at and below /v1/notifications, false: not its path. The intake's room stands
      * above this one: the daemon passes http_api_notifications() in. NULL: none of these. */

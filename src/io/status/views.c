@@ -53,7 +53,7 @@ unsigned view_status_of(enum tide_err rc, const char **ret_code)
         {TIDE_ERANGE, 400, "bad_value"},   {TIDE_EPERM, 403, "not_permitted"},
         {TIDE_ELIMIT, 429, "too_many"},    {TIDE_EFULL, 503, "store_full"},
         {TIDE_EIO, 503, "store_failed"},   {TIDE_ENOMEM, 503, "no_memory"},
-        {TIDE_ECANCELED, 503, "stopping"},
+        {TIDE_ECANCELED, 503, "stopping"}, {TIDE_EGONE, 410, "gone"},
     };
     for (size_t i = 0; i < TIDE_COUNT(table); i++) {
         if (table[i].rc == rc) {

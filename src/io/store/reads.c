@@ -320,6 +320,9 @@ void ask_read(struct db *db, struct store_ask *req, tide_wall_ms now)
     case STORE_VIEW_SENDERS:
         ask_senders(db, req);
         break;
+    case STORE_VIEW_EVENTS:
+        ask_events(db, req);
+        break;
     case STORE_VIEW_COUNTS:
         ask_counts(db, req);
         break;

@@ -14,4 +14,7 @@ void load_read(struct db *db, struct store_load *req, tide_wall_ms now);
 void news_read(struct db *db, struct store_ask *req, tide_wall_ms now);
 void ask_read(struct db *db, struct store_ask *req, tide_wall_ms now);
 
+/* read_events.c */
+void ask_events(struct db *db, struct store_ask *req);
+
 #endif

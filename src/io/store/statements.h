@@ -59,6 +59,7 @@
 #define JOURNAL_COLUMNS                                                                   \
     "j.seq, j.at, j.recipient_id, j.notification_id, j.attempt_id, j.event, j.sentence, " \
     "j.detail, j.group_id"
+#define JOURNAL_COLUMN_COUNT 9
 /* Of recipient ?1; ?2 0 or the id (notification or attempt) that it is about. What is said of a
  * digest as a whole is said of each in it, what is said of another in it is not. */
 #define JOURNAL_WHICH                                                                          \
@@ -251,6 +252,21 @@
     X(ATTEMPT_ITEMS, "SELECT notification_id FROM attempt_item WHERE attempt_id = ?1") \
     X(QUEUE_PAGE, "SELECT " QUEUE_COLUMNS QUEUE_WHICH " AND ?9 = 0" QUEUE_ORDER) \
     X(QUEUE_PAGE_OF, "SELECT " QUEUE_COLUMNS QUEUE_WHICH " AND g.recipient_id = ?9" QUEUE_ORDER) \
+    /* Behind ?1; whose it is, who it is about, and whether application ?2 ever wrote to him. */ \
+    X(EVENTS, "SELECT " JOURNAL_COLUMNS ", coalesce(g.application, ''), coalesce(r.address, '')," \
+        " j.recipient_id > 0 AND g.id IS NULL AND EXISTS (SELECT 1 FROM recipient_group v" \
+        " WHERE v.recipient_id = j.recipient_id AND v.application = ?2) FROM journal j" \
+        " LEFT JOIN recipient_group g ON g.id = CASE WHEN j.group_id > 0 THEN j.group_id" \
+        " WHEN j.attempt_id > 0 THEN (SELECT a.group_id FROM attempt a WHERE a.id = j.attempt_id)" \
+        " WHEN j.notification_id > 0 THEN (SELECT n.group_id FROM notification n" \
+        " WHERE n.id = j.notification_id) END LEFT JOIN recipient r" \
+        " ON r.id = coalesce(nullif(j.recipient_id, 0), g.recipient_id)" \
+        " WHERE j.seq > ?1 ORDER BY j.seq LIMIT ?3") \
+    X(EVENT_ITEMS, "SELECT " NOTIFICATION_COLUMNS NOTIFICATION_FROM "WHERE n.id IN" \
+        " (SELECT notification_id FROM attempt_item WHERE attempt_id = ?1) ORDER BY n.id") \
+    X(JOURNAL_OLDEST, "SELECT coalesce(min(seq), 0) FROM journal") \
+    X(JOURNAL_SEQ, "SELECT coalesce(max(seq), 0) FROM journal") \
+    X(JOURNAL_AT, "SELECT at FROM journal WHERE seq = ?1") \
     X(COUNT_ACCEPTED, "SELECT count(*) FROM notification n JOIN recipient_group g" \
         " ON g.id = n.group_id WHERE n.id >= ?1 AND g.application = ?2") \
     X(COUNT_OLDEST, "SELECT min(accepted_at) FROM notification WHERE state <= 1") \

@@ -44,6 +44,7 @@ struct store {
     struct checkpoint checkpoint;
     struct reader readers[READERS];
     struct list reads; /* wait for a reader */
+    struct list watches;
     bool check_wanted;
     bool closing, writer_gone, news_closed;
     void (*closed)(void *arg);
@@ -159,6 +160,7 @@ enum tide_err store_open(uv_loop_t *loop,
     s->lock_fd = -1;
     s->loop = loop;
     list_init(&s->reads);
+    list_init(&s->watches);
     checkpoint_init(&s->checkpoint, path, on_checkpoint_done, s);
     for (size_t i = 0; i < READERS; i++)
         s->readers[i].store = s;
@@ -205,6 +207,12 @@ static void drain(struct store *s)
     list_init(&done);
     if (writer_take_done(&s->writer, &done))
         s->writer_gone = true;
+    if (!list_is_empty(&done))
+        LIST_EACH(w, &s->watches)
+        {
+            struct store_watch *watch = container_of(w, struct store_watch, hook);
+            watch->wrote(watch);
+        }
     while ((node = list_take_first(&done)) != NULL)
         call_back(container_of(node, struct store_job, hook));
 }
@@ -404,4 +412,17 @@ void store_load(struct store *s, struct store_load *req)
 void store_ask(struct store *s, struct store_ask *req)
 {
     put_read(s, &req->job, JOB_ASK);
+}
+
+/* -- Watch ----------------------------------------------------------------------------------------
+ */
+
+void store_watch(struct store *s, struct store_watch *w)
+{
+    list_append(&s->watches, &w->hook);
+}
+
+void store_unwatch(struct store_watch *w)
+{
+    list_remove(&w->hook);
 }

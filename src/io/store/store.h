@@ -19,6 +19,7 @@
 #include "base/arena.h"
 #include "base/list.h"
 #include "core/record/change.h"
+#include "core/record/event.h"
 #include "core/record/notification.h"
 
 #include <uv.h>
@@ -207,6 +208,8 @@ enum store_view {
     STORE_VIEW_ACCEPTED,     /* how many of `application` from notification `id` on */
     STORE_VIEW_NEWS,         /* what is known about `news`: found */
     STORE_VIEW_SENDERS,      /* watched senders, by domain and account */
+    STORE_VIEW_EVENTS,       /* the journal as others see it (core/record/event.h): of `application`
+                              * ("": all), of `kinds`, behind the cursor `after` */
     STORE_VIEW_COUNTS,       /* notifications by state, attempts by state, bytes, oldest pending */
 };
 
@@ -215,6 +218,17 @@ struct store_counts {
     int64_t attempts[ATTEMPT_ABANDONED + 1];
     int64_t recipients, bodies, database_bytes, journal_entries;
     tide_wall_ms oldest_pending_at; /* 0: none */
+};
+
+#define EVENTS_SCAN_MAX 20000
+
+/* A journal entry with what it is about. */
+struct store_event {
+    struct journal_entry entry;
+    struct text application, recipient; /* "": not one's alone, nobody's */
+    struct attempt *attempt;            /* NULL: none, or pruned */
+    struct notification *notifications; /* without messages: those of the attempt, or the one */
+    size_t notification_count;
 };
 
 struct store_ask {
@@ -238,6 +252,15 @@ struct store_ask {
     const struct mail_news *news; /* NEWS; its recipient in normal form */
     struct news_found found;
     struct text next; /* cursor; "" at the end */
+    /* EVENTS. `after`: "" from the oldest that is kept, "newest" none of those that are there, else
+     * a cursor from before (`next` is always one here). TIDE_EGONE: what followed the cursor was
+     * pruned meanwhile, or the journal is another one. A step looks at EVENTS_SCAN_MAX entries. */
+    event_set kinds;
+    bool with_alarms; /* with `application`: what concerns operators too */
+    struct store_event *events;
+    size_t event_count;
+    int64_t oldest_seq, newest_seq; /* 0: the journal is empty */
+    bool at_end;                    /* nothing was left behind `next` */
     struct arena arena;
     void (*done)(struct store_ask *req, enum tide_err rc, const struct tide_error *err);
     void *arg;
@@ -245,5 +268,17 @@ struct store_ask {
 };
 
 void store_ask(struct store *s, struct store_ask *req);
+
+/* -- Watch: that something was written -----------------------------------------------------------
+ */
+
+/* `wrote` comes on the loop after writes are durable, perhaps once for many; nothing may be closed
+ * from inside it. */
+struct store_watch {
+    struct list hook;
+    void (*wrote)(struct store_watch *w);
+};
+void store_watch(struct store *s, struct store_watch *w);
+void store_unwatch(struct store_watch *w); /* twice is fine */
 
 #endif

@@ -1,0 +1,109 @@
+#include "core/record/event.h"
+
+#include "base/macros.h"
+
+#define ROUTE "account, provider"
+#define SAID  ROUTE ", code, status, reply, stage"
+#define MEANS SAID ", class, fault, cause, advice, rule"
+
+/* clang-format off */
+const struct event_kind event_kinds[] = {
+    {"accepted", "notification.accepted", EVENT_OWN, false,
+     "It is on disk.", ""},
+    {"held", "notification.held", EVENT_OWN, false,
+     "What is pending for the recipient waits, and why.", "limit, until"},
+    {"released", "notification.released", EVENT_OWN, false,
+     "A mail is about to leave.", ROUTE},
+    {"sent", "notification.sent", EVENT_OWN, true,
+     "The account took the mail.", SAID},
+    {"deferred", "notification.deferred", EVENT_OWN, false,
+     "The mail was put off and is back on hold.", MEANS ", until"},
+    {"limited", "notification.limited", EVENT_OWN, true,
+     "A limit was named in the reply; the mail is back on hold until its window opens.",
+     MEANS ", until"},
+    {"unknown", "notification.unknown", EVENT_OWN, false,
+     "The answer was lost: the mail may have left; news of it is awaited.", SAID ", until"},
+    {"abandoned", "notification.abandoned", EVENT_OWN, false,
+     "No news of it came: it is released again and may be seen twice.", ROUTE},
+    {"delivered", "notification.delivered", EVENT_OWN, true,
+     "The recipient's provider took it.", ROUTE},
+    {"bounced", "notification.bounced", EVENT_OWN, true,
+     "It was refused for good.", MEANS},
+    {"complained", "notification.complained", EVENT_OWN, true,
+     "The recipient called it spam.", ROUTE},
+    {"refused", "notification.refused", EVENT_OWN, true,
+     "mailtide does not send it: the recipient cannot take mail or is suppressed.", "code, domain"},
+    {"expired", "notification.expired", EVENT_OWN, true,
+     "Its deadline passed, and its stream says to drop it then.", "code"},
+    {"cancelled", "notification.cancelled", EVENT_OWN, true,
+     "It was withdrawn, or a newer one took its place.", "by, superseded_by"},
+    {"suppressed", "recipient.suppressed", EVENT_RECIPIENT, true,
+     "The recipient is not to be mailed from now on.", "cause, evidence, until"},
+    {"unsuppressed", "recipient.unsuppressed", EVENT_RECIPIENT, true,
+     "The recipient may be mailed again.", "cause"},
+    {"alarm", "alarm.raised", EVENT_OPERATOR, true,
+     "Something needs an operator.", "key, severity, advice"},
+    {"alarm_over", "alarm.cleared", EVENT_OPERATOR, true,
+     "It does not any more.", "key"},
+};
+/* clang-format on */
+const size_t event_kind_count = TIDE_COUNT(event_kinds);
+_Static_assert(TIDE_COUNT(event_kinds) <= 64, "one bit each");
+
+const struct event_kind *event_of_journal(struct text event)
+{
+    for (size_t i = 0; i < event_kind_count; i++)
+        if (text_eq(event, text_of(event_kinds[i].journal)))
+            return &event_kinds[i];
+    return NULL;
+}
+
+const struct event_kind *event_of_type(struct text type)
+{
+    for (size_t i = 0; i < event_kind_count; i++)
+        if (text_eq(type, text_of(event_kinds[i].type)))
+            return &event_kinds[i];
+    return NULL;
+}
+
+event_set event_usual(void)
+{
+    event_set set = 0;
+    for (size_t i = 0; i < event_kind_count; i++)
+        if (event_kinds[i].usual)
+            set |= event_bit(&event_kinds[i]);
+    return set;
+}
+
+bool event_set_add(event_set *set, struct text type)
+{
+    type = text_trim(type);
+    bool any = type.n > 0 && type.p[type.n - 1] == '*';
+    struct text stem = text_cut(type, 0, any ? type.n - 1 : type.n), name;
+    event_set found = 0;
+    if (any && stem.n > 0 && stem.p[stem.n - 1] != '.')
+        return false;
+    for (size_t i = 0; i < event_kind_count; i++) {
+        name = text_of(event_kinds[i].type);
+        if (any ? text_starts(name, stem) : text_eq(name, stem))
+            found |= event_bit(&event_kinds[i]);
+    }
+    *set |= found;
+    return found != 0;
+}
+
+enum tide_err event_set_parse(struct text list, event_set *ret, struct tide_error *err)
+{
+    event_set set = 0;
+    struct text type;
+    if (text_trim(list).n == 0) {
+        *ret = EVENT_ALL;
+        return TIDE_OK;
+    }
+    while (text_split(&list, ',', &type))
+        if (!event_set_add(&set, type))
+            return tide_fail(err, TIDE_EINVAL, "there are no events of type \"" TEXT_FMT "\"",
+                             (int)TIDE_MIN(type.n, (size_t)60), type.p ? type.p : "");
+    *ret = set;
+    return TIDE_OK;
+}
