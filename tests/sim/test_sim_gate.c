@@ -304,6 +304,10 @@ static void apply_changes(struct world *w, const struct change *changes, size_t 
         case CHANGE_ESP_LIST:
         case CHANGE_SENDER:
         case CHANGE_SENDER_GONE:
+        case CHANGE_WEBHOOK_CURSOR:
+        case CHANGE_LETTER:
+        case CHANGE_LETTER_TAKEN:
+        case CHANGE_LETTERS_AGAIN:
             break;
         }
     }

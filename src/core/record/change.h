@@ -6,6 +6,7 @@
 #ifndef CORE_RECORD_CHANGE_H
 #define CORE_RECORD_CHANGE_H
 
+#include "core/record/event.h"
 #include "core/record/notification.h"
 #include "core/record/past.h"
 #include "core/record/verdict.h"
@@ -63,6 +64,11 @@ enum change_type {
     CHANGE_ESP_LIST,   /* an address that stands on an ESP's own list */
     CHANGE_SENDER,     /* what a check of a sender found */
     CHANGE_SENDER_GONE,
+    CHANGE_WEBHOOK_CURSOR, /* up to where an application's webhook was told */
+    CHANGE_LETTER,         /* tried again later, or dead */
+    CHANGE_LETTER_TAKEN,   /* it is gone: application and seq */
+    CHANGE_LETTERS_AGAIN,  /* dead ones (seq, or 0: all) of an application ("": all) are tried anew:
+                            * next_at, tries count from 0 */
 };
 
 struct change {
@@ -119,6 +125,11 @@ struct change {
         } finding;
         struct esp_listed esp_list;
         struct sender_record sender; /* gone: domain and account alone count */
+        struct {
+            struct text application;
+            int64_t cursor;
+        } webhook;
+        struct webhook_letter letter;
     };
 };
 

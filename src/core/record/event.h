@@ -11,6 +11,7 @@
 #define CORE_RECORD_EVENT_H
 
 #include "base/text.h"
+#include "base/time.h"
 
 enum event_audience {
     EVENT_OWN,       /* the application whose notifications it is about */
@@ -33,6 +34,18 @@ typedef uint64_t event_set;
 
 extern const struct event_kind event_kinds[];
 extern const size_t event_kind_count; /* at most 64 */
+
+/* An event that an application's webhook would not take at once. */
+struct webhook_letter {
+    struct text application;
+    int64_t seq; /* of the journal's entry */
+    struct text event_id, type;
+    int tries;
+    tide_wall_ms first_at, tried_at;
+    tide_wall_ms next_at; /* 0: given up, a dead letter */
+    struct text error;    /* why not, the last time */
+    struct text body;     /* as it is told each time */
+};
 
 /* By the journal's word; NULL: nothing that is told outside. */
 const struct event_kind *event_of_journal(struct text event);

@@ -97,6 +97,14 @@ static void change_verdict(struct writing *w, const struct change *c)
                      db_int(v->found_at), db_int(v->valid_until), db_int(v->provider_likely)));
 }
 
+static void change_letter(struct writing *w, const struct webhook_letter *l)
+{
+    db_run(w->db, Q_LETTER_PUT,
+           DB_VALUES(db_text(l->application), db_int(l->seq), db_text(l->event_id),
+                     db_text(l->type), db_int(l->tries), db_int(l->first_at), db_int(l->tried_at),
+                     db_int(l->next_at), db_text(l->error), db_text(l->body)));
+}
+
 void change_write(struct writing *w,
                   const struct change *c,
                   tide_wall_ms at,
@@ -144,6 +152,22 @@ void change_write(struct writing *w,
     case CHANGE_SENDER_GONE:
         db_run(w->db, Q_SENDER_DELETE,
                DB_VALUES(db_text(c->sender.domain), db_text(c->sender.account)));
+        break;
+    case CHANGE_WEBHOOK_CURSOR:
+        db_run(w->db, Q_WEBHOOK_PUT,
+               DB_VALUES(db_text(c->webhook.application), db_int(c->webhook.cursor)));
+        break;
+    case CHANGE_LETTER:
+        change_letter(w, &c->letter);
+        break;
+    case CHANGE_LETTER_TAKEN:
+        db_run(w->db, Q_LETTER_DELETE,
+               DB_VALUES(db_text(c->letter.application), db_int(c->letter.seq)));
+        break;
+    case CHANGE_LETTERS_AGAIN:
+        db_run(w->db, Q_LETTERS_AGAIN,
+               DB_VALUES(db_text(c->letter.application), db_int(c->letter.seq),
+                         db_int(c->letter.next_at)));
         break;
     }
 }

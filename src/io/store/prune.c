@@ -126,6 +126,7 @@ bool prune_write(struct writing *w, struct prune *p, tide_wall_ms before, bool a
     p->deleted += deleted;
     if (!end)
         return false;
+    db_run(w->db, Q_LETTERS_PRUNE, DB_VALUES(db_int(before)));
     p->found_nothing = p->deleted == 0;
     p->notification_after = p->attempt_after = 0;
     p->deleted = 0;

@@ -6,8 +6,9 @@
 
 #include <inttypes.h>
 
-#define EVENTS_MOST_MAX 1000
-#define ITEMS_MAX       5000 /* notifications in one answer; the first event always has all its own */
+#define EVENTS_MOST_MAX  1000
+#define LETTERS_MOST_MAX 1000
+#define ITEMS_MAX        5000 /* notifications in one answer; the first event always has all its own */
 
 /* A cursor is "SEQ-TIME" of the entry that was seen last, the time in hexadecimal: a number alone
  * could be one of another database's. It is an event's id, too. */
@@ -131,8 +132,10 @@ static void choose(struct db *db, struct store_ask *req, int64_t after, size_t m
     }
     if (seen == EVENTS_SCAN_MAX)
         req->at_end = false;
-    if (last > 0)
+    if (last > 0) {
         req->next = cursor_text(db, &req->arena, last, last_at);
+        req->next_seq = last;
+    }
 }
 
 static void load_attempt(struct db *db, struct store_ask *req, struct store_event *e)
@@ -174,6 +177,7 @@ void ask_events(struct db *db, struct store_ask *req)
     if (!start_of(db, req, &from))
         return;
     req->events = db_array(db, &req->arena, most, sizeof *req->events);
+    req->next_seq = from.seq;
     if (req->events)
         choose(db, req, from.seq, most);
     for (size_t i = 0; i < req->event_count && db->rc == TIDE_OK; i++) {
@@ -181,6 +185,7 @@ void ask_events(struct db *db, struct store_ask *req)
         if (i > 0 && items > ITEMS_MAX) { /* the rest comes with the next page */
             const struct journal_entry *last = &req->events[i - 1].entry;
             req->next = cursor_text(db, &req->arena, last->seq, last->at);
+            req->next_seq = last->seq;
             req->event_count = i;
             req->at_end = false;
             break;
@@ -188,4 +193,35 @@ void ask_events(struct db *db, struct store_ask *req)
         load_items(db, req, e);
         items += e->notification_count;
     }
+}
+
+static void rows_letter(struct db *db, sqlite3_stmt *row, struct arena *a, struct webhook_letter *l)
+{
+    *l = (struct webhook_letter){
+        .application = col_text(db, row, 0, a),
+        .seq = col_int(row, 1),
+        .event_id = col_text(db, row, 2, a),
+        .type = col_text(db, row, 3, a),
+        .tries = (int)col_int(row, 4),
+        .first_at = col_int(row, 5),
+        .tried_at = col_int(row, 6),
+        .next_at = col_int(row, 7),
+        .error = col_text(db, row, 8, a),
+        .body = col_text(db, row, 9, a),
+    };
+}
+
+void ask_letters(struct db *db, struct store_ask *req)
+{
+    bool dead = req->view == STORE_VIEW_DEAD_LETTERS;
+    enum query q = dead ? Q_LETTERS_DEAD : Q_LETTERS_NEXT;
+    size_t most = req->most == 0 || req->most > LETTERS_MOST_MAX ? LETTERS_MOST_MAX : req->most;
+    req->letter_count = 0;
+    req->newest_seq = db_number(db, Q_JOURNAL_SEQ, DB_NONE, 0);
+    req->webhook_cursor = db_number(db, Q_WEBHOOK_GET, DB_VALUES(db_text(req->application)), -1);
+    req->letters = db_array(db, &req->arena, most, sizeof *req->letters);
+    for (sqlite3_stmt *row =
+             db_row(db, q, DB_VALUES(db_text(req->application), db_int((int64_t)most)));
+         row && req->letters && req->letter_count < most; row = db_next(db, q))
+        rows_letter(db, row, &req->arena, &req->letters[req->letter_count++]);
 }

@@ -323,6 +323,10 @@ void ask_read(struct db *db, struct store_ask *req, tide_wall_ms now)
     case STORE_VIEW_EVENTS:
         ask_events(db, req);
         break;
+    case STORE_VIEW_WEBHOOK:
+    case STORE_VIEW_DEAD_LETTERS:
+        ask_letters(db, req);
+        break;
     case STORE_VIEW_COUNTS:
         ask_counts(db, req);
         break;

@@ -16,5 +16,6 @@ void ask_read(struct db *db, struct store_ask *req, tide_wall_ms now);
 
 /* read_events.c */
 void ask_events(struct db *db, struct store_ask *req);
+void ask_letters(struct db *db, struct store_ask *req);
 
 #endif

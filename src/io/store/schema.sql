@@ -289,3 +289,40 @@ CREATE TABLE sender (
     report     TEXT NOT NULL,
     PRIMARY KEY (domain, account)
 ) STRICT, WITHOUT ROWID;
+
+-- migration 5
+
+-- Up to which entry of the journal an application's webhook was told.
+CREATE TABLE webhook (
+    application TEXT PRIMARY KEY,
+    cursor      INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Events that a webhook would not take: tried again at next_at, or given up (0). Body and id are as
+-- they were told first; seq is the entry's.
+CREATE TABLE webhook_letter (
+    application TEXT NOT NULL,
+    seq         INTEGER NOT NULL,
+    event_id    TEXT NOT NULL,
+    type        TEXT NOT NULL,
+    tries       INTEGER NOT NULL,
+    first_at    INTEGER NOT NULL,
+    tried_at    INTEGER NOT NULL,
+    next_at     INTEGER NOT NULL,
+    error       TEXT NOT NULL,
+    body        TEXT NOT NULL,
+    PRIMARY KEY (application, seq)
+) STRICT, WITHOUT ROWID;
+
+-- The next to be tried, without walking over the bodies.
+CREATE INDEX webhook_letter_next ON webhook_letter (application, next_at);
+
+-- Which notification stands for a collapse key; a newer one takes its place.
+ALTER TABLE submission ADD COLUMN collapse_key TEXT NOT NULL DEFAULT '';
+CREATE TABLE collapse (
+    recipient_id    INTEGER NOT NULL,
+    application     TEXT NOT NULL,
+    key             TEXT NOT NULL,
+    notification_id INTEGER NOT NULL,
+    PRIMARY KEY (recipient_id, application, key)
+) STRICT, WITHOUT ROWID;

@@ -67,6 +67,9 @@
     " OR j.attempt_id = ?2 OR (j.notification_id = 0 AND EXISTS (SELECT 1 FROM attempt_item i" \
     " WHERE i.attempt_id = j.attempt_id AND i.notification_id = ?2))) "
 
+/* Read by rows_letter(); the body comes behind. */
+#define LETTER_COLUMNS "application, seq, event_id, type, tries, first_at, tried_at, next_at, error"
+
 #define QUEUE_COLUMNS \
     NOTIFICATION_COLUMNS ", g.due_at, g.id, n.class, n.priority, n.accepted_at, n.id"
 #define QUEUE_ORDER " ORDER BY g.due_at, g.id, n.class, n.priority, n.accepted_at, n.id LIMIT ?10"
@@ -267,6 +270,19 @@
     X(JOURNAL_OLDEST, "SELECT coalesce(min(seq), 0) FROM journal") \
     X(JOURNAL_SEQ, "SELECT coalesce(max(seq), 0) FROM journal") \
     X(JOURNAL_AT, "SELECT at FROM journal WHERE seq = ?1") \
+    X(WEBHOOK_PUT, "INSERT INTO webhook VALUES (?1, ?2)" \
+        " ON CONFLICT (application) DO UPDATE SET cursor = ?2") \
+    X(WEBHOOK_GET, "SELECT cursor FROM webhook WHERE application = ?1") \
+    X(LETTER_PUT, "INSERT OR REPLACE INTO webhook_letter" \
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)") \
+    X(LETTER_DELETE, "DELETE FROM webhook_letter WHERE application = ?1 AND seq = ?2") \
+    X(LETTERS_AGAIN, "UPDATE webhook_letter SET next_at = ?3, tries = 0" \
+        " WHERE next_at = 0 AND (?1 = '' OR application = ?1) AND (?2 = 0 OR seq = ?2)") \
+    X(LETTERS_NEXT, "SELECT " LETTER_COLUMNS ", body FROM webhook_letter" \
+        " WHERE application = ?1 AND next_at > 0 ORDER BY next_at LIMIT ?2") \
+    X(LETTERS_DEAD, "SELECT " LETTER_COLUMNS ", '' FROM webhook_letter" \
+        " WHERE next_at = 0 AND (?1 = '' OR application = ?1) ORDER BY seq, application LIMIT ?2") \
+    X(LETTERS_PRUNE, "DELETE FROM webhook_letter WHERE next_at = 0 AND tried_at <= ?1") \
     X(COUNT_ACCEPTED, "SELECT count(*) FROM notification n JOIN recipient_group g" \
         " ON g.id = n.group_id WHERE n.id >= ?1 AND g.application = ?2") \
     X(COUNT_OLDEST, "SELECT min(accepted_at) FROM notification WHERE state <= 1") \

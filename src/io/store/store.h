@@ -19,7 +19,6 @@
 #include "base/arena.h"
 #include "base/list.h"
 #include "core/record/change.h"
-#include "core/record/event.h"
 #include "core/record/notification.h"
 
 #include <uv.h>
@@ -210,6 +209,9 @@ enum store_view {
     STORE_VIEW_SENDERS,      /* watched senders, by domain and account */
     STORE_VIEW_EVENTS,       /* the journal as others see it (core/record/event.h): of `application`
                               * ("": all), of `kinds`, behind the cursor `after` */
+    STORE_VIEW_WEBHOOK,      /* webhook_cursor and letters (the next to be tried first) of
+                              * `application` */
+    STORE_VIEW_DEAD_LETTERS, /* without bodies; of `application` ("": all) */
     STORE_VIEW_COUNTS,       /* notifications by state, attempts by state, bytes, oldest pending */
 };
 
@@ -259,8 +261,12 @@ struct store_ask {
     bool with_alarms; /* with `application`: what concerns operators too */
     struct store_event *events;
     size_t event_count;
-    int64_t oldest_seq, newest_seq; /* 0: the journal is empty */
-    bool at_end;                    /* nothing was left behind `next` */
+    int64_t oldest_seq, newest_seq; /* 0: the journal is empty; WEBHOOK alike */
+    int64_t next_seq;               /* of `next` */
+    int64_t webhook_cursor;         /* WEBHOOK; -1: it was never told anything */
+    struct webhook_letter *letters; /* WEBHOOK, DEAD_LETTERS */
+    size_t letter_count;
+    bool at_end; /* nothing was left behind `next` */
     struct arena arena;
     void (*done)(struct store_ask *req, enum tide_err rc, const struct tide_error *err);
     void *arg;
