@@ -385,6 +385,11 @@ bool tally_ready(const struct tally *t, tide_wall_ms now)
     return landing_ready(t, now, 0);
 }
 
+bool tally_adopt(const struct tally *t, tide_wall_ms now, int64_t used)
+{
+    return tally_ready(t, now) && landing_ready(t, now, used);
+}
+
 /* -- Questions and charges --------------------------------------------------------------------- */
 
 static int64_t rolling_used(const struct tally *t, tide_wall_ms at)

@@ -86,6 +86,10 @@ void ledger_prune(struct ledger *l, tide_wall_ms now);
  * LEDGER_USES_MAX; nothing was lost. */
 TIDE_MUST_CHECK bool tally_ready(const struct tally *t, tide_wall_ms now);
 
+/* So many at least count from now on: of mail that was sent before the limit was known. False: out
+ * of memory. */
+bool tally_adopt(const struct tally *t, tide_wall_ms now, int64_t used);
+
 /* What counts at `at`: of several windows the fullest. */
 int64_t tally_used(const struct tally *t, tide_wall_ms at);
 

@@ -1,8 +1,7 @@
 #include "core/plan/planner.h"
 
 #include "base/macros.h"
-#include "core/plan/rules.h"
-#include "core/plan/subject.h"
+#include "core/plan/planner_in.h"
 
 #include <stdlib.h>
 
@@ -13,32 +12,6 @@
 /* Each round waits for one limit; they settle in two or three. Should they not, the answer is
  * merely early: asked again then, it is HOLD again. */
 #define ROUNDS_MAX 16
-
-/* A limit that applies to a query. */
-struct applied {
-    struct tally tally;
-    struct subject *subject; /* NULL: the recipient's own */
-    int64_t allowed;         /* less than so many may count already */
-};
-
-struct applied_set {
-    struct applied all[PLAN_LIMITS_MAX];
-    unsigned count;
-    /* what it was made for */
-    const struct plan_recipient *recipient; /* NULL: for nothing */
-    struct plan_route route;
-    bool is_reply;
-};
-
-struct planner {
-    const struct config *config;
-    struct plan_zones zones;
-    struct rules *rules;
-    const struct policy *policy;
-    struct subjects subjects;
-    struct applied_set ready; /* of the last query: a charge follows upon its decision */
-    uint32_t *account_names, *pool_names, *stream_names; /* of the configuration's indices */
-};
 
 /* -- Configuration ----------------------------------------------------------------------------- */
 
@@ -124,6 +97,7 @@ enum tide_err planner_new(const struct config *config,
         p->zones = *zones;
     p->policy = policy_even();
     subjects_init(&p->subjects);
+    learn_init(&p->learn, &p->subjects, &p->zones);
     enum tide_err rc = planner_configure(p, config, err);
     if (rc == TIDE_OK)
         *ret = p;
@@ -137,6 +111,7 @@ void planner_free(struct planner *p)
     if (!p)
         return;
     rules_free(p->rules);
+    learn_fini(&p->learn);
     subjects_fini(&p->subjects);
     free(p->account_names);
     free(p->pool_names);
@@ -254,7 +229,8 @@ static bool apply(struct planner *p,
     struct applied *a = &ret->all[ret->count];
     if (q->is_reply && l->replies_free)
         return true;
-    *a = (struct applied){.tally = {.meter = m, .id = m->id}};
+    *a = (struct applied){.tally = {.meter = m, .id = m->id},
+                          .overruled = planner_is_overruled(p, q, m)};
     if (is_own_scope(l->scope)) {
         const struct subject_name *sender = subjects_name(&p->subjects, q->route.sender);
         if (l->scope == LIMIT_PAIR)
@@ -294,11 +270,12 @@ static bool apply_all(struct planner *p, const struct plan_query *q, struct appl
         return false;
     if (gateway && gateway != provider && !apply_set(p, q, gateway->data, r->gateway, ret))
         return false;
-    if (r->account >= p->rules->account_count)
-        return true;
     /* An account's limit by provider means whoever answers at the MX. */
     uint32_t front = gateway ? r->gateway : r->provider;
-    return apply_set(p, q, &p->rules->accounts[r->account], front, ret);
+    if (r->account < p->rules->account_count &&
+        !apply_set(p, q, &p->rules->accounts[r->account], front, ret))
+        return false;
+    return planner_apply_learnt(p, q, ret);
 }
 
 static bool same_route(const struct plan_route *a, const struct plan_route *b)
@@ -309,7 +286,7 @@ static bool same_route(const struct plan_route *a, const struct plan_route *b)
 }
 
 /* Into p->ready, unless the last query was about the same. */
-static bool find_all(struct planner *p, const struct plan_query *q)
+bool planner_find_all(struct planner *p, const struct plan_query *q)
 {
     struct applied_set *set = &p->ready;
     if (set->recipient == q->recipient && set->is_reply == q->is_reply &&
@@ -327,7 +304,7 @@ static bool find_all(struct planner *p, const struct plan_query *q)
 
 /* The reserve is kept of limits that a recipient can use up for himself over a while; of a limit
  * so small that little would be left, at most half. */
-static int64_t reserve_of(const struct planner *p, const struct limit *l)
+int64_t planner_reserve_of(const struct planner *p, const struct limit *l)
 {
     if (!is_own_scope(l->scope) || l->window.kind == WINDOW_RATE ||
         l->window.kind == WINDOW_COOLDOWN)
@@ -348,17 +325,19 @@ static bool make_ready(struct planner *p, const struct plan_query *q)
 {
     struct applied_set *set = &p->ready;
     ledger_prune(&q->recipient->ledger, q->now);
-    if (!find_all(p, q))
+    if (!planner_find_all(p, q))
         return false;
+    if (set->learnt)
+        planner_roll_learnt(p, q);
     for (unsigned i = 0; i < set->count; i++) {
         struct applied *a = &set->all[i];
         if (a->subject)
             ledger_prune(a->tally.ledger, q->now);
         if (!tally_ready(&a->tally, q->now))
             return false;
-        a->allowed = full_of(a->tally.meter);
-        if (!q->urgent && !q->by_hand)
-            a->allowed -= reserve_of(p, a->tally.meter->limit);
+        a->allowed = a->overruled ? INT32_MAX : full_of(a->tally.meter);
+        if (!q->urgent && !q->by_hand && !a->overruled)
+            a->allowed -= planner_reserve_of(p, a->tally.meter->limit);
     }
     return true;
 }
@@ -417,7 +396,7 @@ static tide_wall_ms spread_one(const struct planner *p,
                                tide_wall_ms at)
 {
     struct meter *m = a->tally.meter;
-    if (!window_is_fixed(&m->limit->window))
+    if (!window_is_fixed(&m->limit->window) || a->overruled)
         return at;
     struct window_span w = window_at(&m->rule, at);
     tide_wall_ms open = w.start + m->margin_ms;
@@ -478,7 +457,7 @@ static void view_of(const struct planner *p,
         .forecast = &q->recipient->forecast,
         .count = m->limit->count,
         .used = tally_used(&a->tally, q->now),
-        .reserve = reserve_of(p, m->limit),
+        .reserve = planner_reserve_of(p, m->limit),
         .span_ms = window_length_ms(w),
         .direct_share = p->config->planner.direct_share,
         .window_id = m->window,
@@ -590,13 +569,16 @@ void planner_decide(struct planner *p, const struct plan_query *q, struct plan_a
 
 void planner_charge(struct planner *p, const struct plan_query *q)
 {
-    const struct applied_set *set = &p->ready;
-    if (!find_all(p, q))
+    struct applied_set *set = &p->ready;
+    if (!planner_find_all(p, q))
         return; /* cannot be: planner_decide() has just found them all */
     for (unsigned i = 0; i < set->count; i++) {
-        (void)tally_charge(&set->all[i].tally, q->now); /* made ready by planner_decide() */
-        if (set->all[i].subject)
-            subjects_mark(&p->subjects, set->all[i].subject);
+        struct applied *a = &set->all[i];
+        (void)tally_charge(&a->tally, q->now); /* made ready by planner_decide() */
+        if (a->subject)
+            subjects_mark(&p->subjects, a->subject);
+        if (a->learnt)
+            a->learnt->peak = TIDE_MAX(a->learnt->peak, tally_used(&a->tally, q->now));
     }
     uint32_t *word = &q->recipient->policy_word;
     *word = p->policy->charged(p->policy->arg, q->now, q->urgent, *word);
@@ -608,12 +590,14 @@ void planner_refund(struct planner *p,
                     enum plan_refund what)
 {
     const struct applied_set *set = &p->ready;
-    if (!find_all(p, q))
+    if (!planner_find_all(p, q))
         return; /* what is not given back is at worst sent later */
     for (unsigned i = 0; i < set->count; i++) {
         const struct applied *a = &set->all[i];
         if (what == REFUND_NOT_ACCEPTED && a->tally.meter->limit->counts != COUNT_ACCEPTED)
             continue;
+        if (a->learnt && a->learnt->made_at > started_at)
+            continue; /* it was not yet counted then */
         tally_refund(&a->tally, q->now, started_at);
         if (a->subject)
             subjects_mark(&p->subjects, a->subject);
@@ -623,6 +607,8 @@ void planner_refund(struct planner *p,
 bool planner_next_dirty(struct planner *p, struct text *ret_subject, struct buf *ret_blob)
 {
     if (subjects_next_dirty(&p->subjects, ret_subject, ret_blob))
+        return true;
+    if (learn_next_dirty(&p->learn, ret_subject, ret_blob))
         return true;
     return p->policy->next_dirty && p->policy->next_dirty(p->policy->arg, ret_subject, ret_blob);
 }
@@ -636,6 +622,11 @@ enum tide_err planner_restore(struct planner *p,
         return p->policy->restore ? p->policy->restore(p->policy->arg, subject, blob, err)
                                   : TIDE_OK;
     uint32_t known = p->subjects.name_count;
+    if (text_starts(subject, TEXT("learn|"))) {
+        enum tide_err read = learn_restore(&p->learn, subject, blob, err);
+        link_rules(p, known + 1);
+        return read;
+    }
     enum tide_err rc = subjects_restore(&p->subjects, subject, blob, err);
     link_rules(p, known + 1);
     return rc;
@@ -676,7 +667,7 @@ void planner_usage(
 {
     const struct applied_set *set = &p->ready;
     if (only) {
-        if (find_all(p, only))
+        if (planner_find_all(p, only))
             for (unsigned i = 0; i < set->count; i++)
                 tell(&set->all[i].tally, set->all[i].subject, now, each, arg);
         return;
@@ -686,6 +677,8 @@ void planner_usage(
         for (struct subject *s; (s = idmap_next(&p->subjects.by_pair[scope], &pos));)
             for (struct counter *c = s->counters; c; c = c->next) {
                 struct meter *m = idmap_get(&p->rules->by_id, c->limit);
+                struct learn_limit *x = m ? NULL : idmap_get(&p->learn.meters, c->limit);
+                m = x ? &x->meter : m;
                 struct tally t = {.meter = m, .ledger = &c->ledger, .id = c->limit};
                 if (m && c->ledger.count)
                     tell(&t, s, now, each, arg);

@@ -20,7 +20,7 @@
 #include "base/buf.h"
 #include "base/heap.h"
 #include "core/config/config.h"
-#include "core/plan/ledger.h"
+#include "core/plan/learn.h"
 #include "core/plan/policy.h"
 #include "core/record/notification.h"
 
@@ -148,6 +148,61 @@ TIDE_MUST_CHECK enum tide_err planner_restore(struct planner *p,
 /* When the window that a reply has named opens anew, the margin included; for windows without a
  * place in the calendar a whole length from now. A zone that is not there counts as UTC. */
 tide_wall_ms planner_opens_at(struct planner *p, const struct window *window, tide_wall_ms now);
+
+/* -- Limits that replies name (learn.h) -------------------------------------------------------- */
+
+/* The mail of this query was taken, or refused for a limit, or a limit is closed for it. To be told
+ * after the refund of what a limit does not count. */
+void planner_accepted(struct planner *p, const struct plan_query *q, tide_wall_ms started_at);
+
+/* What the lesson's `used` says is found here. */
+bool planner_refused(struct planner *p,
+                     const struct plan_query *q,
+                     struct learn_lesson *lesson,
+                     tide_wall_ms *ret_until);
+
+/* NULL: none is closed now. Until the next planner_refused(). */
+const struct learn_key *planner_closed(struct planner *p, const struct plan_query *q);
+
+/* A key by its names, as learn_route_of() wants them; `make` it if need be. NULL: there is none, or
+ * out of memory. */
+struct learn_key *planner_learnt_key(struct planner *p,
+                                     enum limit_scope scope,
+                                     int64_t recipient_id,
+                                     struct text a,
+                                     struct text b,
+                                     bool make);
+/* False: out of memory, or too many windows. */
+bool planner_pin(struct planner *p,
+                 struct learn_key *k,
+                 const struct window *window,
+                 int64_t count,
+                 tide_wall_ms now);
+void planner_forget(struct planner *p, struct learn_key *k);
+
+/* An ESP has said what this account may send in such a window, and how much of it is used (-1: it
+ * did not say; never takes back what was counted here). False: out of memory. */
+bool planner_told(struct planner *p,
+                  struct text account,
+                  const struct window *window,
+                  int64_t count,
+                  int64_t used,
+                  struct text words,
+                  tide_wall_ms now);
+
+struct plan_learnt {
+    const struct learn_key *key;
+    const struct learn_limit *limit; /* NULL: of this key there is only a closure */
+    struct text a, b;                /* names of the key's parts */
+    int64_t used;                    /* of a recipient's own only with a query; else -1 */
+};
+
+/* All that was learnt, or (with a query) what concerns it. */
+void planner_learnt(struct planner *p,
+                    tide_wall_ms now,
+                    const struct plan_query *only,
+                    void (*each)(void *arg, const struct plan_learnt *x),
+                    void *arg);
 
 /* -- For people: every limit with what is used of it --------------------------------------------
  */

@@ -1,0 +1,639 @@
+#include "core/plan/learn.h"
+
+#include "base/macros.h"
+#include "core/config/limits.h"
+#include "core/plan/planner.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define PRUNE_EVERY_MS TIME_HOUR_MS
+#define TEN_MINUTES_MS (10 * TIME_MINUTE_MS)
+#define PATIENCE_FIRST 2
+#define GONE_MAX       4096 /* rows that wait to be deleted; more stay behind, empty of meaning */
+
+struct learn_taken {
+    struct learn_route route;
+    tide_wall_ms at;
+};
+
+void learn_init(struct learn *l, struct subjects *subjects, const struct plan_zones *zones)
+{
+    *l = (struct learn){.subjects = subjects, .zone_source = zones};
+    list_init(&l->dirty);
+}
+
+static void limit_free(struct learn_limit *x)
+{
+    limit_fini(&x->limit);
+    free(x);
+}
+
+static void key_free(struct learn_key *k)
+{
+    for (struct learn_limit *x = k->limits, *next; x; x = next) {
+        next = x->next;
+        limit_free(x);
+    }
+    free(k->row);
+    free(k);
+}
+
+void learn_fini(struct learn *l)
+{
+    uint32_t pos = 0;
+    for (struct learn_key *k; (k = idmap_next(&l->by_key, &pos));)
+        key_free(k);
+    pos = 0;
+    for (struct zone *z; (z = strmap_next(&l->zones, &pos, NULL));)
+        zone_free(z);
+    for (uint32_t i = 0; i < l->gone_count; i++)
+        free(l->gone[i]);
+    free(l->gone);
+    free(l->taken);
+    idmap_fini(&l->by_key);
+    idmap_fini(&l->meters);
+    strmap_fini(&l->zones);
+    *l = (struct learn){0};
+}
+
+void learn_mark(struct learn *l, struct learn_key *k)
+{
+    if (list_is_empty(&k->dirty))
+        list_append(&l->dirty, &k->dirty);
+}
+
+/* -- Keys -------------------------------------------------------------------------------------- */
+
+void learn_parts(enum limit_scope scope,
+                 const struct learn_route *r,
+                 uint32_t *ret_a,
+                 uint32_t *ret_b)
+{
+    *ret_a = *ret_b = 0;
+    switch (scope) {
+    case LIMIT_RECIPIENT:
+    case LIMIT_SCOPES:
+        break;
+    case LIMIT_PAIR:
+        *ret_a = r->sender;
+        break;
+    case LIMIT_DOMAIN:
+        *ret_a = r->domain;
+        break;
+    case LIMIT_PROVIDER:
+        *ret_a = r->provider;
+        break;
+    case LIMIT_SENDER_DOMAIN_PROVIDER:
+        *ret_a = r->sender_domain, *ret_b = r->provider;
+        break;
+    case LIMIT_IP_PROVIDER:
+        *ret_a = r->pool, *ret_b = r->provider;
+        break;
+    case LIMIT_IP_DOMAIN:
+        *ret_a = r->pool, *ret_b = r->domain;
+        break;
+    case LIMIT_ACCOUNT:
+        *ret_a = r->account;
+        break;
+    case LIMIT_ACCOUNT_STREAM:
+        *ret_a = r->account, *ret_b = r->stream;
+        break;
+    }
+}
+
+static bool is_own(enum limit_scope s)
+{
+    return s == LIMIT_RECIPIENT || s == LIMIT_PAIR;
+}
+
+/* Scope in the upper bits, what it counts below: interned numbers are far smaller than 28 bits, a
+ * recipient's id than 40. 0: the scope counts something that this route has not. */
+static int64_t key_of(enum limit_scope scope, const struct learn_route *r)
+{
+    uint32_t a, b;
+    bool two = scope == LIMIT_SENDER_DOMAIN_PROVIDER || scope == LIMIT_IP_PROVIDER ||
+               scope == LIMIT_IP_DOMAIN || scope == LIMIT_ACCOUNT_STREAM;
+    learn_parts(scope, r, &a, &b);
+    if (is_own(scope))
+        return r->recipient_id ? (int64_t)scope << 57 | 1LL << 56 | (int64_t)(a & 0xFFFF) << 40 |
+                                     r->recipient_id
+                               : 0;
+    return a && (b || !two) ? (int64_t)scope << 57 | (int64_t)a << 28 | b : 0;
+}
+
+struct learn_key *learn_find(const struct learn *l,
+                             enum limit_scope scope,
+                             const struct learn_route *r)
+{
+    int64_t key = l->by_key.count ? key_of(scope, r) : 0;
+    return key ? idmap_get(&l->by_key, key) : NULL;
+}
+
+static char *row_of(const struct learn *l, const struct learn_key *k)
+{
+    const struct subject_name *a = subjects_name(l->subjects, k->a),
+                              *b = subjects_name(l->subjects, k->b);
+    char *row = NULL, id[24] = "";
+    if (is_own(k->scope))
+        snprintf(id, sizeof id, "%lld|", (long long)k->recipient_id);
+    if (asprintf(&row, "learn|%s|%s%s|%s", limit_scope_name(k->scope), id, a ? a->text : "",
+                 b ? b->text : "") < 0)
+        return NULL;
+    return row;
+}
+
+struct learn_key *learn_key_get(struct learn *l,
+                                enum limit_scope scope,
+                                const struct learn_route *r)
+{
+    int64_t key = key_of(scope, r);
+    struct learn_key *k = key ? idmap_get(&l->by_key, key) : NULL;
+    if (k || !key || l->by_key.count >= LEARN_KEYS_MAX || !(k = calloc(1, sizeof *k)))
+        return k;
+    list_init(&k->dirty);
+    k->key = key;
+    k->scope = scope;
+    k->recipient_id = is_own(scope) ? r->recipient_id : 0;
+    learn_parts(scope, r, &k->a, &k->b);
+    k->row = row_of(l, k);
+    if (!k->row || !idmap_put(&l->by_key, key, k)) {
+        key_free(k);
+        return NULL;
+    }
+    return k;
+}
+
+static void drop_limits(struct learn *l, struct learn_key *k)
+{
+    for (struct learn_limit *x = k->limits, *next; x; x = next) {
+        next = x->next;
+        idmap_remove(&l->meters, x->meter.id);
+        l->numbers--;
+        l->told -= x->limit.source == SOURCE_PUBLISHED;
+        limit_free(x);
+    }
+    k->limits = NULL;
+}
+
+void learn_forget(struct learn *l, struct learn_key *k)
+{
+    char **more =
+        l->gone_count < GONE_MAX ? realloc(l->gone, (l->gone_count + 1) * sizeof *more) : NULL;
+    if (more) {
+        l->gone = more;
+        more[l->gone_count++] = k->row;
+        k->row = NULL;
+    }
+    l->undecided -= k->undecided;
+    drop_limits(l, k);
+    list_remove(&k->dirty);
+    idmap_remove(&l->by_key, k->key);
+    key_free(k);
+}
+
+static bool limit_is_old(const struct learn_limit *x, tide_wall_ms now)
+{
+    return !x->pinned && x->limit.source == SOURCE_LEARNED &&
+           now - TIDE_MAX(x->taught_at, x->pressed_at) > LEARN_FORGET_MS;
+}
+
+static bool key_is_idle(const struct learn_key *k, tide_wall_ms now)
+{
+    if (k->until > now || now - k->named_at <= TIME_DAY_MS)
+        return false;
+    for (const struct learn_limit *x = k->limits; x; x = x->next)
+        if (!limit_is_old(x, now))
+            return false;
+    return true;
+}
+
+/* Forgets what is open again and was not learnt from, and numbers that nobody needs. */
+static void prune(struct learn *l, tide_wall_ms now)
+{
+    if (now - l->pruned_at < PRUNE_EVERY_MS && now >= l->pruned_at)
+        return;
+    l->pruned_at = now;
+    for (;;) { /* a walk may not remove: those found are removed after it, some at a time */
+        struct learn_key *found[64];
+        unsigned count = 0;
+        uint32_t pos = 0;
+        for (struct learn_key *k; count < TIDE_COUNT(found) && (k = idmap_next(&l->by_key, &pos));)
+            if (key_is_idle(k, now))
+                found[count++] = k;
+        for (unsigned i = 0; i < count; i++)
+            learn_forget(l, found[i]);
+        if (count < TIDE_COUNT(found))
+            return;
+    }
+}
+
+/* -- Numbers ----------------------------------------------------------------------------------- */
+
+static bool find_zone(struct learn *l, const char *name, const struct zone **ret)
+{
+    struct tide_error ignored;
+    *ret = NULL;
+    if (!name || !strcmp(name, "UTC"))
+        return true;
+    struct zone *z = strmap_get(&l->zones, text_of(name));
+    if (!z && l->zone_source && l->zone_source->load &&
+        l->zone_source->load(l->zone_source->arg, name, &z, &ignored) == TIDE_OK &&
+        !strmap_put(&l->zones, text_of(name), z)) {
+        zone_free(z);
+        return false;
+    }
+    *ret = z; /* a zone that is not there counts as UTC */
+    return true;
+}
+
+/* What a number is counted in: a pause after each mail has no count, the mails that led to it do.
+ */
+static struct window countable(const struct window *w)
+{
+    struct window out = *w;
+    if (w->kind == WINDOW_COOLDOWN || w->kind == WINDOW_RATE) {
+        out = (struct window){.kind = WINDOW_ROLLING,
+                              .span_ms = TIDE_MAX(w->span_ms, TIME_MINUTE_MS)};
+    }
+    return out;
+}
+
+static bool name_limit(struct learn_limit *x, enum limit_scope scope)
+{
+    char words[64];
+    limits_window_text(&x->limit.window, words);
+    for (char *c = words; *c; c++)
+        *c = *c == ' ' ? '-' : *c;
+    return asprintf(&x->limit.name, "learned/%s-%s", limit_scope_name(scope), words) >= 0;
+}
+
+struct learn_limit *learn_limit_get(struct learn *l,
+                                    struct learn_key *k,
+                                    const struct window *window,
+                                    tide_wall_ms now)
+{
+    uint32_t hash = window_hash(window), count = 0;
+    const struct zone *zone;
+    for (struct learn_limit *x = k->limits; x; x = x->next, count++)
+        if (x->meter.window == hash)
+            return x;
+    struct learn_limit *x =
+        count < LEARN_LIMITS_MAX && find_zone(l, window->zone, &zone) ? calloc(1, sizeof *x) : NULL;
+    if (!x)
+        return NULL;
+    x->limit = (struct limit){.scope = k->scope,
+                              .count = LEARN_NO_NUMBER,
+                              .window = *window,
+                              .counts = COUNT_ACCEPTED,
+                              .source = SOURCE_LEARNED};
+    x->limit.window.zone = window->zone ? strdup(window->zone) : NULL;
+    x->made_at = x->pressed_at = now;
+    x->patience = PATIENCE_FIRST;
+    x->meter = (struct meter){
+        .limit = &x->limit,
+        .rule = {.def = &x->limit.window, .zone = zone},
+        .id = plan_hash(plan_hash(3, k->row, strlen(k->row)), &hash, sizeof hash),
+        .window = hash,
+        .burst = 1,
+    };
+    bool named = name_limit(x, k->scope) && (!window->zone || x->limit.window.zone);
+    if (!named || idmap_get(&l->meters, x->meter.id) || !idmap_put(&l->meters, x->meter.id, x)) {
+        limit_free(x);
+        return NULL;
+    }
+    x->window_start = window_is_fixed(window) ? window_at(&x->meter.rule, now).start : now;
+    x->next = k->limits;
+    k->limits = x;
+    l->numbers++;
+    return x;
+}
+
+enum limit_confidence learn_confidence(const struct learn_limit *x)
+{
+    if (x->pinned || x->limit.source == SOURCE_PUBLISHED)
+        return CONFIDENCE_HIGH;
+    if (x->points < 2)
+        return CONFIDENCE_LOW;
+    if (x->taught >= 3 && x->confirmed >= 2)
+        return CONFIDENCE_HIGH;
+    return x->taught >= 2 || x->confirmed >= 2 ? CONFIDENCE_MEDIUM : CONFIDENCE_LOW;
+}
+
+static void keep_reply(struct learn_limit *x, const struct learn_reply *reply)
+{
+    memmove(&x->replies[1], &x->replies[0], (LEARN_REPLIES - 1) * sizeof x->replies[0]);
+    x->replies[0] = *reply;
+}
+
+static int64_t cut_of(const struct learn_limit *x, const struct learn_reply *reply)
+{
+    int64_t old = x->limit.count;
+    if (reply->taken < 0) /* nobody knows how many it was */
+        return old == LEARN_NO_NUMBER ? old : TIDE_MAX(1, old * 7 / 10);
+    if (reply->taken == 0) /* the window is not quite ours: less is known than it seems */
+        return old == LEARN_NO_NUMBER ? 1 : TIDE_MAX(1, old / 2);
+    if (reply->ambiguous && old != LEARN_NO_NUMBER)
+        return TIDE_MIN(old, TIDE_MAX(reply->taken, old * 3 / 4));
+    return TIDE_MIN(old, reply->taken);
+}
+
+/* A reply has refused what came after `reply->taken` mails in this window. */
+static void teach(struct learn *l,
+                  struct learn_key *k,
+                  const struct window *window,
+                  const struct learn_reply *reply,
+                  tide_wall_ms now)
+{
+    const struct window counted = countable(window);
+    struct learn_limit *x = learn_limit_get(l, k, &counted, now);
+    learn_mark(l, k);
+    if (!x)
+        return;
+    keep_reply(x, reply);
+    x->taught++;
+    x->taught_at = now;
+    x->points = (uint8_t)TIDE_MIN(x->points + (reply->ambiguous ? 1 : 2), 100);
+    if (x->pinned || x->limit.source == SOURCE_PUBLISHED)
+        return;
+    x->clean = x->confirmed = x->streak = 0;
+    if (x->probing)
+        x->patience = TIDE_MIN(x->patience * 2, LEARN_PATIENCE_MAX);
+    x->probing = false;
+    if (x->points < 2)
+        return;
+    x->limit.count = cut_of(x, reply);
+    x->limit.confidence = learn_confidence(x);
+    if (!reply->ambiguous && reply->taken >= 0)
+        x->refused_at = TIDE_MAX(reply->taken, x->limit.count) + 1;
+}
+
+/* The window was used up and nothing was refused: perhaps there is room for more. */
+static void raise_number(struct learn_limit *x, int64_t bound)
+{
+    int64_t count = x->limit.count;
+    int64_t next = count + TIDE_MAX(1, count / 10) * (1 + (int64_t)x->streak);
+    uint32_t want = 1;
+    if (x->refused_at && next >= x->refused_at) {
+        next = TIDE_MAX(x->refused_at - 1, count);
+        if (next == count) {
+            next = x->refused_at;
+            want = x->patience;
+        }
+    }
+    next = TIDE_MIN(next, bound);
+    if (x->clean < want || next <= count)
+        return;
+    x->limit.count = next;
+    x->streak++;
+    x->clean = 0;
+    x->probing = true;
+}
+
+void learn_roll(struct learn *l,
+                struct learn_key *k,
+                struct learn_limit *x,
+                int64_t bound,
+                int64_t reserve,
+                tide_wall_ms now)
+{
+    const struct window *w = &x->limit.window;
+    tide_wall_ms start = window_is_fixed(w) ? window_at(&x->meter.rule, now).start
+                                            : now - (now - x->window_start) % window_length_ms(w);
+    if (start <= x->window_start)
+        return;
+    bool clean = x->taught_at < x->window_start;
+    bool full = x->peak + reserve >= x->limit.count && x->peak > 0;
+    x->window_start = start;
+    x->peak = 0;
+    if (!full || !clean || x->pinned || x->limit.source == SOURCE_PUBLISHED ||
+        x->limit.count == LEARN_NO_NUMBER)
+        return;
+    x->pressed_at = now;
+    x->clean++;
+    x->confirmed++;
+    if (x->refused_at && x->limit.count >= x->refused_at) {
+        x->refused_at = 0; /* what was refused once is taken now */
+        x->patience = PATIENCE_FIRST;
+    }
+    x->probing = false;
+    raise_number(x, bound);
+    x->limit.confidence = learn_confidence(x);
+    learn_mark(l, k);
+}
+
+void learn_pin(struct learn *l, struct learn_key *k, struct learn_limit *x, int64_t count)
+{
+    l->told -= x->limit.source == SOURCE_PUBLISHED;
+    x->limit.count = count;
+    x->limit.source = SOURCE_CONFIGURED;
+    x->limit.confidence = CONFIDENCE_HIGH;
+    x->pinned = true;
+    learn_mark(l, k);
+}
+
+void learn_told(struct learn *l,
+                struct learn_key *k,
+                struct learn_limit *x,
+                int64_t count,
+                struct text words,
+                tide_wall_ms now)
+{
+    bool known = x->limit.source == SOURCE_PUBLISHED && x->limit.count == count;
+    if (known || x->pinned)
+        return;
+    l->told += x->limit.source != SOURCE_PUBLISHED;
+    x->limit.count = count;
+    x->limit.source = SOURCE_PUBLISHED;
+    x->limit.confidence = CONFIDENCE_HIGH;
+    x->points = 2;
+    x->taught++;
+    x->taught_at = now;
+    struct learn_reply reply = {.at = now, .taken = -1};
+    snprintf(reply.words, sizeof reply.words, TEXT_FMT, TEXT_ARG(words));
+    keep_reply(x, &reply);
+    learn_mark(l, k);
+}
+
+/* -- What was taken lately --------------------------------------------------------------------- */
+
+static void note_taken(struct learn *l, const struct learn_route *r, tide_wall_ms now)
+{
+    if (!l->taken_since || now < l->taken_since)
+        l->taken_since = now;
+    if (l->taken_count == l->taken_cap && l->taken_cap < LEARN_HISTORY) {
+        uint32_t cap = l->taken_cap ? l->taken_cap * 4 : 256;
+        struct learn_taken *more = realloc(l->taken, cap * sizeof *more);
+        if (more) {
+            l->taken = more;
+            l->taken_cap = cap;
+        }
+    }
+    if (l->taken_cap == 0)
+        return;
+    if (l->taken_count < l->taken_cap) {
+        l->taken[l->taken_count++] = (struct learn_taken){*r, now};
+        l->taken_next = l->taken_count % l->taken_cap;
+        return;
+    }
+    struct learn_taken *oldest = &l->taken[l->taken_next];
+    l->taken_since = oldest->at + 1;
+    *oldest = (struct learn_taken){*r, now};
+    l->taken_next = (l->taken_next + 1) % l->taken_cap;
+}
+
+/* Mails of the key that were taken since then; -1: not all of them are remembered. */
+static int64_t taken_since(const struct learn *l, const struct learn_key *k, tide_wall_ms since)
+{
+    int64_t n = 0;
+    if (!l->taken_since || l->taken_since > since)
+        return -1;
+    for (uint32_t i = 0; i < l->taken_count; i++)
+        n += l->taken[i].at >= since && key_of(k->scope, &l->taken[i].route) == k->key;
+    return n;
+}
+
+/* -- Refused, taken ---------------------------------------------------------------------------- */
+
+/* How long it is closed for, of a key wider than a mailbox. */
+static const int64_t tiers_ms[] = {TEN_MINUTES_MS, TIME_HOUR_MS};
+
+static tide_wall_ms until_of(const struct learn_key *k, tide_wall_ms opens_at, tide_wall_ms now)
+{
+    if (is_own(k->scope) || k->times >= TIDE_COUNT(tiers_ms))
+        return opens_at;
+    return TIDE_MIN(opens_at, now + tiers_ms[k->times]);
+}
+
+static tide_wall_ms window_start_of(struct learn *l, const struct window *w, tide_wall_ms now)
+{
+    struct window_rule rule = {.def = w};
+    const struct window counted = countable(w);
+    if (!window_is_fixed(w))
+        return now - window_length_ms(&counted) + 1;
+    if (!find_zone(l, w->zone, &rule.zone))
+        return now;
+    return window_at(&rule, now).start;
+}
+
+static void fill_lesson(struct learn *l,
+                        struct learn_key *k,
+                        const struct learn_lesson *lesson,
+                        tide_wall_ms now)
+{
+    struct learn_reply *r = &k->lesson;
+    *r = (struct learn_reply){.at = now, .ambiguous = lesson->ambiguous};
+    snprintf(r->account, sizeof r->account, TEXT_FMT, TEXT_ARG(lesson->account));
+    snprintf(r->rule, sizeof r->rule, TEXT_FMT, TEXT_ARG(lesson->rule));
+    snprintf(r->words, sizeof r->words, TEXT_FMT, TEXT_ARG(lesson->words));
+    r->taken = taken_since(l, k, window_start_of(l, lesson->window, now));
+    if (r->taken < 0)
+        r->taken = lesson->used;
+    k->taken_minute = taken_since(l, k, now - TIME_MINUTE_MS);
+    k->taken_ten = taken_since(l, k, now - TEN_MINUTES_MS);
+    k->taken_hour = taken_since(l, k, now - TIME_HOUR_MS);
+}
+
+bool learn_refused(struct learn *l,
+                   const struct learn_route *r,
+                   const struct learn_lesson *lesson,
+                   tide_wall_ms now,
+                   tide_wall_ms *ret_until)
+{
+    *ret_until = lesson->opens_at;
+    prune(l, now);
+    struct learn_key *k = learn_key_get(l, lesson->scope, r);
+    if (!k)
+        return false;
+    if (now - k->named_at > TIME_DAY_MS) {
+        k->times = 0;
+        l->undecided -= k->undecided;
+        k->undecided = false;
+    }
+    snprintf(k->reason, sizeof k->reason, TEXT_FMT, TEXT_ARG(lesson->cause));
+    if (now >= k->until) { /* mails that were already under way name it again: no escalation */
+        k->until = until_of(k, lesson->opens_at, now);
+        if (!k->undecided) /* else: named again where it opened, it is the same window's */
+            fill_lesson(l, k, lesson, now);
+        l->undecided -= k->undecided;
+        k->undecided = k->until < lesson->opens_at;
+        l->undecided += k->undecided;
+        k->times++;
+        if (!k->undecided)
+            teach(l, k, lesson->window, &k->lesson, now);
+    }
+    k->named_at = now;
+    *ret_until = k->until;
+    learn_mark(l, k);
+    return true;
+}
+
+/* Mail is taken again: what closed it was the limit of the tier that it was closed for. Most of it
+ * sent within a minute: a limit by the minute, else by ten; and so on. */
+static void decide_tier(struct learn *l, struct learn_key *k, tide_wall_ms now)
+{
+    struct learn_reply reply = k->lesson;
+    struct window w = {.kind = WINDOW_ROLLING, .span_ms = TIME_HOUR_MS};
+    k->undecided = false;
+    l->undecided--;
+    reply.taken = k->taken_hour;
+    if (k->times == 1) {
+        bool burst = k->taken_minute >= 2 && k->taken_minute * 2 >= k->taken_ten;
+        w.span_ms = burst ? TIME_MINUTE_MS : TEN_MINUTES_MS;
+        reply.taken = burst ? k->taken_minute : k->taken_ten;
+    }
+    learn_mark(l, k);
+    if (reply.taken > 0)
+        teach(l, k, &w, &reply, now);
+}
+
+/* It was under way when the refusal came, and was taken: there was room for one more. */
+static void one_more(struct learn *l, struct learn_key *k, tide_wall_ms started_at)
+{
+    int64_t *counts[] = {&k->lesson.taken, &k->taken_minute, &k->taken_ten, &k->taken_hour};
+    for (size_t i = 0; i < TIDE_COUNT(counts); i++)
+        if (*counts[i] >= 0)
+            ++*counts[i];
+    for (struct learn_limit *x = k->limits; x; x = x->next)
+        if (x->taught_at == k->lesson.at && x->taught_at >= started_at && !x->pinned &&
+            x->limit.source == SOURCE_LEARNED && x->replies[0].taken == x->limit.count) {
+            x->replies[0].taken++;
+            x->limit.count++;
+            x->refused_at += x->refused_at > 0;
+        }
+    learn_mark(l, k);
+}
+
+void learn_accepted(struct learn *l,
+                    const struct learn_route *r,
+                    tide_wall_ms started_at,
+                    tide_wall_ms now)
+{
+    note_taken(l, r, now);
+    if (l->by_key.count == 0)
+        return;
+    for (int scope = 0; scope < LIMIT_SCOPES; scope++) {
+        struct learn_key *k = learn_find(l, (enum limit_scope)scope, r);
+        if (!k)
+            continue;
+        if (k->undecided && started_at >= k->until)
+            decide_tier(l, k, now);
+        else if (k->lesson.at && started_at <= k->lesson.at && now < k->until)
+            one_more(l, k, started_at);
+    }
+}
+
+const struct learn_key *learn_closed(const struct learn *l,
+                                     const struct learn_route *r,
+                                     tide_wall_ms now)
+{
+    const struct learn_key *last = NULL;
+    if (l->by_key.count == 0)
+        return NULL;
+    for (int scope = 0; scope < LIMIT_SCOPES; scope++) {
+        const struct learn_key *k = learn_find(l, (enum limit_scope)scope, r);
+        if (k && k->until > now && (!last || k->until > last->until))
+            last = k;
+    }
+    return last;
+}

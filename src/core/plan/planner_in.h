@@ -1,0 +1,61 @@
+/* planner_in.h - the planner's own tables, shared by its files; nobody else includes this.
+ *
+ * planner.c        which limits apply, deciding, charging
+ * planner_learn.c  limits that replies have taught, closures, what operators say of them
+ */
+#ifndef CORE_PLAN_PLANNER_IN_H
+#define CORE_PLAN_PLANNER_IN_H
+
+#include "core/plan/learn.h"
+#include "core/plan/planner.h"
+#include "core/plan/rules.h"
+
+/* A limit that applies to a query. */
+struct applied {
+    struct tally tally;
+    struct subject *subject; /* NULL: the recipient's own */
+    struct learn_key *key;   /* of a number that was learnt; else NULL */
+    struct learn_limit *learnt;
+    bool overruled;  /* the ESP has said a number of its own: counted, but holds nothing */
+    int64_t allowed; /* less than so many may count already */
+};
+
+struct applied_set {
+    struct applied all[PLAN_LIMITS_MAX + LIMIT_SCOPES * LEARN_LIMITS_MAX];
+    unsigned count;
+    bool learnt; /* some of them were learnt */
+    /* what it was made for */
+    const struct plan_recipient *recipient; /* NULL: for nothing */
+    struct plan_route route;
+    bool is_reply;
+};
+
+struct planner {
+    const struct config *config;
+    struct plan_zones zones;
+    struct rules *rules;
+    const struct policy *policy;
+    struct subjects subjects;
+    struct learn learn;
+    struct applied_set ready; /* of the last query: a charge follows upon its decision */
+    uint32_t *account_names, *pool_names, *stream_names; /* of the configuration's indices */
+};
+
+/* All limits that apply, into p->ready, unless the last query was about the same. False: out of
+ * memory. */
+bool planner_find_all(struct planner *p, const struct plan_query *q);
+
+/* The query as what is learnt is looked up by. */
+void planner_route(const struct planner *p, const struct plan_query *q, struct learn_route *ret);
+
+/* Adds the numbers that apply to the query; false: out of memory. */
+bool planner_apply_learnt(struct planner *p, const struct plan_query *q, struct applied_set *set);
+/* Numbers whose window has turned are probed. */
+void planner_roll_learnt(struct planner *p, const struct plan_query *q);
+/* An ESP's own number stands in place of this one of the account's profile. */
+bool planner_is_overruled(const struct planner *p,
+                          const struct plan_query *q,
+                          const struct meter *m);
+int64_t planner_reserve_of(const struct planner *p, const struct limit *l);
+
+#endif
