@@ -1,5 +1,4 @@
 /* A reply that names a limit holds mail and bounces nothing: the gate with the real rules. */
-#include "core/gate/closure.h"
 #include "core/gate/gate.h"
 #include "core/proto/json.h"
 #include "io/loop/files.h"
@@ -8,57 +7,6 @@
 
 #define NOON     1772424000000LL /* 2026-03-02T04:00:00Z: noon in Shanghai */
 #define MIDNIGHT (NOON + 12 * TIME_HOUR_MS)
-
-static const struct plan_route route = {
-    .provider = 3, .domain = 4, .sender_domain = 5, .sender = 6, .account = 0, .stream = 1};
-
-static void test_closures_by_scope(void **state)
-{
-    (void)state;
-    struct closures c = {0};
-    struct plan_route other = route;
-    tide_wall_ms until;
-    T_TRUE(closures_put(&c, LIMIT_RECIPIENT, &route, 17, MIDNIGHT, TEXT("full for today"), NOON,
-                        &until),
-           "put");
-    T_EQ(until, MIDNIGHT, "a mailbox waits for its window");
-    T_TRUE(closures_find(&c, &route, 17, NOON) != NULL, "that mailbox");
-    T_TRUE(closures_find(&c, &route, 18, NOON) == NULL, "no other");
-    T_TRUE(closures_find(&c, &route, 17, MIDNIGHT) == NULL, "open again");
-    T_TRUE(
-        closures_put(&c, LIMIT_IP_PROVIDER, &route, 17, MIDNIGHT, TEXT("too many"), NOON, &until),
-        "put");
-    T_TRUE(closures_find(&c, &route, 18, NOON) != NULL,
-           "all at that provider through that account");
-    other.account = 1;
-    T_TRUE(closures_find(&c, &other, 18, NOON) == NULL, "not through another account");
-    other = route;
-    other.provider = 0;
-    T_TRUE(closures_find(&c, &other, 18, NOON) == NULL, "nor where no provider is known");
-    closures_fini(&c);
-}
-
-static void test_tiers(void **state)
-{
-    (void)state;
-    struct closures c = {0};
-    tide_wall_ms until, now = NOON;
-    static const int64_t want_ms[] = {10 * TIME_MINUTE_MS, TIME_HOUR_MS};
-    for (size_t i = 0; i < TIDE_COUNT(want_ms); i++) {
-        closures_put(&c, LIMIT_IP_PROVIDER, &route, 1, MIDNIGHT, TEXT("x"), now, &until);
-        T_EQ(until - now, want_ms[i], "tier %zu", i);
-        tide_wall_ms same;
-        closures_put(&c, LIMIT_IP_PROVIDER, &route, 2, MIDNIGHT, TEXT("x"), now + 5, &same);
-        T_EQ(same, until, "what was under way does not escalate");
-        now = until + 1;
-    }
-    closures_put(&c, LIMIT_IP_PROVIDER, &route, 1, MIDNIGHT, TEXT("x"), now, &until);
-    T_EQ(until, MIDNIGHT, "then the window");
-    now = MIDNIGHT + 25 * TIME_HOUR_MS;
-    closures_put(&c, LIMIT_IP_PROVIDER, &route, 1, now + TIME_DAY_MS, TEXT("x"), now, &until);
-    T_EQ(until - now, want_ms[0], "a quiet day forgets");
-    closures_fini(&c);
-}
 
 /* -- In the gate
  * ------------------------------------------------------------------------------------- */
@@ -225,8 +173,6 @@ static void test_dead_address_bounces(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_closures_by_scope),
-        cmocka_unit_test(test_tiers),
         cmocka_unit_test(test_limit_reply_holds),
         cmocka_unit_test(test_dead_address_bounces),
     };

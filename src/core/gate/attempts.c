@@ -19,7 +19,7 @@
 #define STORE_WAIT_MS   (10 * TIME_SECOND_MS) /* after a claim that the store could not write */
 #define DIGEST_ITEMS    1000 /* in one mail; the template shows fewer and counts the rest */
 
-static void add_ledger_changes(struct gate *g, struct gate_recipient *r, struct gate_todo *todo)
+void gate_add_ledger_changes(struct gate *g, struct gate_recipient *r, struct gate_todo *todo)
 {
     struct buf blob = {0};
     struct text subject;
@@ -121,7 +121,7 @@ void gate_claim(struct gate *g,
                                   .group_id = a->group_id,
                                   .attempt_id = a->id,
                                   .detail = gate_detail_of_attempt(g, a, NULL, NULL, 0, &own)};
-    add_ledger_changes(g, grp->recipient, &own);
+    gate_add_ledger_changes(g, grp->recipient, &own);
     gate_journal(&own, q->now, &about, "released", why);
     todo->arena = own.arena;
     todo->failed |= own.failed;
@@ -151,7 +151,7 @@ static void refund(struct gate *g,
     struct plan_query q;
     query_of_attempt(a, now, &q);
     planner_refund(g->planner, &q, a->started_at, what);
-    add_ledger_changes(g, a->recipient, todo);
+    gate_add_ledger_changes(g, a->recipient, todo);
 }
 
 /* The attempt has left the wire, one way or another: its place is free for the next in line. */
@@ -313,6 +313,11 @@ static tide_wall_ms await_news(struct gate *g,
     return since + wait;
 }
 
+static struct text account_name(const struct gate *g, const struct gate_attempt *a)
+{
+    return text_of(a->account >= 0 ? g->config->accounts[a->account].name : "?");
+}
+
 /* A limit that a reply named: everything that it counts waits until its window opens anew; this
  * mail's tries and age are as they were. */
 static void close_limit(struct gate *g,
@@ -323,13 +328,18 @@ static void close_limit(struct gate *g,
                         struct gate_todo *todo)
 {
     const struct reply_rule *rule = f->meaning.rule;
-    char when[96];
+    char when[96], said[REPLY_TEXT_BYTES_MAX + 64];
+    bool closed = false;
     tide_wall_ms at = planner_opens_at(g->planner, &rule->window, now);
     at = TIDE_MAX(at, now + rule->wait_ms);
     at += (tide_wall_ms)((double)LIMIT_JITTER_MS * rng_unit(&g->rng));
-    bool closed =
-        a->recipient && closures_put(&g->closures, rule->scope, &a->route, a->recipient->id, at,
-                                     text_of(rule->cause), now, &at);
+    if (a->recipient) {
+        struct plan_query q;
+        query_of_attempt(a, now, &q);
+        reply_text(&outcome->reply, said, sizeof said);
+        at = gate_limit_named(g, &q, &f->meaning, at, 0, account_name(g, a), text_of(said), &closed,
+                              todo);
+    }
     if (!closed && a->group)
         set_retry(a->group, at, todo);
     struct text sentence =
@@ -362,6 +372,20 @@ static void on_unknown(struct gate *g,
                                  .sentence = sentence,
                                  .outcome = outcome},
                 now, todo);
+}
+
+/* It was taken: what is learnt of limits rests on that. */
+static void note_taken(struct gate *g,
+                       struct gate_attempt *a,
+                       tide_wall_ms now,
+                       struct gate_todo *todo)
+{
+    struct plan_query q;
+    if (!a->recipient)
+        return;
+    query_of_attempt(a, now, &q);
+    planner_accepted(g->planner, &q, a->started_at);
+    gate_add_ledger_changes(g, NULL, todo);
 }
 
 static void note_account(struct gate *g,
@@ -419,6 +443,7 @@ void gate_on_outcome(struct gate *g, const struct gate_event *ev, struct gate_to
         f.kind = FINDING_BOUNCE;
     switch (f.kind) {
     case FINDING_ACCEPTED:
+        note_taken(g, a, ev->now, todo);
         if (grp) {
             grp->tries = 0;
             if (grp->times)
@@ -445,8 +470,11 @@ void gate_on_outcome(struct gate *g, const struct gate_event *ev, struct gate_to
         refund(g, a, REFUND_NOT_ACCEPTED, ev->now, todo);
         break;
     case FINDING_LIMIT:
+        refund(g, a, REFUND_NOT_ACCEPTED, ev->now,
+               todo); /* first: what is learnt is seeded after */
         close_limit(g, a, outcome, &f, ev->now, todo);
-        refund(g, a, REFUND_NOT_ACCEPTED, ev->now, todo);
+        if (a->recipient)
+            gate_add_ledger_changes(g, a->recipient, todo);
         break;
     case FINDING_LATER:
     case FINDING_ACCOUNT:

@@ -430,7 +430,7 @@ static bool hold_closed(struct gate *g,
                         const struct plan_query *q,
                         struct gate_todo *todo)
 {
-    const struct closure *c = closures_find(&g->closures, &q->route, q->recipient_id, q->now);
+    const struct learn_key *c = planner_closed(g->planner, q);
     char when[96];
     if (!c)
         return false;

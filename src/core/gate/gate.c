@@ -659,6 +659,9 @@ void gate_step(struct gate *g, const struct gate_event *ev, struct gate_todo *to
     case GATE_SENDER:
         on_sender(g, ev, todo);
         break;
+    case GATE_LIMIT:
+        gate_on_limit(g, ev, todo);
+        break;
     }
     struct heap_node *unknown = heap_first(&g->unknowns);
     todo->wake_at = TIDE_MIN(queue_next_at(&g->queue), unknown ? unknown->key : TIDE_NEVER);
@@ -719,7 +722,6 @@ void gate_free(struct gate *g)
     free(g->accounts);
     queue_fini(&g->queue);
     heap_fini(&g->unknowns);
-    closures_fini(&g->closures);
     alarms_fini(&g->alarms);
     gate_senders_fini(&g->senders);
     recipient_index_fini(&g->hints);

@@ -58,6 +58,7 @@ enum gate_event_type {
     GATE_CONFIG,
     GATE_SENDER, /* a sender no longer passes at an account, or passes again */
     GATE_ALARM,  /* somebody watching the world raises an alarm, or says that it is over */
+    GATE_LIMIT,  /* an operator pins or forgets what was learnt, or an ESP says what it allows */
 };
 
 /* What of a group the gate cannot know by itself. */
@@ -117,6 +118,16 @@ struct gate_event {
             enum alarm_severity severity;
             struct text sentence, advice; /* over: why it is, or "" */
         } alarm;
+        struct {
+            enum gate_limit_word { LIMIT_PIN, LIMIT_FORGET, LIMIT_TOLD } word;
+            enum limit_scope scope; /* pin, forget */
+            int64_t recipient_id;   /* of recipient and pair */
+            struct text a, b;       /* names of its parts: learn_route_of(); told: the account */
+            const struct window *window;
+            int64_t count;
+            int64_t used;         /* told: of it; -1: not said */
+            struct text by, said; /* who asks; told: the words */
+        } limit;
     };
 };
 
@@ -164,7 +175,7 @@ struct gate_todo {
     size_t count, cap;
     struct change *changes; /* one unit for the store; GATE_PENDING for each group it returns */
     size_t change_count, change_cap;
-    struct gate_decision decision; /* GATE_ACCEPTED, GATE_RELEASE */
+    struct gate_decision decision; /* GATE_ACCEPTED, GATE_RELEASE; GATE_LIMIT: its reason */
     tide_wall_ms wake_at;          /* GATE_TIMER then; TIDE_NEVER: no need */
     bool failed;                   /* out of memory: something of the above is missing */
 };

@@ -4,6 +4,7 @@
  * decide.c    what a group does next
  * attempts.c  claims, outcomes, attempts of unknown fate
  * detail.c    what journal entries say to programs
+ * limits.c    limits that replies name, and what operators and ESPs say of limits
  * news.c      what is told of an attempt later
  */
 #ifndef CORE_GATE_INSIDE_H
@@ -12,7 +13,6 @@
 #include "base/map.h"
 #include "base/rng.h"
 #include "core/gate/backoff.h"
-#include "core/gate/closure.h"
 #include "core/gate/gate.h"
 #include "core/gate/senders.h"
 #include "core/plan/queue.h"
@@ -110,7 +110,6 @@ struct gate {
     char **name_of;
     uint16_t name_count;
     struct heap unknowns;
-    struct closures closures;
     struct alarms alarms;
     struct gate_senders senders;
     const struct rulebook *rules; /* NULL: replies are read by their codes alone */
@@ -185,6 +184,22 @@ void gate_settle_arrived(struct gate *g,
                          tide_wall_ms now,
                          struct gate_todo *todo);
 void gate_free_attempt(struct gate *g, struct gate_attempt *a);
+/* The ledgers that have changed, and the recipient's (NULL: none has). */
+void gate_add_ledger_changes(struct gate *g, struct gate_recipient *r, struct gate_todo *todo);
+
+/* limits.c: a reply names a limit; gives when it opens. `q` is that of the refused mail; `opens_at`
+ * when the reply's window opens; `as_of` 0, or when the mail was taken that has bounced since. */
+struct meaning;
+tide_wall_ms gate_limit_named(struct gate *g,
+                              const struct plan_query *q,
+                              const struct meaning *meaning,
+                              tide_wall_ms opens_at,
+                              tide_wall_ms as_of,
+                              struct text account,
+                              struct text words,
+                              bool *ret_kept,
+                              struct gate_todo *todo);
+void gate_on_limit(struct gate *g, const struct gate_event *ev, struct gate_todo *todo);
 
 /* detail.c: JSON objects for journal_entry.detail. Of an attempt: account, provider, then what was
  * said (code, status, reply, stage) and what it means (class, fault, cause, advice, rule); outcome

@@ -156,17 +156,45 @@ static void route_of(struct gate *g, const struct news_found *found, struct plan
     };
 }
 
+static void write_plan(int64_t recipient_id, const struct plan_recipient *p, struct gate_todo *todo)
+{
+    struct buf blob = {0};
+    struct change *c = gate_add_change(todo, CHANGE_RECIPIENT);
+    plan_recipient_encode(p, &blob);
+    if (c) {
+        c->recipient.id = recipient_id;
+        c->recipient.plan = arena_text(&todo->arena, buf_text(&blob));
+    }
+    todo->failed |= blob.failed != TIDE_OK;
+    buf_fini(&blob);
+}
+
 /* A limit that a bounce named: everything that it counts waits, and this mail is mailed again. */
-static tide_wall_ms close_limit(struct gate *g, const struct reading *r)
+static tide_wall_ms close_limit(struct gate *g, const struct reading *r, struct gate_todo *todo)
 {
     const struct reply_rule *rule = r->meaning.rule;
-    struct plan_route route;
-    route_of(g, r->found, &route);
+    const struct recipient_state *known = r->found->recipient;
+    struct gate_recipient *loaded = idmap_get(&g->recipients, known->id);
+    struct plan_recipient stored;
+    struct tide_error ignored;
+    bool kept;
     tide_wall_ms at = planner_opens_at(g->planner, &rule->window, r->said_at);
     at = TIDE_MAX(at, r->now + rule->wait_ms);
-    if (at > r->now)
-        closures_put(&g->closures, rule->scope, &route, r->found->recipient->id, at,
-                     text_of(rule->cause), r->now, &at);
+    if (at <= r->now)
+        return r->now;
+    plan_recipient_init(&stored);
+    if (!loaded && known->plan.n &&
+        plan_recipient_decode(known->plan, &stored, &ignored) != TIDE_OK)
+        plan_recipient_init(&stored);
+    struct plan_query q = {
+        .now = r->now, .recipient = loaded ? &loaded->plan : &stored, .recipient_id = known->id};
+    route_of(g, r->found, &q.route);
+    at = gate_limit_named(g, &q, &r->meaning, at, r->found->attempt->started_at,
+                          r->found->attempt->account, r->news->reply, &kept, todo);
+    gate_add_ledger_changes(g, loaded, todo);
+    if (!loaded)
+        write_plan(known->id, &stored, todo);
+    plan_recipient_fini(&stored);
     return TIDE_MAX(at, r->now);
 }
 
@@ -178,7 +206,7 @@ static void write_news(struct gate *g, const struct reading *r, struct gate_todo
     struct text sentence = r->sentence;
     if (moves && then == NOTIFICATION_HELD) {
         char when[96];
-        due = close_limit(g, r);
+        due = close_limit(g, r, todo);
         sentence = gate_printf(todo, TEXT_FMT "; held until %s", TEXT_ARG(r->sentence),
                                gate_when(due, r->now, when, sizeof when));
     }

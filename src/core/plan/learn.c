@@ -482,14 +482,18 @@ static void note_taken(struct learn *l, const struct learn_route *r, tide_wall_m
     l->taken_next = (l->taken_next + 1) % l->taken_cap;
 }
 
-/* Mails of the key that were taken since then; -1: not all of them are remembered. */
-static int64_t taken_since(const struct learn *l, const struct learn_key *k, tide_wall_ms since)
+/* Mails of the key that were taken from `since` on, before `until`; -1: not all are remembered. */
+static int64_t taken_between(const struct learn *l,
+                             const struct learn_key *k,
+                             tide_wall_ms since,
+                             tide_wall_ms until)
 {
     int64_t n = 0;
     if (!l->taken_since || l->taken_since > since)
         return -1;
     for (uint32_t i = 0; i < l->taken_count; i++)
-        n += l->taken[i].at >= since && key_of(k->scope, &l->taken[i].route) == k->key;
+        n += l->taken[i].at >= since && l->taken[i].at < until &&
+             key_of(k->scope, &l->taken[i].route) == k->key;
     return n;
 }
 
@@ -526,12 +530,13 @@ static void fill_lesson(struct learn *l,
     snprintf(r->account, sizeof r->account, TEXT_FMT, TEXT_ARG(lesson->account));
     snprintf(r->rule, sizeof r->rule, TEXT_FMT, TEXT_ARG(lesson->rule));
     snprintf(r->words, sizeof r->words, TEXT_FMT, TEXT_ARG(lesson->words));
-    r->taken = taken_since(l, k, window_start_of(l, lesson->window, now));
+    tide_wall_ms then = lesson->as_of ? lesson->as_of : now, end = lesson->as_of ? then : now + 1;
+    r->taken = taken_between(l, k, window_start_of(l, lesson->window, then), end);
     if (r->taken < 0)
         r->taken = lesson->used;
-    k->taken_minute = taken_since(l, k, now - TIME_MINUTE_MS);
-    k->taken_ten = taken_since(l, k, now - TEN_MINUTES_MS);
-    k->taken_hour = taken_since(l, k, now - TIME_HOUR_MS);
+    k->taken_minute = taken_between(l, k, then - TIME_MINUTE_MS, end);
+    k->taken_ten = taken_between(l, k, then - TEN_MINUTES_MS, end);
+    k->taken_hour = taken_between(l, k, then - TIME_HOUR_MS, end);
 }
 
 bool learn_refused(struct learn *l,

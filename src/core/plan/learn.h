@@ -17,8 +17,8 @@
  *
  * Numbers. A refusal after k taken mails caps the number at k. Where k is not known (mailtide has
  * just started) or is 0, it is cut by a factor. It is raised by a tenth, longer steps after each
- * success in a row, up to what was last refused; that itself is tried again after 2, 4, 8 ... 32
- * such windows, so that a limit that stays where it is costs a refusal in ever more windows.
+ * success in a row, up to what was last refused; that itself is tried again after 2, 4, then 8
+ * such windows, so that a limit that stays where it is costs one refusal in nine windows.
  * Ambiguous replies count half: they cut less, and set no number by themselves.
  *
  * Owns      its keys and their numbers, and what was taken lately (LEARN_HISTORY entries).
@@ -38,7 +38,7 @@
 #define LEARN_LIMITS_MAX   6 /* windows of one key */
 #define LEARN_REPLIES      3 /* the newest that taught a number */
 #define LEARN_HISTORY      16384
-#define LEARN_PATIENCE_MAX 32
+#define LEARN_PATIENCE_MAX 8
 #define LEARN_NO_NUMBER    1000000000         /* watched, but not known yet */
 #define LEARN_FORGET_MS    (90 * TIME_DAY_MS) /* a number that nobody has pressed against since */
 
@@ -145,7 +145,8 @@ struct learn_lesson {
     enum limit_scope scope;
     const struct window *window;
     tide_wall_ms opens_at; /* when that window opens anew */
-    int64_t used;          /* taken in it as a ledger has it; -1: none counts it */
+    tide_wall_ms as_of; /* told later: when that mail was taken by the account; 0: just refused */
+    int64_t used;       /* taken in it before, as a ledger has it; -1: none counts it */
     bool ambiguous;
     struct text cause, words, rule, account;
 };

@@ -135,7 +135,7 @@ static int64_t used_of(const struct planner *p, const struct learn_lesson *lesso
         if (a->tally.meter->window != hash || l->scope != lesson->scope)
             continue;
         int64_t n = tally_used(&a->tally, now);
-        if (l->counts != COUNT_ACCEPTED && n > 0)
+        if ((l->counts != COUNT_ACCEPTED || lesson->as_of) && n > 0)
             n--; /* the refused one itself */
         used = TIDE_MAX(used, n);
     }

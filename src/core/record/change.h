@@ -20,7 +20,7 @@ struct recipient_state {
     struct text suppressed;      /* what stops its mail, one a line: suppression_line_of(); "" */
 };
 
-/* What was used of a wider subject's limits: the planner's own blob. */
+/* What was used of a wider subject's limits: the planner's own blob; an empty one: the row goes. */
 struct ledger_blob {
     struct text subject, blob;
 };

@@ -123,7 +123,11 @@ void change_write(struct writing *w,
                DB_VALUES(db_int(c->recipient.id), db_blob(c->recipient.plan)));
         break;
     case CHANGE_LEDGER:
-        db_run(w->db, Q_LEDGER_PUT, DB_VALUES(db_text(c->ledger.subject), db_blob(c->ledger.blob)));
+        if (c->ledger.blob.n)
+            db_run(w->db, Q_LEDGER_PUT,
+                   DB_VALUES(db_text(c->ledger.subject), db_blob(c->ledger.blob)));
+        else
+            db_run(w->db, Q_LEDGER_DROP, DB_VALUES(db_text(c->ledger.subject)));
         break;
     case CHANGE_ATTEMPT:
         change_attempt(w, c, at, touched);

@@ -224,6 +224,7 @@
         " AND n.state = 2") \
     X(LEDGER_PUT, "INSERT INTO ledger VALUES (?1, ?2)" \
         " ON CONFLICT (subject) DO UPDATE SET used = excluded.used") \
+    X(LEDGER_DROP, "DELETE FROM ledger WHERE subject = ?1") \
     X(JOURNAL_ADD, "INSERT INTO journal (at, recipient_id, notification_id, attempt_id, event," \
         " sentence, detail, group_id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)") \
     X(SENDER_PUT, "INSERT INTO sender VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)" \
