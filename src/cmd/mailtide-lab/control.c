@@ -9,11 +9,15 @@
  *   GET /esp/events?after=N    of all ESPs (each numbers its own)
  *   GET /esp/suppressions
  *   POST /faults               {"esp":"NAME","fault":"hang","count":1}
+ *   POST /webhook              {"esp":"NAME","url":"http://..."}: where its events go; null:
+ * nowhere
  */
 #include "cmd/mailtide-lab/lab.h"
 
 #include "core/proto/json.h"
 #include "io/loop/http.h"
+
+#include <stdio.h>
 
 #define BODY_BYTES_MAX 65536
 
@@ -111,8 +115,31 @@ static void on_faults(struct lab *l, struct http_request *req)
         http_reply(req, 200, "application/json", TEXT("{}\n"), NULL, 0);
     else
         http_reply_error(req, 400, "bad_value",
-                         "Want esp (one of this world, or none for all), fault (close-lost, "
-                         "close-kept, hang, busy, refuse) and a whole count.");
+                         "Want esp (one of this world, or none for all), fault (one that the "
+                         "manual page names) and a whole count.");
+}
+
+static void on_webhook(struct lab *l, struct http_request *req)
+{
+    struct json *doc = NULL;
+    struct tide_error err = {0};
+    char url[1000];
+    if (json_parse(req->body, BODY_BYTES_MAX, &doc, &err) != TIDE_OK) {
+        http_reply_error(req, 400, "bad_json", err.text);
+        return;
+    }
+    struct text name = json_string_text(json_member(doc, "esp"));
+    struct text given = json_string_text(json_member(doc, "url"));
+    size_t set = 0;
+    snprintf(url, sizeof url, TEXT_FMT, TEXT_ARG(given));
+    for (size_t i = 0; i < l->esp_count; i++)
+        if (name.n == 0 || text_eq(name, text_of(l->world->esps[i].name)))
+            set += esp_set_webhook(l->esps[i], given.n > 0 ? url : NULL, &err) == TIDE_OK;
+    json_free(doc);
+    if (set > 0)
+        http_reply(req, 200, "application/json", TEXT("{}\n"), NULL, 0);
+    else
+        http_reply_error(req, 400, "bad_value", err.text[0] ? err.text : "No such esp.");
 }
 
 /* False: *b is to be sent. True: it has been answered already. */
@@ -124,8 +151,12 @@ static bool route(struct lab *l, struct http_request *req, struct json_writer *w
         on_faults(l, req);
         return true;
     }
+    if (text_eq(req->method, TEXT("POST")) && text_eq(req->path, TEXT("/webhook"))) {
+        on_webhook(l, req);
+        return true;
+    }
     if (!text_eq(req->method, TEXT("GET"))) {
-        http_reply_error(req, 405, "bad_method", "Want GET, or POST /faults.");
+        http_reply_error(req, 405, "bad_method", "Want GET, or POST /faults or /webhook.");
         return true;
     }
     if (http_query(req, "after").n > 0 &&

@@ -1,7 +1,8 @@
-#include "cmd/mailtide-lab/esp_inside.h"
+#include "cmd/mailtide-lab/esp_api.h"
 
 #include "base/log.h"
 #include "base/macros.h"
+#include "core/digest/message.h"
 
 #include <stdlib.h>
 
@@ -24,12 +25,6 @@ bool esp_fault_of(struct text name, enum esp_fault *ret)
     return false;
 }
 
-const char *esp_event_name(enum esp_event_kind k)
-{
-    static const char *const names[] = {"processed", "delivered", "deferred", "bounce", "dropped"};
-    return names[k];
-}
-
 bool esp_take_fault(struct esp *e, enum esp_fault fault)
 {
     int64_t *left = &e->faults[fault];
@@ -44,73 +39,8 @@ void esp_set_fault(struct esp *e, enum esp_fault fault, int64_t count)
     e->faults[fault] = count;
     if (fault == ESP_FAULT_HANG && count == 0)
         esp_smtp_unhang(e);
-}
-
-/* -- What happened -----------------------------------------------------------------------------
- */
-
-static void post_event(struct esp *e, size_t i)
-{
-    struct buf b = {0};
-    struct json_writer w;
-    if (!e->webhook)
-        return;
-    jw_init(&w, &b);
-    jw_array(&w, NULL);
-    esp_write_event(e, i, &w);
-    jw_end(&w);
-    webhook_post(e->webhook, buf_text(&b));
-    buf_fini(&b);
-}
-
-static void record(
-    struct esp *e, enum esp_event_kind kind, int64_t id, struct text recipient, struct text reason)
-{
-    e->counts[kind]++;
-    if (e->event_count == e->event_cap) {
-        size_t more = e->event_cap ? 2 * e->event_cap : 64;
-        struct esp_event *bigger = realloc(e->events, more * sizeof *bigger);
-        if (!bigger) {
-            log_error("lab.event_lost", "esp=%s event=%s", e->def->name, esp_event_name(kind));
-            return;
-        }
-        e->events = bigger;
-        e->event_cap = more;
-    }
-    e->events[e->event_count++] = (struct esp_event){.at = clock_wall(e->parts.clock),
-                                                     .kind = kind,
-                                                     .id = id,
-                                                     .recipient = arena_text(&e->memory, recipient),
-                                                     .reason = arena_text(&e->memory, reason)};
-    post_event(e, e->event_count - 1);
-}
-
-static struct text lower_case(struct arena *a, struct text t)
-{
-    char *copy = arena_strndup(a, t.p, t.n);
-    for (size_t i = 0; copy && i < t.n; i++)
-        copy[i] = ascii_lower(copy[i]);
-    return (struct text){copy, copy ? t.n : 0};
-}
-
-static void suppress(struct esp *e, struct text address, struct text reason)
-{
-    struct text key = lower_case(&e->memory, address);
-    struct esp_suppression *s = ARENA_NEW(&e->memory, struct esp_suppression);
-    if (!key.p || !s || strmap_get(&e->suppressions, key))
-        return;
-    *s = (struct esp_suppression){
-        .at = clock_wall(e->parts.clock), .address = key, .reason = arena_text(&e->memory, reason)};
-    if (!strmap_put(&e->suppressions, key, s))
-        log_error("lab.suppression_lost", "esp=%s", e->def->name);
-}
-
-static bool is_suppressed(struct esp *e, struct text address)
-{
-    struct arena scratch = {0};
-    bool found = strmap_get(&e->suppressions, lower_case(&scratch, address)) != NULL;
-    arena_fini(&scratch);
-    return found;
+    if (fault == ESP_FAULT_SILENT && count == 0)
+        esp_http_unhang(e);
 }
 
 /* -- Delivery ----------------------------------------------------------------------------------
@@ -120,17 +50,12 @@ static void mail_free(struct esp_mail *m)
 {
     list_remove(&m->node);
     buf_fini(&m->message);
-    free(m->sender);
-    free(m->recipient);
     free(m);
 }
 
-static void bounce(struct esp_mail *m, struct text reason, bool list_it)
+static void bounce(struct esp_mail *m, enum esp_cause cause, struct text reason)
 {
-    struct esp *e = m->esp;
-    record(e, ESP_BOUNCE, m->id, text_of(m->recipient), reason);
-    if (list_it)
-        suppress(e, text_of(m->recipient), reason);
+    esp_record(m->esp, ESP_BOUNCE, cause, m->about, reason);
     mail_free(m);
 }
 
@@ -154,15 +79,26 @@ static void defer(struct esp_mail *m, struct text reason)
 {
     struct esp *e = m->esp;
     tide_wall_ms now = clock_wall(e->parts.clock);
-    if (now - m->accepted_at >= e->def->retry_for_ms) {
-        bounce(m, reason, false);
+    if (now - m->about->accepted_at >= e->def->retry_for_ms) {
+        bounce(m, ESP_EXPIRED, reason);
         return;
     }
-    record(e, ESP_DEFERRED, m->id, text_of(m->recipient), reason);
+    esp_record(e, ESP_DEFERRED, ESP_NO_CAUSE, m->about, reason);
     m->retry_at = now + e->def->retry_every_ms;
     list_remove(&m->node);
     list_append(&e->waiting, &m->node);
     arm_timer(e);
+}
+
+static bool complains(const struct esp *e, struct text recipient)
+{
+    for (size_t i = 0; i < e->parts.world->provider_count; i++) {
+        const struct lab_provider *p = &e->parts.world->providers[i];
+        for (size_t k = 0; k < p->complainer_count; k++)
+            if (text_ieq(text_of(p->complainers[k]), recipient))
+                return true;
+    }
+    return false;
 }
 
 static void on_sent(struct account_mail *out, const struct account_outcome *o)
@@ -174,10 +110,12 @@ static void on_sent(struct account_mail *out, const struct account_outcome *o)
     if (e->closing) {
         mail_free(m);
     } else if (o->result == ACCOUNT_ACCEPTED) {
-        record(e, ESP_DELIVERED, m->id, text_of(m->recipient), reason);
+        esp_record(e, ESP_DELIVERED, ESP_NO_CAUSE, m->about, reason);
+        if (complains(e, m->about->recipient))
+            esp_record(e, ESP_COMPLAINT, ESP_NO_CAUSE, m->about, TEXT("abuse"));
         mail_free(m);
     } else if (o->result == ACCOUNT_REFUSED && o->reply.code >= 500) {
-        bounce(m, reason, true);
+        bounce(m, ESP_REFUSED, reason);
     } else {
         defer(m, reason);
     }
@@ -216,9 +154,9 @@ static void deliver(struct esp_mail *m)
     struct esp *e = m->esp;
     const char *reason;
     bool is_final;
-    int provider = provider_of(e, text_of(m->recipient), &reason, &is_final);
+    int provider = provider_of(e, m->about->recipient, &reason, &is_final);
     if (provider < 0 && is_final) {
-        bounce(m, text_of(reason), true);
+        bounce(m, ESP_NO_DOMAIN, text_of(reason));
         return;
     }
     if (provider < 0) {
@@ -227,10 +165,10 @@ static void deliver(struct esp_mail *m)
     }
     list_remove(&m->node);
     list_append(&e->flying, &m->node);
-    m->out = (struct account_mail){.sender = text_of(m->sender),
-                                   .recipient = text_of(m->recipient),
+    m->out = (struct account_mail){.sender = m->about->sender,
+                                   .recipient = m->about->recipient,
                                    .message = buf_text(&m->message),
-                                   .attempt_id = m->id,
+                                   .attempt_id = m->about->id,
                                    .done = on_sent,
                                    .arg = m};
     account_send(e->accounts[provider], &m->out);
@@ -249,10 +187,35 @@ static void on_timer(uv_timer_t *timer)
     arm_timer(e);
 }
 
+/* All that its events will tell, copied for good; NULL: out of memory. */
+static const struct esp_about *about_of(struct esp *e, const struct esp_given *g)
+{
+    struct message message;
+    struct arena *m = &e->memory;
+    struct esp_about *a = ARENA_NEW(m, struct esp_about);
+    struct esp_pair *pairs = arena_array(m, g->custom_count + 1, sizeof *pairs);
+    if (!a || !pairs)
+        return NULL;
+    for (size_t i = 0; i < g->custom_count; i++)
+        pairs[i] = (struct esp_pair){.name = arena_text(m, g->custom[i].name),
+                                     .value = arena_text(m, g->custom[i].value)};
+    *a = (struct esp_about){.id = ++e->last_id,
+                            .api_id = arena_text(m, g->api_id),
+                            .sender = arena_text(m, g->sender),
+                            .recipient = arena_text(m, g->recipient),
+                            .stream = arena_text(m, g->stream),
+                            .custom = pairs,
+                            .custom_count = g->custom_count,
+                            .accepted_at = clock_wall(e->parts.clock)};
+    if (message_open(g->message, &message, NULL) == TIDE_OK) {
+        a->subject = message_value(&message, TEXT("Subject"), m);
+        a->message_id = message_raw_value(&message, TEXT("Message-ID"), m);
+    }
+    return a;
+}
+
 enum tide_err esp_submit(struct esp *e,
-                         struct text sender,
-                         struct text recipient,
-                         struct text message,
+                         const struct esp_given *given,
                          int64_t *ret_id,
                          struct tide_error *err)
 {
@@ -261,18 +224,17 @@ enum tide_err esp_submit(struct esp *e,
         return tide_fail(err, TIDE_ENOMEM, "out of memory");
     list_init(&m->node);
     m->esp = e;
-    m->sender = strndup(sender.n ? sender.p : "", sender.n);
-    m->recipient = strndup(recipient.n ? recipient.p : "", recipient.n);
-    buf_add_text(&m->message, message);
-    if (!m->sender || !m->recipient || m->message.failed != TIDE_OK) {
+    m->about = about_of(e, given);
+    buf_add_text(&m->message, given->message);
+    if (!m->about || m->message.failed != TIDE_OK) {
         mail_free(m);
         return tide_fail(err, TIDE_ENOMEM, "out of memory");
     }
-    m->id = *ret_id = ++e->last_id;
-    m->accepted_at = clock_wall(e->parts.clock);
-    record(e, ESP_PROCESSED, m->id, recipient, TEXT(""));
-    if (is_suppressed(e, recipient)) {
-        record(e, ESP_DROPPED, m->id, recipient, TEXT("Bounced Address"));
+    const char *list, *words = esp_drop_words(e, given->recipient, &list);
+    *ret_id = m->about->id;
+    esp_record(e, ESP_PROCESSED, ESP_NO_CAUSE, m->about, TEXT(""));
+    if (words) {
+        esp_record(e, ESP_DROPPED, ESP_NO_CAUSE, m->about, text_of(words));
         mail_free(m);
     } else {
         deliver(m);
@@ -288,7 +250,10 @@ static void esp_free(struct esp *e)
     while (!list_is_empty(&e->waiting))
         mail_free(container_of(list_first(&e->waiting), struct esp_mail, node));
     meters_fini(&e->meters);
-    strmap_fini(&e->suppressions);
+    strmap_fini(&e->keys);
+    signer_free(e->signer);
+    free(e->listed);
+    free(e->hung_asks);
     arena_fini(&e->memory);
     free(e->events);
     free(e->accounts);
@@ -333,6 +298,9 @@ static void close_next(void *arg)
         case 4:
             uv_close((uv_handle_t *)&e->timer, on_timer_closed);
             return;
+        case 5:
+            uv_close((uv_handle_t *)&e->tell_timer, on_timer_closed);
+            return;
         default: {
             void (*closed)(void *) = e->closed;
             void *closed_arg = e->closed_arg;
@@ -353,6 +321,7 @@ void esp_close(struct esp *e, void (*closed)(void *arg), void *arg)
     e->closed = closed;
     e->closed_arg = arg;
     esp_smtp_unhang(e);
+    esp_http_unhang(e);
     close_next(e);
 }
 
@@ -385,6 +354,23 @@ static enum tide_err open_accounts(struct esp *e, struct tide_error *err)
     return TIDE_OK;
 }
 
+/* "limited 3", "down": those of the world file. */
+static enum tide_err set_faults(struct esp *e, struct tide_error *err)
+{
+    for (size_t i = 0; i < e->def->fault_count; i++) {
+        struct text rest = text_of(e->def->faults[i]), name;
+        enum esp_fault fault;
+        int64_t count = 1;
+        text_split(&rest, ' ', &name);
+        if (!esp_fault_of(name, &fault) ||
+            (rest.n > 0 && text_int(rest, -1, INT64_MAX, &count, NULL) != TIDE_OK))
+            return tide_fail(err, TIDE_EINVAL, "faults: want \"NAME COUNT\", got \"%s\"",
+                             e->def->faults[i]);
+        e->faults[fault] = count;
+    }
+    return TIDE_OK;
+}
+
 enum tide_err esp_open(const struct esp_parts *parts, struct esp **ret, struct tide_error *err)
 {
     struct esp *e = calloc(1, sizeof *e);
@@ -395,14 +381,17 @@ enum tide_err esp_open(const struct esp_parts *parts, struct esp **ret, struct t
     list_init(&e->hung);
     list_init(&e->flying);
     list_init(&e->waiting);
-    strmap_init(&e->suppressions);
+    strmap_init(&e->keys);
     uv_timer_init(parts->loop, &e->timer);
     e->timer.data = e;
-    enum tide_err rc = meters_init(&e->meters, e->def->limits, e->def->limit_count, err);
+    e->api = lab_api_of(e->def->api); /* the configuration knows no others */
+    enum tide_err rc = esp_events_open(e, err);
+    if (rc == TIDE_OK)
+        rc = meters_init(&e->meters, e->def->limits, e->def->limit_count, err);
     if (rc == TIDE_OK)
         rc = open_accounts(e, err);
-    if (rc == TIDE_OK && e->def->webhook)
-        rc = webhook_open(parts->loop, e->def->webhook, &e->webhook, err);
+    if (rc == TIDE_OK)
+        rc = set_faults(e, err);
     if (rc == TIDE_OK)
         rc = esp_smtp_open(e, err);
     if (rc == TIDE_OK)

@@ -1,14 +1,16 @@
-/* esp.h - an ESP: takes mail by SMTP and HTTP, delivers it, keeps events and a suppression list.
+/* esp.h - an ESP: takes mail by SMTP and HTTP, delivers it, keeps events and suppression lists.
  *
  * Each recipient of a message is a mail of its own:
  *
  *   processed --(address listed)--> dropped, unseen by anybody
- *       `--> on its way --2xx--> delivered
+ *       `--> on its way --2xx--> delivered (--the recipient complains--> complaint)
  *               |  ^ `--5xx--> bounce: the address is listed from now on
  *               v  | 4xx, no connection: deferred, again after retry_every
  *              waiting --retry_for has passed--> bounce, not listed
  *
- * As the ESPs do that this stands for, it takes every 5xx for a fault of the address.
+ * The key `api` says which ESP it plays: the HTTP API, what lists an address and what a listed one
+ * means, the webhook's form and signature. As the ESPs do that it stands for, it takes a bare 550
+ * for a fault of the address.
  *
  * Owns      its doors, its connections to the providers, mails, events, suppressions.
  * Lifetime  esp_open() to the callback of esp_close(). Providers and names outlive it.
@@ -33,7 +35,15 @@ struct esp;
     X(CLOSE_KEPT, "close-kept") /* the same, but the mail was taken */                 \
     X(HANG, "hang")             /* no reply after DATA */                              \
     X(BUSY, "busy")             /* 421 at MAIL */                                      \
-    X(REFUSE, "refuse")         /* 550 at MAIL */
+    X(REFUSE, "refuse")         /* 550 at MAIL; by HTTP: the sender is not verified */ \
+    /* by HTTP alone */                                                                \
+    X(LIMITED, "limited")   /* 429 with a reset half a minute away */                  \
+    X(DOWN, "down")         /* 500 */                                                  \
+    X(BAD_KEY, "bad-key")   /* 401 or 403 */                                           \
+    X(BAD_MAIL, "bad-mail") /* 400 or 422: this mail will never do */                  \
+    X(SILENT, "silent")     /* the mail is taken, no answer ever comes */              \
+    X(GATEWAY, "gateway")   /* the mail is taken, the answer is 504 */                 \
+    X(HALF, "half")         /* the mail is taken, half of the answer comes */
 
 enum esp_fault {
 #define ESP_FAULT(code, text) ESP_FAULT_##code,
@@ -60,6 +70,13 @@ void esp_close(struct esp *e, void (*closed)(void *arg), void *arg);
 
 const char *esp_smtp_name(const struct esp *e, char *out, size_t size); /* "127.0.0.1:40123" */
 int esp_http_port(const struct esp *e);
+
+/* Where its events go, from now on; NULL: nowhere. */
+TIDE_MUST_CHECK enum tide_err esp_set_webhook(struct esp *e,
+                                              const char *url,
+                                              struct tide_error *err);
+/* Addresses, and what its events are signed with: members of an open object. */
+void esp_write_ready(const struct esp *e, struct json_writer *w);
 
 /* The next `count` times; 0 switches it off, below 0 on until switched off. */
 void esp_set_fault(struct esp *e, enum esp_fault fault, int64_t count);

@@ -1,56 +1,51 @@
-/* The ESP's HTTP door:
+/* The ESP's HTTP door: faults first, then the API that it plays (esp_api.h). For scripts every ESP
+ * has these beside it:
  *
- *   POST /send               {"from":.., "to":.. or [..], "subject":.., "text":.., "html":..} or
- *                            {"from":.., "to":.., "raw":..}; Authorization: Bearer PASSWORD
  *   GET /events?after=N      [{"n":..,"at":..,"event":"bounce","id":..,"recipient":..,"reason":..}]
- *   GET /suppressions        [{"recipient":..,"at":..,"reason":..}]
+ *   GET /suppressions        [{"recipient":..,"at":..,"list":..,"reason":..}]
  */
-#include "cmd/mailtide-lab/esp_inside.h"
-
 #include "base/macros.h"
-#include "core/digest/message.h"
-#include "core/proto/json.h"
+#include "cmd/mailtide-lab/esp_api.h"
 
-#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
-#define BODY_BYTES_MAX (30u << 20)
-#define RECIPIENTS_MAX 1000
+#define BODY_BYTES_MAX  (60u << 20)
+#define LIMITED_FOR_MS  (30 * TIME_SECOND_MS)
+#define ARENA_BYTES_MAX (256u << 20)
+
+const struct lab_api *lab_api_of(const char *name)
+{
+    static const struct lab_api *const all[] = {&lab_plain,     &lab_sendgrid, &lab_ses,
+                                                &lab_mailgun,   &lab_postmark, &lab_resend,
+                                                &lab_sparkpost, &lab_brevo};
+    for (size_t i = 0; i < TIDE_COUNT(all); i++)
+        if (strcmp(all[i]->name, name) == 0)
+            return all[i];
+    return NULL;
+}
 
 /* -- What is told ------------------------------------------------------------------------------
  */
-
-void esp_write_event(const struct esp *e, size_t i, struct json_writer *w)
-{
-    const struct esp_event *v = &e->events[i];
-    jw_object(w, NULL);
-    jw_int(w, "n", (int64_t)i + 1);
-    jw_time(w, "at", v->at);
-    jw_str(w, "esp", e->def->name);
-    jw_str(w, "event", esp_event_name(v->kind));
-    jw_int(w, "id", v->id);
-    jw_text(w, "recipient", v->recipient);
-    jw_text(w, "reason", v->reason);
-    jw_end(w);
-}
 
 void esp_write_events(const struct esp *e, int64_t after, struct json_writer *w, const char *name)
 {
     jw_array(w, name);
     for (size_t i = after > 0 ? (size_t)after : 0; i < e->event_count; i++)
-        esp_write_event(e, i, w);
+        esp_write_event(e, &e->events[i], w);
     jw_end(w);
 }
 
 void esp_write_suppressions(const struct esp *e, struct json_writer *w, const char *name)
 {
-    uint32_t pos = 0;
     jw_array(w, name);
-    for (const struct esp_suppression *s; (s = strmap_next(&e->suppressions, &pos, NULL));) {
+    for (size_t i = 0; i < e->listed_count; i++) {
+        const struct esp_suppression *s = e->listed[i];
         jw_object(w, NULL);
         jw_text(w, "recipient", s->address);
         jw_time(w, "at", s->at);
         jw_str(w, "esp", e->def->name);
+        jw_str(w, "list", s->list);
         jw_text(w, "reason", s->reason);
         jw_end(w);
     }
@@ -69,198 +64,183 @@ void esp_write_books(const struct esp *e, struct json_writer *w, const char *nam
 {
     jw_object(w, name);
     jw_str(w, "name", e->def->name);
+    jw_str(w, "api", e->def->api);
     for (int k = 0; k < ESP_EVENT_KINDS; k++)
         jw_int(w, esp_event_name((enum esp_event_kind)k), e->counts[k]);
-    jw_int(w, "suppressed", e->suppressions.count);
+    jw_int(w, "suppressed", (int64_t)e->listed_count);
     jw_int(w, "under_way", length_of(&e->flying));
     jw_int(w, "waiting", length_of(&e->waiting));
-    jw_int(w, "hanging", length_of(&e->hung));
+    jw_int(w, "hanging", length_of(&e->hung) + (int64_t)e->hung_ask_count);
     meters_write(&e->meters, w, "limits");
     jw_end(w);
 }
 
-static void reply_with(struct http_request *req, unsigned status, struct buf *b)
+void esp_write_ready(const struct esp *e, struct json_writer *w)
 {
-    buf_addc(b, '\n');
-    if (b->failed != TIDE_OK)
-        http_reply_error(req, 503, "no_memory", "Out of memory.");
-    else
-        http_reply(req, status, "application/json", buf_text(b), NULL, 0);
-    buf_fini(b);
+    struct buf key = {0}, certificate = {0};
+    jw_str(w, "api", e->def->api);
+    jw_int(w, "http_port", esp_http_port(e));
+    if (e->signer) {
+        signer_public_key(e->signer, &key);
+        signer_certificate(e->signer, &certificate);
+        jw_text(w, "webhook_public_key", buf_text(&key));
+        jw_text(w, "webhook_certificate", buf_text(&certificate));
+    }
+    buf_fini(&key);
+    buf_fini(&certificate);
 }
 
-/* -- What is taken -----------------------------------------------------------------------------
+/* -- Answering ---------------------------------------------------------------------------------
  */
 
-struct send {
-    struct esp *esp;
-    struct http_request *req;
-    struct json *doc;
-    struct text from, to[RECIPIENTS_MAX];
-    size_t to_count;
-    struct buf message;
-};
-
-static bool read_recipients(struct send *s)
+static void finish(struct lab_ask *a)
 {
-    const struct json *to = json_member(s->doc, "to");
-    size_t count = json_kind(to) == JSON_KIND_ARRAY ? json_count(to) : to ? 1 : 0;
-    if (count == 0 || count > RECIPIENTS_MAX)
-        return false;
-    for (size_t i = 0; i < count; i++) {
-        const struct json *one = json_kind(to) == JSON_KIND_ARRAY ? json_element(to, i) : to;
-        s->to[i] = json_string_text(one);
-        if (text_find(s->to[i], '@') == s->to[i].n)
+    if (a->status == 0)
+        a->esp->api->refuse(a, LAB_NO_SUCH, "Not found");
+    if (a->body.failed != TIDE_OK)
+        http_reply_error(a->req, 503, "no_memory", "Out of memory.");
+    else
+        http_reply(a->req, a->status,
+                   a->body.len == 0 ? NULL
+                   : a->type        ? a->type
+                                    : "application/json",
+                   buf_text(&a->body), a->headers, a->header_count);
+}
+
+static bool hang(struct lab_ask *a)
+{
+    struct esp *e = a->esp;
+    if (e->hung_ask_count == e->hung_ask_cap) {
+        size_t more = e->hung_ask_cap ? 2 * e->hung_ask_cap : 16;
+        struct http_request **bigger = realloc(e->hung_asks, more * sizeof(struct http_request *));
+        if (!bigger)
             return false;
+        e->hung_asks = bigger;
+        e->hung_ask_cap = more;
     }
-    s->to_count = count;
+    e->hung_asks[e->hung_ask_count++] = a->req;
     return true;
 }
 
-static enum tide_err put_head(struct send *s, struct tide_error *err)
+void esp_http_unhang(struct esp *e)
 {
-    char date[TIME_TEXT_BYTES], id[64];
-    const struct mailbox from = {.name = TEXT(""), .address = s->from};
-    struct esp *e = s->esp;
-    time_rfc5322(clock_wall(e->parts.clock), 0, date);
-    snprintf(id, sizeof id, "<%" PRId64 "@lab.example>", e->last_id + 1);
-    enum tide_err rc = message_put_mailbox(&s->message, TEXT("From"), &from, err);
-    for (size_t i = 0; i < s->to_count && rc == TIDE_OK; i++) {
-        const struct mailbox to = {.name = TEXT(""), .address = s->to[i]};
-        if (i == 0) /* the others are blind copies: one header is enough to look at */
-            rc = message_put_mailbox(&s->message, TEXT("To"), &to, err);
-    }
-    if (rc == TIDE_OK)
-        rc = message_put_header(&s->message, TEXT("Subject"),
-                                json_string_text(json_member(s->doc, "subject")), err);
-    if (rc == TIDE_OK)
-        rc = message_put_structured(&s->message, TEXT("Date"), text_of(date), err);
-    if (rc == TIDE_OK)
-        rc = message_put_structured(&s->message, TEXT("Message-ID"), text_of(id), err);
-    return rc;
+    for (size_t i = 0; i < e->hung_ask_count; i++)
+        http_reply_error(e->hung_asks[i], 503, "hung", "This request was left hanging.");
+    e->hung_ask_count = 0;
 }
 
-static enum tide_err make_message(struct send *s, struct tide_error *err)
+/* -- Faults ------------------------------------------------------------------------------------
+ */
+
+static bool is_send(struct lab_ask *a)
 {
-    struct text raw = json_string_text(json_member(s->doc, "raw"));
-    struct text text = json_string_text(json_member(s->doc, "text"));
-    struct text html = json_string_text(json_member(s->doc, "html"));
-    if (raw.n > 0)
-        return message_normalise(raw, &s->message, err);
-    enum tide_err rc = put_head(s, err);
-    if (rc != TIDE_OK)
-        return rc;
-    buf_addf(&s->message,
-             "MIME-Version: 1.0\r\nContent-Type: text/%s; charset=utf-8\r\n"
-             "Content-Transfer-Encoding: 8bit\r\n\r\n",
-             text.n > 0 || html.n == 0 ? "plain" : "html");
-    buf_add_text(&s->message, text.n > 0 || html.n == 0 ? text : html);
-    buf_adds(&s->message, "\r\n");
-    return buf_check(&s->message, err);
+    for (size_t i = 0; a->esp->api->sends[i]; i++)
+        if (lab_is(a, "POST", a->esp->api->sends[i]))
+            return true;
+    return false;
 }
 
-static const struct lab_limit *ask_limits(struct send *s)
+/* True: it was refused. */
+static bool refused_by_fault(struct lab_ask *a)
 {
-    struct esp *e = s->esp;
-    tide_wall_ms now = clock_wall(e->parts.clock);
-    const struct lab_limit *limit = NULL;
-    struct meter_subject who = {.ip = meter_ip(text_of(s->req->peer)), .sender = s->from};
-    limit = meters_ask(&e->meters, LAB_MAIL, &who, now);
-    for (size_t i = 0; i < s->to_count && !limit; i++) {
-        who.mailbox = s->to[i];
-        limit = meters_ask(&e->meters, LAB_RCPT, &who, now);
-        if (!limit)
-            limit = meters_ask(&e->meters, LAB_DATA, &who, now);
-        if (!limit)
-            limit = meters_take(&e->meters, &who, now);
-    }
-    return limit;
+    static const struct {
+        enum esp_fault fault;
+        enum lab_refusal why;
+        const char *words;
+    } before[] = {
+        {ESP_FAULT_BAD_KEY, LAB_BAD_KEY, "The key is not valid"},
+        {ESP_FAULT_LIMITED, LAB_LIMITED, "Too many requests"},
+        {ESP_FAULT_DOWN, LAB_DOWN, "Internal server error"},
+        {ESP_FAULT_REFUSE, LAB_BAD_SENDER, "The from address is not a verified sender"},
+        {ESP_FAULT_BAD_MAIL, LAB_BAD_MAIL, "The content of this mail is not valid"},
+    };
+    for (size_t i = 0; i < TIDE_COUNT(before); i++)
+        if (esp_take_fault(a->esp, before[i].fault)) {
+            a->reset_at = clock_wall(a->esp->parts.clock) + LIMITED_FOR_MS;
+            a->esp->api->refuse(a, before[i].why, before[i].words);
+            return true;
+        }
+    return false;
 }
 
-static void submit_all(struct send *s)
+/* The request was served, its answer goes astray. True: the request is not to be answered. */
+static bool astray(struct lab_ask *a)
 {
-    struct buf b = {0};
-    struct json_writer w;
-    struct tide_error err = {0};
-    enum tide_err rc = make_message(s, &err);
-    const struct lab_limit *limit = rc == TIDE_OK ? ask_limits(s) : NULL;
-    if (rc != TIDE_OK) {
-        http_reply_error(s->req, 400, "bad_message", err.text);
-        return;
+    if (a->status >= 300)
+        return false;
+    if (esp_take_fault(a->esp, ESP_FAULT_SILENT))
+        return hang(a);
+    if (esp_take_fault(a->esp, ESP_FAULT_GATEWAY)) {
+        buf_clear(&a->body);
+        lab_words(a, 504, "text/html", "<html>504 Gateway Time-out</html>");
+    } else if (esp_take_fault(a->esp, ESP_FAULT_HALF)) {
+        a->status = 200;
+        a->header_count = 0;
+        a->body.len /= 2;
     }
-    if (limit) {
-        http_reply_error(s->req, 429, "too_many", limit->reply.text);
-        return;
-    }
-    jw_init(&w, &b);
-    jw_object(&w, NULL);
-    jw_array(&w, "ids");
-    for (size_t i = 0; i < s->to_count && rc == TIDE_OK; i++) {
-        int64_t id = 0;
-        rc = esp_submit(s->esp, s->from, s->to[i], buf_text(&s->message), &id, &err);
-        jw_int(&w, NULL, id);
-    }
-    jw_end(&w);
-    jw_end(&w);
-    if (rc != TIDE_OK)
-        b.failed = rc;
-    reply_with(s->req, 202, &b);
+    return false;
 }
 
-static void on_send(struct esp *e, struct http_request *req)
+static void serve(struct lab_ask *a)
 {
-    struct send s = {.esp = e, .req = req};
-    struct tide_error err = {0};
-    struct text given = http_header(req, "Authorization");
-    char want[512];
-    snprintf(want, sizeof want, "Bearer %s", e->def->password);
-    if (!text_eq(given, text_of(want))) {
-        http_reply_error(req, 401, "unauthorized", "Want Authorization: Bearer and the password.");
-        return;
-    }
-    if (json_parse(req->body, BODY_BYTES_MAX, &s.doc, &err) != TIDE_OK) {
-        http_reply_error(req, 400, "bad_json", err.text);
-        return;
-    }
-    s.from = json_string_text(json_member(s.doc, "from"));
-    if (!read_recipients(&s) || text_find(s.from, '@') == s.from.n)
-        http_reply_error(req, 400, "bad_address",
-                         "Want from, and to: an address or a list of them.");
-    else
-        submit_all(&s);
-    buf_fini(&s.message);
-    json_free(s.doc);
+    const struct lab_api *api = a->esp->api;
+    bool sends = is_send(a);
+    struct text type = http_header(a->req, "Content-Type");
+    bool json = text_ifind(type, TEXT("json")) < type.n && a->req->body.n > 0;
+    jw_init(&a->w, &a->body);
+    if (!api->may(a))
+        api->refuse(a, LAB_BAD_KEY, "The key is not valid");
+    else if (json && json_parse(a->req->body, BODY_BYTES_MAX, &a->doc, NULL) != TIDE_OK)
+        api->refuse(a, LAB_BAD_BODY, "The body is no JSON");
+    else if (!sends || !refused_by_fault(a))
+        api->serve(a);
+    if (!sends || !astray(a))
+        finish(a);
 }
 
 static void on_request(void *arg, struct http_request *req)
 {
     struct esp *e = arg;
-    struct buf b = {0};
-    struct json_writer w;
+    struct lab_ask a = {.esp = e, .req = req};
     int64_t after = 0;
-    bool is_get = text_eq(req->method, TEXT("GET"));
-    jw_init(&w, &b);
-    if (text_eq(req->method, TEXT("POST")) && text_eq(req->path, TEXT("/send"))) {
-        on_send(e, req);
-    } else if (is_get && text_eq(req->path, TEXT("/events"))) {
+    arena_init(&a.arena, ARENA_BYTES_MAX);
+    if (lab_is(&a, "GET", "/events")) {
         if (text_int(http_query(req, "after"), 0, INT64_MAX, &after, NULL) != TIDE_OK)
             after = 0;
-        esp_write_events(e, after, &w, NULL);
-        reply_with(req, 200, &b);
-    } else if (is_get && text_eq(req->path, TEXT("/suppressions"))) {
-        esp_write_suppressions(e, &w, NULL);
-        reply_with(req, 200, &b);
+        jw_init(&a.w, &a.body);
+        esp_write_events(e, after, &a.w, NULL);
+        a.status = 200;
+        finish(&a);
+    } else if (lab_is(&a, "GET", "/suppressions") && e->api != &lab_resend) {
+        jw_init(&a.w, &a.body);
+        esp_write_suppressions(e, &a.w, NULL);
+        a.status = 200;
+        finish(&a);
     } else {
-        http_reply_error(req, 404, "not_found", "Try POST /send, GET /events, GET /suppressions.");
+        serve(&a);
     }
+    json_free(a.doc);
+    buf_fini(&a.body);
+    arena_fini(&a.arena);
 }
 
 enum tide_err esp_http_open(struct esp *e, struct tide_error *err)
 {
-    const struct http_options options = {.listen = e->def->http_listen,
-                                         .limits = {.body_bytes_max = BODY_BYTES_MAX},
-                                         .on_request = on_request,
-                                         .arg = e};
+    char certificate[PATH_MAX], key[PATH_MAX];
+    const char *folder = e->parts.world->tls_folder;
+    struct http_options options = {.listen = e->def->http_listen,
+                                   .limits = {.body_bytes_max = BODY_BYTES_MAX},
+                                   .on_request = on_request,
+                                   .arg = e};
+    if (e->def->tls && !folder)
+        return tide_fail(err, TIDE_EINVAL,
+                         "tls: want tls.folder, where the certificate is written");
+    if (e->def->tls) {
+        snprintf(certificate, sizeof certificate, "%s/cert.pem", folder);
+        snprintf(key, sizeof key, "%s/key.pem", folder);
+        options.tls.certificate_file = certificate;
+        options.tls.key_file = key;
+    }
     enum tide_err rc = http_open(e->parts.loop, &options, &e->http, err);
     return rc == TIDE_OK ? rc : tide_wrap(err, rc, "http");
 }

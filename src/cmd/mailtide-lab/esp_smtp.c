@@ -121,7 +121,10 @@ static enum tide_err submit_all(struct esp *e, const struct smtp_mail *mail, int
     struct tide_error err;
     enum tide_err rc = TIDE_OK;
     for (size_t i = 0; i < mail->recipient_count && rc == TIDE_OK; i++)
-        rc = esp_submit(e, mail->sender, mail->recipients[i].address, buf_text(&mail->message),
+        rc = esp_submit(e,
+                        &(struct esp_given){.sender = mail->sender,
+                                            .recipient = mail->recipients[i].address,
+                                            .message = buf_text(&mail->message)},
                         ret_id, &err);
     return rc;
 }

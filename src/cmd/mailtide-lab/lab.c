@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/macros.h"
+#include "cmd/mailtide-lab/sign.h"
 #include "io/loop/http.h"
 #include "io/loop/listen.h"
 
@@ -92,7 +93,7 @@ void lab_write_addresses(const struct lab *l, struct json_writer *w)
     for (size_t i = 0; i < l->esp_count; i++) {
         jw_object(w, l->world->esps[i].name);
         jw_str(w, "smtp", esp_smtp_name(l->esps[i], name, sizeof name));
-        jw_int(w, "http_port", esp_http_port(l->esps[i]));
+        esp_write_ready(l->esps[i], w);
         jw_end(w);
     }
     jw_end(w);
@@ -160,6 +161,8 @@ static enum tide_err open_all(struct lab *l, struct tide_error *err)
     rc = dns_server_open(&l->loop, w->dns_listen, l->names, &l->dns, err);
     if (rc == TIDE_OK)
         rc = open_providers(l, err);
+    if (rc == TIDE_OK && w->tls_folder)
+        rc = sign_make_authority(w->tls_folder, err);
     if (rc == TIDE_OK)
         rc = open_esps(l, err);
     if (rc == TIDE_OK)

@@ -238,6 +238,28 @@ const struct lab_limit *meters_take(struct meters *m,
     return NULL;
 }
 
+tide_wall_ms meters_free_at(struct meters *m,
+                            const struct lab_limit *l,
+                            const struct meter_subject *who,
+                            tide_wall_ms now)
+{
+    struct counter *c = counter_of(m, l, who);
+    if (c && window_is_fixed(&l->window)) {
+        const struct counted_window *w = window_of(m, c, now);
+        return w ? w->span.end : now;
+    }
+    return c && used_at(m, c, now) > 0 ? c->times[0] + l->window.span_ms : now;
+}
+
+int64_t meters_used(struct meters *m,
+                    const struct lab_limit *l,
+                    const struct meter_subject *who,
+                    tide_wall_ms now)
+{
+    struct counter *c = counter_of(m, l, who);
+    return c ? used_at(m, c, now) : 0;
+}
+
 static void write_counter(const struct counter *c, struct json_writer *w)
 {
     jw_object(w, NULL);

@@ -50,6 +50,18 @@ const struct lab_limit *meters_take(struct meters *m,
                                     const struct meter_subject *who,
                                     tide_wall_ms now);
 
+/* When a limit that refused has room again. */
+tide_wall_ms meters_free_at(struct meters *m,
+                            const struct lab_limit *l,
+                            const struct meter_subject *who,
+                            tide_wall_ms now);
+
+/* What is used of a limit now. */
+int64_t meters_used(struct meters *m,
+                    const struct lab_limit *l,
+                    const struct meter_subject *who,
+                    tide_wall_ms now);
+
 /* [{"limit":..,"subject":..,"count":..,"most":..,"refused":..,"windows":[{"start":..,"end":..,
  * "used":..,"refused":..}]}] */
 void meters_write(const struct meters *m, struct json_writer *w, const char *name);

@@ -145,17 +145,17 @@ static void start_next(struct webhook *h)
         hang_up(h);
 }
 
-void webhook_post(struct webhook *h, struct text json)
+void webhook_post(struct webhook *h, struct text headers, struct text body)
 {
     struct post *p = calloc(1, sizeof *p);
     if (!p)
         return;
     list_append(&h->posts, &p->node);
     buf_addf(&p->request,
-             "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\n"
+             "POST %s HTTP/1.1\r\nHost: %s\r\n" TEXT_FMT
              "Content-Length: %zu\r\nConnection: close\r\n\r\n",
-             h->path, h->host, json.n);
-    buf_add_text(&p->request, json);
+             h->path, h->host, TEXT_ARG(headers), body.n);
+    buf_add_text(&p->request, body);
     if (p->request.failed != TIDE_OK)
         post_free(p);
     start_next(h);

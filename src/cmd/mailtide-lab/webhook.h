@@ -1,4 +1,4 @@
-/* webhook.h - posts JSON to one URL, in order, one request after the other.
+/* webhook.h - posts to one URL, in order, one request after the other.
  *
  * Owns      its queue and connection. What could not be posted is tried WEBHOOK_TRIES times, then
  *           logged and left.
@@ -21,7 +21,8 @@ TIDE_MUST_CHECK enum tide_err webhook_open(uv_loop_t *loop,
                                            const char *url,
                                            struct webhook **ret,
                                            struct tide_error *err);
-void webhook_post(struct webhook *h, struct text json);
+/* `headers` are whole lines. Both are copied. */
+void webhook_post(struct webhook *h, struct text headers, struct text body);
 void webhook_close(struct webhook *h, void (*closed)(void *arg), void *arg);
 
 #endif

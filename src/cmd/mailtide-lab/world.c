@@ -17,6 +17,9 @@ static const char *const scope_words[] = {"mailbox", "sender", "sender-domain", 
 static const char *const stage_words[] = {"connect", "mail", "rcpt", "data", NULL};
 static const char *const counts_words[] = {"attempts", "accepted", NULL};
 
+static const char *const api_words[] = {"plain",  "sendgrid",  "ses",   "mailgun", "postmark",
+                                        "resend", "sparkpost", "brevo", NULL};
+
 const char *lab_scope_name(enum lab_scope s)
 {
     return scope_words[s];
@@ -63,6 +66,7 @@ static const struct key world_keys[] = {
     LIST("dns.records", RECORDS_MAX, struct world, records, record_count),
     ROW("dns.ttl", DURATION, NULL, "1h", 0, 7 * MS_DAY, NULL, struct world, dns_ttl_ms),
     ROW("control.listen", STRING, NULL, "127.0.0.1:0", 0, 0, NULL, struct world, control_listen),
+    ROW("tls.folder", STRING, NULL, NULL, 0, 0, NULL, struct world, tls_folder),
     NAMED("providers"),
     NAMED("esps"),
 
@@ -73,6 +77,7 @@ static const struct key world_keys[] = {
     LIST("providers.*.mx", WORLD_ITEMS_MAX, P, p.mx, p.mx_count),
     LIST("providers.*.mailboxes", RECORDS_MAX, P, p.mailboxes, p.mailbox_count),
     LIST("providers.*.full", RECORDS_MAX, P, p.full, p.full_count),
+    LIST("providers.*.complainers", RECORDS_MAX, P, p.complainers, p.complainer_count),
     ROW("providers.*.unknown_reply", STRING, NULL, "550 5.1.1 No such user here", 0, 0, NULL, P,
         unknown),
     ROW("providers.*.full_reply", STRING, NULL, "452 4.2.2 The mailbox is over quota", 0, 0, NULL,
@@ -98,6 +103,8 @@ static const struct key world_keys[] = {
     ROW("esps.*.smtp", STRING, NULL, "127.0.0.1:0", 0, 0, NULL, E, smtp_listen),
     ROW("esps.*.http", STRING, NULL, "127.0.0.1:0", 0, 0, NULL, E, http_listen),
     ROW("esps.*.hostname", STRING, NULL, "esp.lab.example", 0, 0, NULL, E, hostname),
+    ROW("esps.*.api", STRING, NULL, "plain", 0, 0, api_words, E, api),
+    ROW("esps.*.tls", BOOL, NULL, "false", 0, 0, NULL, E, tls),
     ROW("esps.*.user", STRING, NULL, "apikey", 0, 0, NULL, E, user),
     ROW("esps.*.password", STRING, NULL, "secret", 0, 0, NULL, E, password),
     ROW("esps.*.connections", INT, "connections", "2", 1, 100, NULL, E, connections),
@@ -105,6 +112,15 @@ static const struct key world_keys[] = {
         retry_every_ms),
     ROW("esps.*.retry_for", DURATION, NULL, "3d", 0, 30 * MS_DAY, NULL, E, retry_for_ms),
     ROW("esps.*.webhook", STRING, NULL, NULL, 0, 0, NULL, E, webhook),
+    ROW("esps.*.webhook_key", STRING, NULL, "user:password", 0, 0, NULL, E, webhook_key),
+    ROW("esps.*.webhook_topic", STRING, NULL, "arn:aws:sns:us-east-1:123456789012:lab", 0, 0, NULL,
+        E, webhook_topic),
+    ROW("esps.*.api_every", DURATION, NULL, "0s", 0, MS_DAY, NULL, E, api_every_ms),
+    ROW("esps.*.webhook_delay", DURATION, NULL, "0s", 0, MS_DAY, NULL, E, webhook_delay_ms),
+    ROW("esps.*.webhook_reversed", BOOL, NULL, "false", 0, 0, NULL, E, webhook_reversed),
+    ROW("esps.*.webhook_twice", BOOL, NULL, "false", 0, 0, NULL, E, webhook_twice),
+    ROW("esps.*.webhook_lose", INT, "events", "0", 0, 1000000, NULL, E, webhook_lose),
+    LIST("esps.*.faults", 100, E, faults, fault_count),
     NAMED("esps.*.limits"),
 #undef E
 

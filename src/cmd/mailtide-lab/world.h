@@ -55,6 +55,8 @@ struct lab_provider {
     size_t mailbox_count;
     char **full; /* of these, those that take no more */
     size_t full_count;
+    char **complainers; /* of these, those that call every mail spam */
+    size_t complainer_count;
     struct reply unknown_reply, full_reply, greylist_reply, down_reply, connections_reply;
     int64_t greylist_ms; /* 0: none */
     int connections_max;
@@ -68,10 +70,18 @@ struct lab_esp {
     char *name, *title;
     char *smtp_listen, *http_listen;
     char *hostname;
+    char *api; /* which ESP it plays: "sendgrid"; "plain" for an API of the lab's own */
+    bool tls;  /* HTTPS, with the world's certificate */
     char *user, *password;
     int connections; /* to one provider */
     int64_t retry_every_ms, retry_for_ms;
     char *webhook; /* "http://127.0.0.1:PORT/PATH"; NULL: none */
+    char *webhook_key, *webhook_topic;
+    int64_t webhook_delay_ms, api_every_ms;
+    bool webhook_reversed, webhook_twice;
+    int webhook_lose;
+    char **faults; /* "limited 3" */
+    size_t fault_count;
     struct lab_limit *limits;
     size_t limit_count;
 };
@@ -82,6 +92,7 @@ struct world {
     size_t record_count;
     int64_t dns_ttl_ms;
     char *control_listen;
+    char *tls_folder; /* where the lab's authority writes its files; NULL: no TLS */
     struct lab_provider *providers;
     size_t provider_count;
     struct lab_esp *esps;
