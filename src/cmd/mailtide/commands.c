@@ -61,6 +61,12 @@ const struct cli_command cli_commands[] = {
      "SendGrid's and SES' exports do), a Postfix log, or events as JSON (of SES, or SendGrid's "
      "webhook). A time is in seconds since 1970, RFC 3339 or \"2026-03-02 10:11:12\". Files that "
      "end in .xz or .gz are unpacked by xz(1) and gzip(1)."},
+    {"learn", "FILE", 1, 1, cmd_learn, "what was sent before mailtide came, for the forecast",
+     "Reads a log of what your application has sent so far, so that the forecast knows the hours, "
+     "the weekdays and each recipient from the first day on: into the running daemon (for "
+     "operators), or straight into the store while none runs. What mailtide has known for longer "
+     "than the log does stays. The log is what simulate reads, - is standard input.\n\n"
+     "Says what it learnt. Nothing is sent, and nobody is verified."},
     {"check-sender", "DOMAIN", 1, 1, cmd_check_sender,
      "whether mail from a domain will be trusted where it arrives",
      "SPF, DKIM, DMARC and alignment, PTR and block lists of your own addresses, and one-click "
@@ -128,6 +134,9 @@ const struct cli_option cli_options[] = {
     {"simulate", 0, "hold-max", "TIME", "no digest waits longer while there is room, as \"4h\""},
     {"simulate", 0, "direct-weight", "N", "direct mail weighs so many times watched mail (1)"},
     {"simulate", 0, "html", "FILE", "writes a report with plots"},
+
+    {"learn", 0, "format", "FORMAT", "of the log: any, table, postfix or events (any: by its looks)"},
+    {"learn", 0, "log-zone", "ZONE", "of times in the log that name none (UTC)"},
 
     {"check-sender", 'a', "account", "NAME", "sent through this account, or ESP profile"},
     {"check-sender", 'k', "selector", "NAME", "DKIM selectors, divided by commas"},

@@ -66,6 +66,9 @@ struct daemon {
 void daemon_fill_operate(struct daemon *d);
 void daemon_sample_rates(struct daemon *d);
 
+/* learn.c */
+void daemon_learn(void *arg, struct operate_learn *req);
+
 /* tables.c */
 TIDE_MUST_CHECK enum tide_err daemon_set_policy(struct daemon *d, struct tide_error *err);
 void daemon_build_tables(struct daemon *d);

@@ -416,5 +416,6 @@ void daemon_fill_operate(struct daemon *d)
                                   .cancel = operate_cancel,
                                   .release = operate_release,
                                   .limits = operate_limits_of,
+                                  .learn = daemon_learn,
                                   .status = operate_status_of};
 }

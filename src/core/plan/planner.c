@@ -179,6 +179,27 @@ enum tide_err plan_recipient_decode(struct text blob,
     return TIDE_OK;
 }
 
+bool plan_recipient_learn(struct text stored, struct text learnt, struct buf *ret)
+{
+    struct plan_recipient r = {0};
+    struct forecast f;
+    struct tide_error err;
+    if (learnt.n != FORECAST_BYTES || !forecast_decode(learnt.p, &f) ||
+        (stored.n && plan_recipient_decode(stored, &r, &err) != TIDE_OK))
+        return false;
+    bool longer = f.level.slow_weight > r.forecast.level.slow_weight;
+    if (longer && r.forecast.level.awake > 0 && r.forecast.day >= f.day) {
+        f.day = r.forecast.day;
+        f.today = r.forecast.today;
+        f.last_s = r.forecast.last_s;
+    }
+    r.forecast = f;
+    if (longer)
+        plan_recipient_encode(&r, ret);
+    plan_recipient_fini(&r);
+    return longer;
+}
+
 /* -- Which limits apply ------------------------------------------------------------------------ */
 
 static bool is_own_scope(enum limit_scope s)
@@ -630,6 +651,25 @@ enum tide_err planner_restore(struct planner *p,
     enum tide_err rc = subjects_restore(&p->subjects, subject, blob, err);
     link_rules(p, known + 1);
     return rc;
+}
+
+static bool is_own_day(const struct limit *l)
+{
+    return is_own_scope(l->scope) && l->window.kind == WINDOW_CALENDAR &&
+           l->window.unit == WINDOW_DAY;
+}
+
+void planner_days(struct planner *p,
+                  void (*each)(void *arg, uint32_t id, struct window_rule *rule),
+                  void *arg)
+{
+    struct idmap told;
+    uint32_t pos = 0;
+    idmap_init(&told);
+    for (struct meter *m; (m = idmap_next(&p->rules->by_id, &pos));)
+        if (is_own_day(m->limit) && !idmap_get(&told, m->window) && idmap_put(&told, m->window, m))
+            each(arg, m->window, &m->rule);
+    idmap_fini(&told);
 }
 
 tide_wall_ms planner_opens_at(struct planner *p, const struct window *window, tide_wall_ms now)

@@ -62,6 +62,10 @@ TIDE_MUST_CHECK enum tide_err plan_recipient_decode(struct text blob,
                                                     struct plan_recipient *ret,
                                                     struct tide_error *err);
 void plan_recipient_encode(const struct plan_recipient *r, struct buf *ret);
+/* A stored recipient's blob ("" when there is none) with what history says of him (FORECAST_BYTES):
+ * taken when he was seen for longer there, today's count kept. False: the stored one stays. Fits
+ * struct change. */
+bool plan_recipient_learn(struct text stored, struct text learnt, struct buf *ret);
 
 /* -- A release --------------------------------------------------------------------------------- */
 
@@ -144,6 +148,12 @@ TIDE_MUST_CHECK enum tide_err planner_restore(struct planner *p,
                                               struct text subject,
                                               struct text blob,
                                               struct tide_error *err);
+
+/* Every kind of day that recipients' own limits count in; `id` is what the forecast's rows are
+ * named by. Zones are borrowed for the call. */
+void planner_days(struct planner *p,
+                  void (*each)(void *arg, uint32_t id, struct window_rule *rule),
+                  void *arg);
 
 /* When the window that a reply has named opens anew, the margin included; for windows without a
  * place in the calendar a whole length from now. A zone that is not there counts as UTC. */

@@ -9,7 +9,6 @@
 #define AT_ONCE_MS      TIME_SECOND_MS
 #define SAVE_EACH       256  /* notifications: so many may be missing of a profile after a crash */
 #define MOVED_SHARE     0.08 /* of the day's mail in other hours: the table is outdated */
-#define KEY_BYTES       32
 #define FLUID_STEPS_MAX 3
 
 struct place {
@@ -34,7 +33,7 @@ struct quiet_policy {
     struct table_entry tables[QUIET_TABLES_MAX];
     unsigned place_count, table_count, wanted_count;
     struct table_entry *last_table; /* looked up last */
-    char key[KEY_BYTES];
+    char key[QUIET_KEY_BYTES];
 };
 
 /* -- Sites and tables -------------------------------------------------------------------------- */
@@ -65,6 +64,22 @@ const struct site *quiet_policy_site(const struct quiet_policy *q, uint32_t wind
 {
     const struct place *p = find_place(q, window_id);
     return p ? &p->site : NULL;
+}
+
+const char *quiet_site_key(uint32_t window_id, char out[QUIET_KEY_BYTES])
+{
+    snprintf(out, QUIET_KEY_BYTES, "policy|site|%08x", window_id);
+    return out;
+}
+
+bool quiet_policy_learn(struct quiet_policy *q, uint32_t window_id, const struct site *site)
+{
+    struct place *p = get_place(q, window_id);
+    if (!p || p->site.seen >= site->seen)
+        return false;
+    p->site = *site;
+    p->saved = 0;
+    return true;
 }
 
 /* The share of a week's mail that now comes at other hours than the table was made for. */
@@ -275,8 +290,7 @@ static bool quiet_next_dirty(void *arg, struct text *ret_key, struct buf *ret_bl
             return false;
         p->saved = p->site.seen;
         p->saved_day = p->site.day;
-        snprintf(q->key, sizeof q->key, "policy|site|%08x", p->window_id);
-        *ret_key = text_of(q->key);
+        *ret_key = text_of(quiet_site_key(p->window_id, q->key));
         return true;
     }
     return false;

@@ -52,6 +52,12 @@ void quiet_policy_take(struct quiet_policy *q,
                        const struct quiet_job *job,
                        struct quiet_table *take_table);
 
+/* A profile out of the site's history, taken in place of one that has seen less. */
+bool quiet_policy_learn(struct quiet_policy *q, uint32_t window_id, const struct site *site);
+/* The key of a site's row in the store. */
+#define QUIET_KEY_BYTES 32
+const char *quiet_site_key(uint32_t window_id, char out[QUIET_KEY_BYTES]);
+
 /* NULL: nobody has come under such a limit yet. */
 const struct site *quiet_policy_site(const struct quiet_policy *q, uint32_t window_id);
 

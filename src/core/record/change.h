@@ -6,6 +6,7 @@
 #ifndef CORE_RECORD_CHANGE_H
 #define CORE_RECORD_CHANGE_H
 
+#include "base/buf.h"
 #include "core/record/event.h"
 #include "core/record/notification.h"
 #include "core/record/past.h"
@@ -69,6 +70,7 @@ enum change_type {
     CHANGE_LETTER_TAKEN,   /* it is gone: application and seq */
     CHANGE_LETTERS_AGAIN,  /* dead ones (seq, or 0: all) of an application ("": all) are tried anew:
                             * next_at, tries count from 0 */
+    CHANGE_LEARNED,        /* of a recipient, known or not: what `merge` makes of its plan blob */
 };
 
 struct change {
@@ -86,6 +88,13 @@ struct change {
             struct text plan;
         } recipient;
         struct ledger_blob ledger;
+        struct {
+            struct text address, domain; /* normal form; A-labels */
+            struct text learnt;
+            /* On the writer's thread: pure. False: what is stored stays. */
+            bool (*merge)(struct text stored, struct text learnt, struct buf *ret);
+            bool *taken; /* out; may be NULL */
+        } learned;
         /* Notifications of the attempt that are RELEASING take `then` with the reason; with `then`
          * RELEASING they stay, and the attempt is loaded after a restart as one without an end. */
         struct {

@@ -18,6 +18,7 @@
 #include "base/arena.h"
 #include "base/id.h"
 #include "base/list.h"
+#include "io/store/learn.h"
 
 /* -- Cancel and release by hand -----------------------------------------------------------------
  */
@@ -115,6 +116,24 @@ struct operate_status {
     int64_t dns_cache_entries, dns_in_flight;
 };
 
+/* -- Learning from history: POST /v1/learn -------------------------------------------------------
+ */
+
+struct operate_learn {
+    /* in, in arena: rows of the policy's sites, and recipients */
+    struct ledger_blob *sites;
+    size_t site_count;
+    struct learn_recipient *recipients;
+    size_t recipient_count;
+    /* out */
+    size_t sites_taken; /* profiles; others are known better */
+    size_t recipients_taken, recipients_known, addresses_bad; /* struct store_learn's */
+    struct arena arena;
+    void (*done)(struct operate_learn *req, enum tide_err rc, const struct tide_error *err);
+    void *arg;
+    void *private;
+};
+
 /* -- The table that the daemon fills ------------------------------------------------------------
  */
 
@@ -123,6 +142,7 @@ struct operate {
     void (*cancel)(void *arg, struct operate_request *req);
     void (*release)(void *arg, struct operate_request *req); /* counts against the limits */
     void (*limits)(void *arg, struct operate_limits *req);
+    void (*learn)(void *arg, struct operate_learn *req);
     /* Fills *ret (zeroed) at once; its strings and arrays go into `arena` or outlive it. What is
      * not known stays zero. */
     void (*status)(void *arg, struct arena *arena, struct operate_status *ret);

@@ -1,6 +1,7 @@
 #include "io/status/status.h"
 
 #include "base/macros.h"
+#include "io/status/view_learn.h"
 
 #include <pwd.h>
 #include <stdio.h>
@@ -135,7 +136,8 @@ static void on_request(void *arg, struct http_request *req)
     char by[NAME_BYTES + 8];
     bool may = may_operate(s, req, by, sizeof by);
     bool reads = text_eq(req->method, TEXT("GET")) || text_eq(req->method, TEXT("HEAD"));
-    bool cancels = text_eq(req->path, TEXT("/v1/cancel"));
+    bool cancels = text_eq(req->path, TEXT("/v1/cancel")),
+         learns = text_eq(req->path, TEXT("/v1/learn"));
     for (size_t i = 0; i < TIDE_COUNT(readable); i++) {
         if (!text_eq(req->path, text_of(readable[i].path)))
             continue;
@@ -145,11 +147,13 @@ static void on_request(void *arg, struct http_request *req)
             wrong_method(req, "GET");
         return;
     }
-    if (cancels || text_eq(req->path, TEXT("/v1/release"))) {
+    if (cancels || learns || text_eq(req->path, TEXT("/v1/release"))) {
         if (!text_eq(req->method, TEXT("POST")))
             wrong_method(req, "POST");
         else if (!may)
             http_reply_error(req, 403, "not_permitted", "You may look, but not operate.");
+        else if (learns)
+            view_learn(&s->views, req);
         else
             view_operate(&s->views, req, cancels ? VIEW_CANCEL : VIEW_RELEASE, 0, TEXT(""),
                          text_of(by));

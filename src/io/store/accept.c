@@ -183,11 +183,10 @@ static int64_t submission_add(struct writing *w, const struct submission *s)
     return db_last_rowid(w->db);
 }
 
-/* True: it is new. */
-static bool recipient_need(struct writing *w,
-                           const struct submission_recipient *to,
-                           struct arena *arena,
-                           struct recipient_state *ret)
+bool recipient_need(struct writing *w,
+                    const struct submission_recipient *to,
+                    struct arena *arena,
+                    struct recipient_state *ret)
 {
     struct values which = DB_VALUES(db_int(w->now), db_text(to->normal), db_text(to->domain));
     sqlite3_stmt *row = db_row(w->db, Q_RECIPIENT_OR_NEW, which);

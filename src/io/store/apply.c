@@ -105,6 +105,25 @@ static void change_letter(struct writing *w, const struct webhook_letter *l)
                      db_int(l->next_at), db_text(l->error), db_text(l->body)));
 }
 
+static void change_learned(struct writing *w, const struct change *c)
+{
+    const struct submission_recipient to = {.normal = c->learned.address,
+                                            .domain = c->learned.domain};
+    struct arena arena = {0};
+    struct buf plan = {0};
+    struct recipient_state r;
+    (void)recipient_need(w, &to, &arena, &r);
+    bool taken = w->db->rc == TIDE_OK && c->learned.merge(r.plan, c->learned.learnt, &plan);
+    if (taken && plan.failed != TIDE_OK)
+        db_fail(w->db, TIDE_ENOMEM, "out of memory for a recipient's plan");
+    else if (taken)
+        db_run(w->db, Q_RECIPIENT_PLAN, DB_VALUES(db_int(r.id), db_blob(buf_text(&plan))));
+    if (c->learned.taken)
+        *c->learned.taken = taken;
+    buf_fini(&plan);
+    arena_fini(&arena);
+}
+
 void change_write(struct writing *w,
                   const struct change *c,
                   tide_wall_ms at,
@@ -152,6 +171,9 @@ void change_write(struct writing *w,
                          db_int(c->sender.seen_at), db_int(c->sender.checked_at),
                          db_int(c->sender.passed_at), db_text(c->sender.held),
                          db_text(c->sender.report)));
+        break;
+    case CHANGE_LEARNED:
+        change_learned(w, c);
         break;
     case CHANGE_SENDER_GONE:
         db_run(w->db, Q_SENDER_DELETE,

@@ -211,6 +211,7 @@ void news_write(struct writing *w, const struct change *c, tide_wall_ms at, stru
     case CHANGE_VERDICT:
     case CHANGE_SENDER:
     case CHANGE_SENDER_GONE:
+    case CHANGE_LEARNED:
     case CHANGE_WEBHOOK_CURSOR:
     case CHANGE_LETTER:
     case CHANGE_LETTER_TAKEN:

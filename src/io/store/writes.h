@@ -17,6 +17,12 @@
 void accept_write(struct writing *w, struct store_accept *req);
 void accept_publish(struct store_accept *req);
 
+/* Finds or makes a recipient's row. True: it is new, or the transaction has failed. */
+bool recipient_need(struct writing *w,
+                    const struct submission_recipient *to,
+                    struct arena *arena,
+                    struct recipient_state *ret);
+
 void apply_write(struct writing *w, struct store_apply *req);
 void claim_write(struct writing *w, struct store_claim *req);
 void drop_write(struct writing *w, struct store_drop *req);
