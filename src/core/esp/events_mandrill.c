@@ -1,0 +1,113 @@
+/* Mandrill's (Mailchimp Transactional) webhooks: a form whose mandrill_events is an array.
+ *
+ *   signed   X-Mandrill-Signature: base64 of HMAC-SHA-1 over the webhook's address as it was given
+ *            there, then each field's name and value in the order of the names
+ *   sync     {"type": "blacklist", "action", "reject"}: its own lists changed
+ */
+#include "core/esp/events_fields.h"
+
+#include "base/macros.h"
+#include "core/proto/form.h"
+
+#include <stdlib.h>
+
+#define FIELDS_MAX 64
+
+static const struct event_name names[] = {
+    {"send", EVENT_SENT},           {"deferral", EVENT_DEFERRED},   {"delivered", EVENT_DELIVERED},
+    {"hard_bounce", EVENT_BOUNCED}, {"soft_bounce", EVENT_BOUNCED}, {"reject", EVENT_REJECTED},
+    {"spam", EVENT_COMPLAINED},     {"unsub", EVENT_UNSUBSCRIBED},  {"open", EVENT_OPENED},
+    {"click", EVENT_CLICKED},
+};
+
+static enum events_end read_form(const struct events_ask *ask,
+                                 struct arena *a,
+                                 struct form *ret,
+                                 struct events_batch *b)
+{
+    struct tide_error err;
+    enum tide_err rc = form_parse(ask->content_type, ask->body, a, ret, &err);
+    if (rc != TIDE_OK)
+        return events_refuse(b, rc == TIDE_ENOMEM ? EVENTS_NO_MEMORY : EVENTS_BAD_BODY,
+                             "The body is no form: %.180s.", err.text);
+    if (ret->count > FIELDS_MAX)
+        return events_refuse(b, EVENTS_TOO_MUCH, "More than %d fields.", FIELDS_MAX);
+    return EVENTS_READ;
+}
+
+static int by_name(const void *x, const void *y)
+{
+    const struct form_field *a = x, *b = y;
+    int order = memcmp(a->name.p, b->name.p, TIDE_MIN(a->name.n, b->name.n));
+    return order != 0 ? order : (a->name.n > b->name.n) - (a->name.n < b->name.n);
+}
+
+static enum events_end prove(const struct events_ask *ask,
+                             struct text key,
+                             struct arena *a,
+                             struct events_batch *ret)
+{
+    struct text shown = text_trim(ask->header(ask->arg, "X-Mandrill-Signature"));
+    struct text parts[1 + 2 * FIELDS_MAX];
+    unsigned char mac[EVENTS_HASH_BYTES];
+    struct form f;
+    size_t n = 0;
+    if (shown.n == 0)
+        return events_refuse(ret, EVENTS_NO_PROOF, "The request is not signed.");
+    if (read_form(ask, a, &f, ret) != EVENTS_READ)
+        return EVENTS_REFUSED;
+    if (f.count > 0)
+        qsort(f.fields, f.count, sizeof *f.fields, by_name);
+    parts[n++] = ask->secrets.url.n > 0 ? ask->secrets.url : ask->url;
+    for (size_t i = 0; i < f.count; i++) {
+        parts[n++] = f.fields[i].name;
+        parts[n++] = f.fields[i].value;
+    }
+    size_t bytes = ask->crypto->hmac(EVENTS_SHA1, key, parts, n, mac);
+    return events_is_base64(shown, mac, bytes)
+               ? EVENTS_READ
+               : events_refuse(
+                     ret, EVENTS_BAD_PROOF,
+                     "The signature is not Mandrill's under events_key for this address.");
+}
+
+static bool read_one(const struct json *e, struct arena *a, struct events_batch *ret)
+{
+    static const char *const types[] = {"event", "type", NULL};
+    struct text event = events_first(e, types, a);
+    struct mail_news *n = events_add(ret, a, event, events_word(event, names, TIDE_COUNT(names)));
+    if (!n || json_kind(e) != JSON_KIND_OBJECT)
+        return n != NULL;
+    const struct json *msg = json_member(e, "msg"), *reject = json_member(e, "reject");
+    static const char *const words[] = {"diag", "bounce_description", NULL};
+    static const char *const reasons[] = {"detail", "reason", NULL};
+    n->at = events_seconds(json_member(e, "ts"));
+    n->esp_id = events_text(e, "_id", a);
+    n->recipient = events_text(msg, "email", a);
+    if (n->recipient.n == 0)
+        n->recipient = events_text(reject, "email", a);
+    if (json_kind(msg) == JSON_KIND_OBJECT)
+        n->attempt_id = events_attempt(json_member(msg, "metadata"), a);
+    events_reply(n, events_first(msg, words, a));
+    if (n->reply.n == 0)
+        n->reply = events_first(reject, reasons, a);
+    return true;
+}
+
+static enum events_end read(const struct events_ask *ask, struct arena *a, struct events_batch *ret)
+{
+    struct form f;
+    if (read_form(ask, a, &f, ret) != EVENTS_READ ||
+        events_parse(form_value(&f, "mandrill_events"), &ret->doc, ret) != EVENTS_READ)
+        return EVENTS_REFUSED;
+    if (json_kind(ret->doc) != JSON_KIND_ARRAY)
+        return events_refuse(ret, EVENTS_BAD_BODY, "mandrill_events is %s, not an array.",
+                             json_kind_text(ret->doc));
+    for (size_t i = 0; i < json_count(ret->doc); i++)
+        if (!read_one(json_element(ret->doc, i), a, ret))
+            break;
+    return events_done(ret);
+}
+
+const struct events_api events_mandrill = {
+    .name = "mandrill", .title = "Mandrill", .signs = true, .prove = prove, .read = read};
