@@ -146,7 +146,7 @@ struct config_account {
     char *events;               /* whose form it has; NULL: nobody may tell anything */
     struct secret events_key;   /* that its signatures are checked with */
     struct secret events_login; /* "USER:PASSWORD" of Basic authentication */
-    struct secret events_token; /* of bearer authentication; of all three several, by blanks */
+    struct secret events_token; /* of bearer authentication; of all three several, by lines */
     char **events_topics;       /* ARNs of the SNS topics that may tell */
     size_t events_topic_count;
     char *events_url; /* as the ESP was told it, where that is signed too; NULL: as asked for */

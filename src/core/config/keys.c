@@ -302,13 +302,13 @@ const struct key config_keys[] = {
       "or its profile's."),
     A("events_key", SECRET, NULL, NULL, 0, 0, NULL, a.events_key,
       "What the ESP's webhooks are signed with: SendGrid's or Postal's public key, the signing key "
-      "or secret of the others. Several with blanks between, while one takes another's place."),
+      "or secret of the others. Several on lines of their own, while one takes another's place."),
     A("events_login", SECRET, NULL, NULL, 0, 0, NULL, a.events_login,
       "\"USER:PASSWORD\" that webhooks must show (Basic authentication), beside a signature where "
-      "there is one; several with blanks between."),
+      "there is one; several on lines of their own."),
     A("events_token", SECRET, NULL, NULL, 0, 0, NULL, a.events_token,
       "Token that webhooks must show as \"Authorization: Bearer TOKEN\" or \"X-Mailtide-Token: "
-      "TOKEN\"; several with blanks between."),
+      "TOKEN\"; several on lines of their own."),
     LIST("accounts.*.events_topics", NULL, 0, 100, struct account_form, a.events_topics,
       a.events_topic_count,
       "SES: ARNs of the SNS topics that may tell; anybody's topics are signed by Amazon."),

@@ -43,18 +43,15 @@ unsigned events_fault_status(enum events_fault f)
     return (size_t)f < TIDE_COUNT(faults) ? faults[f].status : 500;
 }
 
-/* Takes the next of several secrets that stand with blanks between them. */
+/* Takes the next of several secrets, each on a line of its own. */
 static bool next_secret(struct text *rest, struct text *ret)
 {
-    static const char blanks[] = " \t\r\n";
-    size_t from = 0, to;
-    while (from < rest->n && strchr(blanks, rest->p[from]))
-        from++;
-    for (to = from; to < rest->n && !strchr(blanks, rest->p[to]);)
-        to++;
-    *ret = text_cut(*rest, from, to - from);
-    *rest = text_cut(*rest, to, SIZE_MAX);
-    return ret->n > 0;
+    while (text_split(rest, '\n', ret)) {
+        *ret = text_trim(*ret);
+        if (ret->n > 0)
+            return true;
+    }
+    return false;
 }
 
 static bool is_one_of(struct text shown, struct text secrets)

@@ -98,7 +98,8 @@ struct events_crypto {
                    struct text signature);
 };
 
-/* What the account has been told to take; texts may be empty. Several with blanks between. */
+/* What the account has been told to take; texts may be empty. Several secrets stand on
+ * lines of their own. */
 struct events_secrets {
     struct text key, login, token;
     char *const *topics;

@@ -2,12 +2,15 @@
  *
  *   ids     message-id, as the API answered it; none of the event itself
  *   ours    X-Mailin-custom: "mailtide_attempt:ID", as it was given; others may have "a:b|c:d"
- *   times   ts_epoch (milliseconds, UTC); the others are in the account's zone
+ *   times   ts_epoch (milliseconds, now and then seconds, UTC); the others are in the account's
+ * zone
  */
 #include "core/esp/events_fields.h"
 
 #include "base/macros.h"
 #include "core/esp/send.h"
+
+#define EPOCH_IS_SECONDS 100000000000 /* of some events; as milliseconds that would be in 1973 */
 
 static const struct event_name names[] = {
     {"request", EVENT_QUEUED},           {"delivered", EVENT_DELIVERED},
@@ -46,8 +49,8 @@ static bool read_one(const struct json *e, struct arena *a, struct events_batch 
     if (!n)
         return false;
     int64_t ms;
-    if (json_int(json_member(e, "ts_epoch"), &ms) && ms > 0)
-        n->at = ms;
+    if (json_int(json_member(e, "ts_epoch"), &ms) && ms > 0 && ms < INT64_MAX / 1000)
+        n->at = ms < EPOCH_IS_SECONDS ? ms * 1000 : ms;
     n->attempt_id = id_in_custom(events_text(e, "X-Mailin-custom", a), a);
     n->esp_id = events_text(e, "message-id", a);
     n->message_id = n->esp_id;

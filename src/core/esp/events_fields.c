@@ -40,6 +40,18 @@ enum events_end events_fresh(const struct events_ask *ask,
                          time_rfc3339(at, 0, text));
 }
 
+enum events_end events_fresh_stamp(const struct events_ask *ask,
+                                   struct text seconds,
+                                   int64_t window_ms,
+                                   struct events_batch *b)
+{
+    int64_t n = 0;
+    seconds = text_cut(seconds, 0, text_find(seconds, '.'));
+    if (ask->now != 0 && text_int(seconds, 0, INT64_MAX / 1000, &n, NULL) != TIDE_OK)
+        return events_refuse(b, EVENTS_STALE, "The signed time is none.");
+    return events_fresh(ask, n * 1000, window_ms, b);
+}
+
 enum events_end events_parse(struct text body, struct json **ret, struct events_batch *b)
 {
     struct tide_error err;
@@ -139,7 +151,7 @@ struct text events_first(const struct json *o, const char *const *names, struct 
 
 static tide_wall_ms of_seconds(double s)
 {
-    return s > 0 && s < SECONDS_MAX ? (tide_wall_ms)llround(s * 1000) : 0;
+    return s > 0 && s < SECONDS_MAX ? (tide_wall_ms)floor(s * 1000 + 0.001) : 0;
 }
 
 tide_wall_ms events_seconds(const struct json *v)

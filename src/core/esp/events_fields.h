@@ -21,11 +21,15 @@ enum event_word events_word(struct text name, const struct event_name *table, si
 /* The body (or a part of it) as JSON into *ret, refusing what is none. */
 enum events_end events_parse(struct text body, struct json **ret, struct events_batch *b);
 
-/* Signed at `at`: READ, or refused as stale. */
+/* Signed at `at`, or at so many seconds since 1970: READ, or refused as stale. */
 enum events_end events_fresh(const struct events_ask *ask,
                              tide_wall_ms at,
                              int64_t window_ms,
                              struct events_batch *b);
+enum events_end events_fresh_stamp(const struct events_ask *ask,
+                                   struct text seconds,
+                                   int64_t window_ms,
+                                   struct events_batch *b);
 
 enum events_end events_refuse(struct events_batch *b, enum events_fault fault, const char *fmt, ...)
     TIDE_PRINTF(3, 4);

@@ -59,7 +59,6 @@ static enum events_end prove(const struct events_ask *ask,
 {
     struct text parts[2], shown; /* timestamp, token */
     unsigned char mac[EVENTS_HASH_BYTES];
-    int64_t seconds;
     if (is_json(ask)) {
         if (events_parse(ask->body, &ret->doc, ret) != EVENTS_READ)
             return EVENTS_REFUSED;
@@ -82,10 +81,8 @@ static enum events_end prove(const struct events_ask *ask,
     if (!events_is_hex(shown, mac, n))
         return events_refuse(ret, EVENTS_BAD_PROOF,
                              "The signature is not Mailgun's under events_key.");
-    if (text_int(parts[0], 0, INT64_MAX / 1000, &seconds, NULL) != TIDE_OK)
-        return events_refuse(ret, EVENTS_STALE, "The signed time is none.");
     ret->once = parts[1];
-    return events_fresh(ask, seconds * 1000, EVENTS_FRESH_MS, ret);
+    return events_fresh_stamp(ask, parts[0], EVENTS_FRESH_MS, ret);
 }
 
 /* -- Events -------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@
  */
 #include "core/esp/events_fields.h"
 
+#include "base/base64.h"
 #include "base/macros.h"
 #include "core/proto/form.h"
 
@@ -42,6 +43,24 @@ static int by_name(const void *x, const void *y)
     return order != 0 ? order : (a->name.n > b->name.n) - (a->name.n < b->name.n);
 }
 
+/* "http://host/path" with the login that was shown in front of the host, as it stands in the
+ * webhook's address. */
+static struct text with_login(const struct events_ask *ask, struct arena *a)
+{
+    struct text given = ask->header(ask->arg, "Authorization");
+    size_t scheme = text_ifind(ask->url, TEXT("://"));
+    struct text front = text_cut(ask->url, 0, scheme + 3);
+    struct buf login = {0};
+    struct text url = ask->url;
+    if (scheme < ask->url.n && text_istarts(given, TEXT("Basic ")) &&
+        base64_decode(text_trim(text_cut(given, 6, SIZE_MAX)), &login, NULL) == TIDE_OK)
+        url = text_of(arena_printf(a, TEXT_FMT TEXT_FMT "@" TEXT_FMT, TEXT_ARG(front),
+                                   TEXT_ARG(buf_text(&login)),
+                                   TEXT_ARG(text_cut(ask->url, front.n, SIZE_MAX))));
+    buf_fini(&login);
+    return url;
+}
+
 static enum events_end prove(const struct events_ask *ask,
                              struct text key,
                              struct arena *a,
@@ -51,24 +70,26 @@ static enum events_end prove(const struct events_ask *ask,
     struct text parts[1 + 2 * FIELDS_MAX];
     unsigned char mac[EVENTS_HASH_BYTES];
     struct form f;
-    size_t n = 0;
+    size_t n = 1;
     if (shown.n == 0)
         return events_refuse(ret, EVENTS_NO_PROOF, "The request is not signed.");
     if (read_form(ask, a, &f, ret) != EVENTS_READ)
         return EVENTS_REFUSED;
     if (f.count > 0)
         qsort(f.fields, f.count, sizeof *f.fields, by_name);
-    parts[n++] = ask->secrets.url.n > 0 ? ask->secrets.url : ask->url;
     for (size_t i = 0; i < f.count; i++) {
         parts[n++] = f.fields[i].name;
         parts[n++] = f.fields[i].value;
     }
-    size_t bytes = ask->crypto->hmac(EVENTS_SHA1, key, parts, n, mac);
-    return events_is_base64(shown, mac, bytes)
-               ? EVENTS_READ
-               : events_refuse(
-                     ret, EVENTS_BAD_PROOF,
-                     "The signature is not Mandrill's under events_key for this address.");
+    const struct text urls[] = {ask->secrets.url, ask->url, with_login(ask, a)};
+    for (size_t i = ask->secrets.url.n > 0 ? 0 : 1; i < TIDE_COUNT(urls); i++) {
+        parts[0] = urls[i];
+        size_t bytes = ask->crypto->hmac(EVENTS_SHA1, key, parts, n, mac);
+        if (events_is_base64(shown, mac, bytes))
+            return EVENTS_READ;
+    }
+    return events_refuse(ret, EVENTS_BAD_PROOF,
+                         "The signature is not Mandrill's under events_key for this address.");
 }
 
 static bool read_one(const struct json *e, struct arena *a, struct events_batch *ret)

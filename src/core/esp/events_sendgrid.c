@@ -39,7 +39,6 @@ static enum events_end prove(const struct events_ask *ask,
     struct text stamp = text_trim(ask->header(ask->arg, HEADER_TIMESTAMP));
     struct text parts[] = {stamp, ask->body};
     struct buf signature = {0}, der = {0};
-    int64_t seconds;
     if (!shown.p || !stamp.p)
         return events_refuse(ret, EVENTS_NO_PROOF, "The request is not signed.");
     bool right = base64_decode(shown, &signature, NULL) == TIDE_OK &&
@@ -51,9 +50,7 @@ static enum events_end prove(const struct events_ask *ask,
     if (!right)
         return events_refuse(ret, EVENTS_BAD_PROOF,
                              "The signature is not SendGrid's under events_key.");
-    if (text_int(stamp, 0, INT64_MAX / 1000, &seconds, NULL) != TIDE_OK)
-        return events_refuse(ret, EVENTS_STALE, "The signed time is none.");
-    return events_fresh(ask, seconds * 1000, EVENTS_FRESH_MS, ret);
+    return events_fresh_stamp(ask, stamp, EVENTS_FRESH_MS, ret);
 }
 
 /* "14c5d75ce93.dfd.64b469.filter0001.16648.5515E0B88.0": what stands in front of the machine. */
