@@ -14,6 +14,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib
 import suite
 from house import CONFIG, House
 from npm import node_modules
+from told import told
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 BYTES = bytes(range(256))
@@ -214,16 +215,6 @@ def lost_answer():
 
 # -- Debian's clients
 
-def told(*command, needs):
-    """What the client gave back; skipped where Debian's package is not installed."""
-    missing = [package for package, path in needs.items() if not os.path.exists(path)]
-    if missing:
-        raise suite.Skip(f"not installed: {' '.join(missing)}")
-    done = subprocess.run(command, text=True, capture_output=True, timeout=120)
-    assert done.returncode == 0, f"{command}: exit {done.returncode}\n{done.stdout}{done.stderr}"
-    return json.loads(done.stdout)
-
-
 def system_python(client, needs):
     return told("/usr/bin/python3", os.path.join(HERE, "lib/esp_debian.py"), client,
                 f"http://127.0.0.1:{house.daemon.http_port}", needs=needs)
@@ -267,6 +258,32 @@ def anymail():
         short_letter(token, EVERYBODY, shown="Jörg, M.")
         assert all(m.message["X-A"] == "b" for m in house.arrived(token)), name
     nobody("tok-any-no")
+
+
+def awscli():
+    """Amazon's own command line, both versions of the API."""
+    if not shutil.which("aws"):
+        raise suite.Skip("not installed: awscli")
+
+    def aws(*words, fails=False):
+        done = subprocess.run(["aws", "--endpoint-url", f"http://127.0.0.1:{house.daemon.http_port}", *words], text=True,
+                              capture_output=True, timeout=60,
+                              env={**os.environ, "AWS_ACCESS_KEY_ID": "AKIASHOP", "AWS_DEFAULT_REGION": "us-east-1",
+                                   "AWS_SECRET_ACCESS_KEY": "secret/of+shop", "HOME": house.scratch.path})
+        assert (done.returncode != 0) == fails, done.stdout + done.stderr
+        return done.stderr if fails else json.loads(done.stdout)
+
+    v1 = ("ses", "send-email", "--from", "n@shop.test", "--to", "ann@client.asia", "--text", "äöü")
+    v2 = ("sesv2", "send-email", "--from-email-address", "n@shop.test", "--destination", "ToAddresses=ben@client.asia")
+    assert UUID.match(aws(*v1, "--subject", "tok-aws-1")["MessageId"])
+    assert UUID.match(aws(*v2, "--content", "Simple={Subject={Data=tok-aws-1},Body={Text={Data=äöü}}}")["MessageId"])
+    assert [(m.recipient, m.text()) for m in house.arrived("tok-aws-1")] == [
+        ("ann@client.asia", "äöü\n"), ("ben@client.asia", "äöü\n")]
+    assert aws("ses", "get-send-quota")["Max24HourSend"] == aws("sesv2", "get-account")["SendQuota"]["Max24HourSend"]
+    said = aws("ses", "send-email", "--from", "n@other.test", "--to", "ann@client.asia", "--text", "x",
+               "--subject", "tok-aws-2", fails=True)
+    assert "(MessageRejected)" in said and "other.test" in said, said
+    nobody("tok-aws-2")
 
 
 def postmark_gem():
@@ -353,8 +370,8 @@ def curl_ses():
 
 def main():
     global house
-    tests = [sendgrid, postmark, resend, mailgun, ses_v2, ses_v1, nodemailer_ses, lost_answer, boto3, anymail, postmark_gem, symfony,
-             curl_mailgun, curl_ses, curl_https]
+    tests = [sendgrid, postmark, resend, mailgun, ses_v2, ses_v1, nodemailer_ses, lost_answer, boto3, anymail,
+             awscli, postmark_gem, symfony, curl_mailgun, curl_ses, curl_https]
     keys = 'key = "key-of-shop"; ses_access_key = "AKIASHOP"; ses_secret = "secret/of+shop"; ' \
            'intake_per_minute_max = 1000;'
     tls = 'tls: {{ listen = ["127.0.0.1:0"]; certificate = "{path}/cert.pem"; key = "{path}/key.pem"; }};'
