@@ -175,6 +175,29 @@ static void test_corpus(void **state)
     T_TRUE(parsed > 100, "only %zu replies parsed", parsed);
 }
 
+static const struct {
+    const char *reply, *id;
+} mail_ids[] = {
+    {"250 2.0.0 Ok: queued as 3F2A8C01", "3F2A8C01"},
+    {"250 Ok 0102018c5d1f-7c19-000000", "0102018c5d1f-7c19-000000"},
+    {"250 OK id=1smi9f-00057m-86zr", "1smi9f-00057m-86zr"},
+    {"250 2.0.0 SendGrid took it: id=wrfRRvF7Q0GgwUo2CvDmEA", "wrfRRvF7Q0GgwUo2CvDmEA"},
+    {"250 2.0.0 X took it: id=wrfRRvFQGgwUoCvDmEA", "wrfRRvFQGgwUoCvDmEA"},
+    {"250 2.0.0 Mailgun took it: id=<20260101.1.A@shop.test>", "<20260101.1.A@shop.test>"},
+    {"250 2.0.0 OK  1700000000 a1-20020a05 - gsmtp", "a1-20020a05"},
+    {"250 2.0.0 Ok, message queued (B0FFEE42).", "B0FFEE42"},
+    {"250 2.0.0 taken", ""},
+    {"250", ""},
+    {"", ""},
+};
+
+static void test_mail_id(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < TIDE_COUNT(mail_ids); i++)
+        T_TEXT(reply_mail_id(text_of(mail_ids[i].reply)), mail_ids[i].id, "%s", mail_ids[i].reply);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -182,6 +205,7 @@ int main(void)
         cmocka_unit_test(test_text_back),
         cmocka_unit_test(test_long_text_is_cut_between_characters),
         cmocka_unit_test(test_scan),
+        cmocka_unit_test(test_mail_id),
         cmocka_unit_test(test_corpus),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -201,3 +201,38 @@ void reply_set(struct reply *r, int code, const int enhanced[3], const char *fmt
     add_text(r, &len, (struct text){text, TIDE_MIN((size_t)TIDE_MAX(n, 0), sizeof text - 1)});
     make_utf8(r, len);
 }
+
+#define MAIL_ID_BYTES_MIN 6
+#define MAIL_ID_BYTES_MAX 200
+
+/* A name has digits in it, which the words around it have not; "2.0.0" is too short. */
+static bool is_mail_id(struct text t)
+{
+    bool digit = false;
+    for (size_t i = 0; i < t.n; i++)
+        digit |= ascii_is_digit(t.p[i]);
+    return digit && t.n >= MAIL_ID_BYTES_MIN && t.n <= MAIL_ID_BYTES_MAX;
+}
+
+static struct text bare(struct text word)
+{
+    size_t equals = text_find(word, '=');
+    word = equals < word.n ? text_cut(word, equals + 1, SIZE_MAX) : word;
+    while (word.n > 0 && strchr(".,;:()[]\"'", word.p[word.n - 1]))
+        word.n--;
+    while (word.n > 0 && strchr("([\"'", word.p[0]))
+        word = text_cut(word, 1, SIZE_MAX);
+    return word;
+}
+
+struct text reply_mail_id(struct text reply)
+{
+    struct text found = TEXT(""), word;
+    while (text_split(&reply, ' ', &word)) {
+        if (text_istarts(word, TEXT("id=")) && bare(word).n > 0)
+            return bare(word);
+        if (is_mail_id(bare(word)))
+            found = bare(word); /* the last one: a host or a time may stand before it */
+    }
+    return found;
+}

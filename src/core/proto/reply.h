@@ -49,6 +49,10 @@ bool reply_line(struct text *rest, struct text *ret_line);
 void reply_set(struct reply *r, int code, const int enhanced[3], const char *fmt, ...)
     TIDE_PRINTF(4, 5);
 
+/* What the other side calls a mail that it took, out of its reply: "queued as 3F2A8C01", "Ok
+ * 0102018c-5d1f", "id=1smi9f-00057m-86zr". "": it does not say. */
+struct text reply_mail_id(struct text reply);
+
 /* Parses a whole reply, one or several lines "250-...", joined by CRLF; for texts that came from
  * elsewhere (webhooks, bounces) as well. */
 TIDE_MUST_CHECK enum tide_err reply_parse(struct text t, struct reply *ret, struct tide_error *err);

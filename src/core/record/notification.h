@@ -71,6 +71,8 @@ struct submission {
     struct text thread;              /* for collapsing in digests */
     struct text source;              /* "smtp 127.0.0.1", "http 127.0.0.1": for the journal */
     struct text ret, envid;          /* RFC 3461, kept */
+    struct text metadata;            /* what the application wants to be told again with all that
+                                      * becomes of it: a JSON object; "": nothing */
     struct digest_item item;
     tide_wall_ms accepted_at;
     tide_wall_ms not_before;  /* 0: at once */
@@ -114,7 +116,8 @@ struct notification {
     struct text limit;       /* name of the binding limit, "" if none */
     tide_id attempt_id;      /* of the last release; 0: none */
     int attempts;
-    struct text message; /* {NULL, 0} unless asked for */
+    struct text metadata; /* of its submission */
+    struct text message;  /* {NULL, 0} unless asked for */
 };
 
 #define ATTEMPT_STATES(X)                                                                   \

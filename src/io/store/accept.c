@@ -179,7 +179,7 @@ static int64_t submission_add(struct writing *w, const struct submission *s)
                      db_text(s->sender), db_text(s->subject), db_text(s->message_id),
                      db_text(s->thread), db_text(s->key), db_text(s->ret), db_text(s->envid),
                      db_text(s->item.title), db_text(s->item.url), db_text(s->item.text),
-                     db_text(s->item.icon), db_int(s->drop_late)));
+                     db_text(s->item.icon), db_int(s->drop_late), db_text(s->metadata)));
     return db_last_rowid(w->db);
 }
 

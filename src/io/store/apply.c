@@ -2,6 +2,7 @@
 #include "io/store/writes.h"
 
 #include "base/log.h"
+#include "core/proto/reply.h"
 
 #include <inttypes.h>
 
@@ -71,6 +72,8 @@ static void change_attempt(struct writing *w,
     db_run(w->db, Q_ATTEMPT_END,
            DB_VALUES(db_int(c->attempt.id), db_int(c->attempt.state), db_text(c->attempt.reply),
                      db_int(c->attempt.ended_at), db_int(stays && n > 0)));
+    if (c->attempt.state == ATTEMPT_ACCEPTED)
+        name_add(w, reply_mail_id(c->attempt.reply), c->attempt.id);
     struct move move = {.next = c->attempt.then,
                         .reason = c->attempt.reason,
                         .limit = c->attempt.limit,

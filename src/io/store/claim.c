@@ -112,6 +112,7 @@ void claim_write(struct writing *w, struct store_claim *req)
         req->attempt.retry_of_unknown = may_be_double(w, ids, n);
         describe_mail(w, req, ids[0], n);
         attempt_add(w, &req->attempt, n);
+        name_add(w, req->attempt.message_id, req->attempt.id);
         for (size_t i = 0; i < n && w->db->rc == TIDE_OK; i++)
             take_one(w, req, &g, ids[i], &req->notifications[i]);
         group_put(w, &g);

@@ -51,15 +51,61 @@ static void read_past(struct db *db,
     read_findings(db, req, r->id);
 }
 
-/* The attempt that the news is about. */
-static bool find_attempt(struct db *db, struct store_ask *req, struct attempt *ret)
+static bool take_row(struct db *db, struct store_ask *req, sqlite3_stmt *row, struct attempt *ret)
 {
-    if (req->news->attempt_id == 0)
-        return false;
-    sqlite3_stmt *row = db_row(db, Q_ATTEMPT_GET, DB_VALUES(db_int(req->news->attempt_id)));
     if (row)
         rows_attempt(db, row, &req->arena, ret);
     return row != NULL;
+}
+
+/* A mail to many has one Message-ID: without a recipient the name then says nothing. */
+static bool find_by_name(struct db *db,
+                         struct store_ask *req,
+                         struct text name,
+                         struct attempt *ret)
+{
+    int64_t hash = name_hash(db, name);
+    struct text recipient = req->news->recipient;
+    if (name.n == 0)
+        return false;
+    if (recipient.n == 0 && db_number(db, Q_NAME_RECIPIENTS, DB_VALUES(db_int(hash)), 0) != 1)
+        return false;
+    return take_row(db, req, db_row(db, Q_NAME_FIND, DB_VALUES(db_int(hash), db_text(recipient))),
+                    ret);
+}
+
+#define NEWS_AFTER_MS_MAX (5 * TIME_DAY_MS)     /* queues give up after that (RFC 5321 4.5.4.1) */
+#define NEWS_BEFORE_MS    (10 * TIME_MINUTE_MS) /* their clock and ours */
+
+/* The last resort: the last mail to this recipient that was under way then. */
+static bool find_by_time(struct db *db,
+                         struct store_ask *req,
+                         tide_wall_ms now,
+                         struct attempt *ret)
+{
+    const struct mail_news *news = req->news;
+    tide_wall_ms at = news->at > 0 ? news->at : now;
+    if (news->recipient.n == 0 || news->kind == NEWS_OTHER || news->kind == NEWS_UNSUBSCRIBED)
+        return false;
+    return take_row(db, req,
+                    db_row(db, Q_NEWS_LAST_ATTEMPT,
+                           DB_VALUES(db_text(news->recipient), db_text(news->account),
+                                     db_int(at - NEWS_AFTER_MS_MAX), db_int(at + NEWS_BEFORE_MS))),
+                    ret);
+}
+
+/* The attempt that the news is about: by our id, by what the mail is called, by its time. */
+static bool find_attempt(struct db *db,
+                         struct store_ask *req,
+                         tide_wall_ms now,
+                         struct attempt *ret)
+{
+    const struct mail_news *news = req->news;
+    tide_id id = news->attempt_id;
+    if (id != 0 && take_row(db, req, db_row(db, Q_ATTEMPT_GET, DB_VALUES(db_int(id))), ret))
+        return true;
+    return find_by_name(db, req, news->esp_id, ret) ||
+           find_by_name(db, req, news->message_id, ret) || find_by_time(db, req, now, ret);
 }
 
 static void read_group(struct db *db, struct store_ask *req, const struct attempt *a)
@@ -82,7 +128,7 @@ void news_read(struct db *db, struct store_ask *req, tide_wall_ms now)
     if (!a || !r)
         return;
     req->found.seen = news->key.n > 0 && db_row(db, Q_NEWS_SEEN, DB_VALUES(db_text(news->key)));
-    bool of_attempt = find_attempt(db, req, a), found;
+    bool of_attempt = find_attempt(db, req, now, a), found;
     if (of_attempt) {
         sqlite3_stmt *row =
             db_row(db, Q_RECIPIENT_GET, DB_VALUES(db_int(now), db_int(a->recipient_id)));

@@ -7,6 +7,7 @@
 #include "io/store/writes.h"
 
 #include "base/macros.h"
+#include "core/proto/reply.h"
 
 #define STEP_ROWS 256
 
@@ -71,7 +72,9 @@ static bool prune_attempts(struct writing *w, struct prune *p, tide_wall_ms befo
     struct {
         tide_id id;
         int64_t state;
+        struct text message_id, reply;
     } victims[STEP_ROWS];
+    struct arena arena = {0};
     size_t seen = 0, n = 0;
     for (sqlite3_stmt *row = db_row(
              w->db, Q_PRUNE_ATTEMPT_NEXT,
@@ -82,14 +85,19 @@ static bool prune_attempts(struct writing *w, struct prune *p, tide_wall_ms befo
         if (col_int(row, 2) != 0 || col_int(row, 3) > before)
             continue;
         victims[n].id = col_int(row, 0);
-        victims[n++].state = col_int(row, 1);
+        victims[n].state = col_int(row, 1);
+        victims[n].message_id = col_text(w->db, row, 4, &arena);
+        victims[n++].reply = col_text(w->db, row, 5, &arena);
     }
     for (size_t i = 0; i < n; i++) {
         db_run(w->db, Q_LAST_ID_KEEP, DB_VALUES(db_int(victims[i].id)));
         db_run(w->db, Q_PRUNE_ATTEMPT_ITEMS, DB_VALUES(db_int(victims[i].id)));
         db_run(w->db, Q_PRUNE_ATTEMPT, DB_VALUES(db_int(victims[i].id)));
+        name_drop(w, victims[i].message_id, victims[i].id);
+        name_drop(w, reply_mail_id(victims[i].reply), victims[i].id);
         w->tally[TALLY_ATTEMPT + victims[i].state]--;
     }
+    arena_fini(&arena);
     *deleted += n;
     return seen < STEP_ROWS;
 }

@@ -114,6 +114,9 @@ bool recipient_find(struct db *db,
                     struct arena *a,
                     struct recipient_state *ret);
 
+/* names.c: the number that stands for a name of an attempt; 0: it has none. */
+int64_t name_hash(struct db *db, struct text name);
+
 void journal_add(struct writing *w, const struct journal_entry *e);
 
 #endif

@@ -326,3 +326,18 @@ CREATE TABLE collapse (
     notification_id INTEGER NOT NULL,
     PRIMARY KEY (recipient_id, application, key)
 ) STRICT, WITHOUT ROWID;
+
+-- migration 6
+
+-- What the application wants to be told again with everything that becomes of it: a JSON object, ""
+-- if nothing.
+ALTER TABLE submission ADD COLUMN metadata TEXT NOT NULL DEFAULT '';
+
+-- By what names, beside its id, others may speak of an attempt: its mail's Message-ID, and the name
+-- that the account gave to it in its reply. hash: the first 8 bytes of the SHA-256 of the name, so
+-- that a name costs some 20 bytes. News asks for it, pruning takes it away with its attempt.
+CREATE TABLE attempt_name (
+    hash       INTEGER NOT NULL,
+    attempt_id INTEGER NOT NULL,
+    PRIMARY KEY (hash, attempt_id)
+) STRICT, WITHOUT ROWID;

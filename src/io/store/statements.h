@@ -17,8 +17,10 @@
     " CASE WHEN " GROUP_HOLDS " THEN g.hold_at ELSE n.changed_at END,"                         \
     " CASE WHEN " GROUP_HOLDS " THEN g.hold_due_at ELSE n.due_at END,"                         \
     " CASE WHEN " GROUP_HOLDS " THEN g.hold_reason ELSE n.reason END,"                         \
-    " CASE WHEN " GROUP_HOLDS " THEN g.hold_limit ELSE n.limit_name END, n.attempt_id, n.attempts"
-#define NOTIFICATION_COLUMN_COUNT 35
+    " CASE WHEN " GROUP_HOLDS                                                                  \
+    " THEN g.hold_limit ELSE n.limit_name END, n.attempt_id, n.attempts,"                      \
+    " s.metadata"
+#define NOTIFICATION_COLUMN_COUNT 36
 #define NOTIFICATION_REST                          \
     " JOIN submission s ON s.id = n.submission_id" \
     " JOIN recipient r ON r.id = g.recipient_id"   \
@@ -173,7 +175,8 @@
     X(BODY_LESS, "UPDATE body SET uses = uses - 1 WHERE id = ?1") \
     X(SUBMISSION_ADD, "INSERT INTO submission (body_id, notifications, stream, sender, subject," \
         " message_id, thread, key, ret, envid, item_title, item_url, item_text, item_icon," \
-        " drop_late) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)") \
+        " drop_late, metadata) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14," \
+        " ?15, ?16)") \
     X(SUBMISSION_LESS, "UPDATE submission SET notifications = notifications - 1 WHERE id = ?1") \
     X(SUBMISSION_LEFT, "SELECT notifications FROM submission WHERE id = ?1") \
     X(SUBMISSION_DELETE, "DELETE FROM submission WHERE id = ?1") \
@@ -233,6 +236,20 @@
     X(SENDER_DELETE, "DELETE FROM sender WHERE domain = ?1 AND account = ?2") \
     X(SENDERS, "SELECT domain, account, seen_at, checked_at, passed_at, held, report" \
         " FROM sender ORDER BY domain, account LIMIT ?1") \
+    /* names of attempts */ \
+    X(NAME_ADD, "INSERT INTO attempt_name VALUES (?1, ?2) ON CONFLICT DO NOTHING") \
+    X(NAME_DROP, "DELETE FROM attempt_name WHERE hash = ?1 AND attempt_id = ?2") \
+    /* The newest of a name that is for this recipient, if one is said. */ \
+    X(NAME_FIND, "SELECT " ATTEMPT_COLUMNS " FROM attempt_name x JOIN attempt a" \
+        " ON a.id = x.attempt_id JOIN recipient r ON r.id = a.recipient_id WHERE x.hash = ?1" \
+        " AND (?2 = '' OR r.address = ?2 COLLATE NOCASE) ORDER BY x.attempt_id DESC LIMIT 1") \
+    X(NAME_RECIPIENTS, "SELECT count(DISTINCT a.recipient_id) FROM attempt_name x JOIN attempt a" \
+        " ON a.id = x.attempt_id WHERE x.hash = ?1") \
+    /* The last one of a recipient that may have arrived: between ?3 and ?4, through account ?2. */ \
+    X(NEWS_LAST_ATTEMPT, "SELECT " ATTEMPT_COLUMNS " FROM attempt a JOIN recipient r" \
+        " ON r.id = a.recipient_id WHERE r.address = ?1 AND (?2 = '' OR a.account = ?2)" \
+        " AND a.started_at >= ?3 AND a.started_at <= ?4 AND a.state IN (1, 4, 5)" \
+        " ORDER BY a.id DESC LIMIT 1") \
     /* load */ \
     X(LOAD_GROUPS, "SELECT " GROUP_COLUMNS ", g.application, g.identity," \
         " coalesce((SELECT s.stream FROM notification n JOIN submission s" \
@@ -294,7 +311,7 @@
         " JOIN recipient_group g ON g.id = n.group_id" \
         " WHERE n.id > ?1 AND n.id < ?2 ORDER BY n.id LIMIT ?3") \
     X(PRUNE_NOTIFICATION, "DELETE FROM notification WHERE id = ?1") \
-    X(PRUNE_ATTEMPT_NEXT, "SELECT id, state, open, ended_at FROM attempt" \
+    X(PRUNE_ATTEMPT_NEXT, "SELECT id, state, open, ended_at, message_id, reply FROM attempt" \
         " WHERE id > ?1 AND id < ?2 ORDER BY id LIMIT ?3") \
     X(PRUNE_ATTEMPT, "DELETE FROM attempt WHERE id = ?1") \
     X(PRUNE_ATTEMPT_ITEMS, "DELETE FROM attempt_item WHERE attempt_id = ?1") \

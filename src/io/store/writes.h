@@ -27,6 +27,10 @@ void apply_write(struct writing *w, struct store_apply *req);
 void claim_write(struct writing *w, struct store_claim *req);
 void drop_write(struct writing *w, struct store_drop *req);
 
+/* names.c: what else an attempt is called; "" is passed over. */
+void name_add(struct writing *w, struct text name, tide_id attempt_id);
+void name_drop(struct writing *w, struct text name, tide_id attempt_id);
+
 /* One change; `touched` (may be NULL) collects the groups whose pending notifications changed. */
 struct touched {
     struct group_pending *groups;
