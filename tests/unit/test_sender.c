@@ -39,6 +39,14 @@ static const struct {
     {"_dmarc.open.org", DNS_TXT, "v=DMARC1; p=none; pct=10"},
     {"_dmarc.broken.org", DNS_TXT, "v=DMARC1; p=nothing"},
     {"bounce.esp.example", DNS_TXT, "v=spf1 ip4:203.0.113.0/24 -all"},
+    {"rep.org", DNS_A, "8.8.8.8"},
+    {"rep.org", DNS_TXT, "v=spf1 include:esp.example -all"},
+    {"k1._domainkey.rep.org", DNS_TXT, KEY},
+    {"_dmarc.rep.org", DNS_TXT,
+     "v=DMARC1; p=none; rua=mailto:a@sub.rep.org,mailto:b@yes.example!10m, "
+     "mailto:c@no.example,mailto:d@YES.example,https://no.example/x; ruf=mailto:e@slow.example"},
+    {"rep.org._report._dmarc.yes.example", DNS_TXT, "v=DMARC1;"},
+    {"rep.org._report._dmarc.no.example", DNS_TXT, "yes"},
 };
 
 static char *includes[] = {S("esp.example")}, *selectors[] = {S("k1")};
@@ -173,6 +181,19 @@ static const struct {
      "bad DMARC of moved.org: There is no DMARC record.\n"
      "+ _dmarc.moved.org. TXT \"v=DMARC1; p=none; rua=mailto:dmarc-reports@moved.org\"\n"
      "bad mail to moved.org: The domain moved.org has neither an MX record nor an address.\n"},
+    {"rep.org", "", "k1", "", "esp", false,
+     "good SPF of rep.org: The record is right, with 1 of 10 DNS lookups.\n"
+     "good DKIM key k1._domainkey.rep.org: Ed25519 with 256 bits.\n"
+     "note DMARC of rep.org: The policy is none; with mail that fails, receivers will deliver it "
+     "as any other, and report.\n"
+     "good DMARC reports to yes.example: It says that it takes reports about rep.org.\n"
+     "note DMARC reports to no.example: It does not say that it takes reports about rep.org: "
+     "receivers send none there (RFC 9990 4, RFC 7489 7.1).\n"
+     "+ rep.org._report._dmarc.no.example. TXT \"v=DMARC1\"\n"
+     "unknown DMARC reports to slow.example: DNS failed: no name server answered in time.\n"
+     "good DMARC alignment: From aligns with the DKIM domain rep.org, and with SPF too.\n"
+     "good mail to rep.org: rep.org has no MX record; mail goes to its own address (RFC 5321 "
+     "5.1).\n"},
     {"slow.org", "", "none", "", "", false,
      "unknown SPF of slow.org: DNS failed: slow.org TXT: no name server answered in time.\n"
      "unknown DKIM key none._domainkey.slow.org: The key is unknown: no name server answered in "
@@ -207,6 +228,7 @@ static struct dns_world *make_world(void)
         dns_world_add(w, text_of(name), DNS_A, TEXT("192.0.2.77"));
     }
     dns_world_status(w, TEXT("slow.org"), 0, DNS_TIMEOUT);
+    dns_world_status(w, TEXT("rep.org._report._dmarc.slow.example"), 0, DNS_TIMEOUT);
     dns_world_status(w, TEXT("_dmarc.slow.org"), 0, DNS_TIMEOUT);
     dns_world_status(w, TEXT("none._domainkey.slow.org"), 0, DNS_TIMEOUT);
     return w;

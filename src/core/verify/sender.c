@@ -215,19 +215,37 @@ static void add_identifier(struct sender *s, struct text domain, bool dkim)
             (struct dmarc_identifier){.domain = domain, .dkim = dkim};
 }
 
+static void feed_dmarc(void *machine, const struct dns_answer *a, struct question *todo)
+{
+    struct sender_dmarc *m = machine;
+    struct dmarc *d = &m->dmarc;
+    if (m->reporting) {
+        dmarc_reports_feed(&m->reports, a, todo);
+        return;
+    }
+    dmarc_feed(d, a, todo);
+    if (!todo->done || (d->result != DMARC_PASS && d->result != DMARC_FAIL))
+        return;
+    m->reporting = true;
+    dmarc_reports_init(&m->reports, d->record_at, d->organizational, d->parsed.rua, d->parsed.ruf,
+                       d->arena);
+    dmarc_reports_start(&m->reports, todo);
+}
+
 /* What might pass; which of it did is looked at in the report. */
 static enum tide_err add_dmarc(struct sender *s, struct tide_error *err)
 {
-    struct dmarc *d = ARENA_NEW(s->arena, struct dmarc);
+    struct sender_dmarc *m = ARENA_NEW(s->arena, struct sender_dmarc);
     struct question first = {0};
     add_identifier(s, s->in.mail_from, false);
     for (size_t i = 0; i < s->key_count; i++)
         add_identifier(s, s->keys[i].domain, true);
-    if (d) {
-        dmarc_init(d, s->in.domain, s->identifiers, s->identifier_count, s->in.suffixes, s->arena);
-        dmarc_start(d, &first);
+    if (m) {
+        dmarc_init(&m->dmarc, s->in.domain, s->identifiers, s->identifier_count, s->in.suffixes,
+                   s->arena);
+        dmarc_start(&m->dmarc, &first);
     }
-    return add_probe(s, PROBE_DMARC, d, dmarc_feed, SENDER_IPS_MAX, &first, err);
+    return add_probe(s, PROBE_DMARC, m, feed_dmarc, SENDER_IPS_MAX, &first, err);
 }
 
 enum tide_err sender_init(struct sender *s,

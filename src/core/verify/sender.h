@@ -15,13 +15,14 @@
  * Threads   one at a time. Pure: the arithmetic of signatures is the input's `verify`.
  * Errors    DNS doubts are SENDER_UNKNOWN checks. TIDE_ENOMEM, TIDE_ELIMIT (a bound below).
  * Limits    the constants below.
- * Standards RFC 7208, 6376, 8301, 8463, 9989, 8058, 5782. Rules: schedules/demands.conf.
+ * Standards RFC 7208, 6376, 8301, 8463, 9989, 9990, 8058, 5782. Rules: schedules/demands.conf.
  */
 #ifndef CORE_VERIFY_SENDER_H
 #define CORE_VERIFY_SENDER_H
 
 #include "core/verify/dkim.h"
 #include "core/verify/dmarc.h"
+#include "core/verify/dmarc_reports.h"
 #include "core/verify/mx.h"
 #include "core/verify/ptr.h"
 #include "core/verify/sender_rules.h"
@@ -48,6 +49,13 @@ typedef enum tide_err (*sender_verify)(const struct message *m,
                                        int64_t *ret_unsigned_bytes,
                                        struct tide_error *err);
 
+/* What was seen in mail of a bulk stream as its application hands it in. */
+struct sender_stream {
+    struct text stream;
+    const char *problem; /* of one_click.h; NULL: none */
+    bool is_signed;      /* by the application */
+};
+
 struct sender_input {
     struct text domain;            /* of From; A-labels, lower case */
     struct text mail_from;         /* domain of the envelope sender; empty: the same */
@@ -63,6 +71,8 @@ struct sender_input {
     bool private_addresses;          /* mail hosts off the Internet are hosts (config_dns) */
     const struct message *message;   /* as it arrived somewhere; NULL: none */
     sender_verify verify;            /* wanted with a message */
+    const struct sender_stream *streams;
+    size_t stream_count;
     tide_wall_ms now;
 };
 
@@ -95,8 +105,15 @@ struct sender_probe {
     enum sender_probe_kind kind;
     struct question first; /* done: nothing to ask */
     question_feed feed;
-    void *machine; /* by kind: struct spf, sender_key, dmarc, ptr, dnsbl, mx */
+    void *machine; /* by kind: struct spf, sender_key, sender_dmarc, ptr, dnsbl, mx */
     size_t ip;     /* of the input; SENDER_IPS_MAX: of the domain */
+};
+
+/* The machine of PROBE_DMARC: the policy, then whom its reports may go to. */
+struct sender_dmarc {
+    struct dmarc dmarc; /* first */
+    struct dmarc_reports reports;
+    bool reporting;
 };
 
 enum sender_state { SENDER_GOOD, SENDER_NOTE, SENDER_UNKNOWN, SENDER_BAD };
@@ -110,6 +127,10 @@ struct sender_check {
     struct text evidence;     /* records seen; may be empty */
     struct text consequences; /* a line per provider; may be empty */
     struct text publish;      /* the records to publish, a line each; may be empty */
+    bool demanded;            /* BAD: a provider demands it of this sender */
+    bool guess;               /* about something that nobody has named: a usual selector */
+    bool advice;              /* about single mails: nothing is held for it */
+    bool dns_failed;          /* UNKNOWN because DNS did not answer */
 };
 
 struct sender {
