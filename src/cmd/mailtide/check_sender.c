@@ -1,11 +1,10 @@
 /* check-sender: whether a domain's mail will be trusted where it arrives, asked of DNS by
  * ourselves. */
-#include "cmd/mailtide/cli.h"
+#include "cmd/mailtide/check_show.h"
 
 #include "base/file.h"
 #include "base/macros.h"
-#include "core/proto/json_write.h"
-#include "core/verify/sender.h"
+#include "core/verify/sender_trust.h"
 #include "io/crypto/dkim_verify.h"
 #include "io/dns/asker.h"
 #include "io/loop/files.h"
@@ -192,49 +191,6 @@ static enum tide_err ask_dns(struct run *run, struct tide_error *err)
 
 /* -- Showing ------------------------------------------------------------------------------------*/
 
-static const enum style styles[] = {[SENDER_GOOD] = STYLE_GOOD,
-                                    [SENDER_NOTE] = STYLE_WARN,
-                                    [SENDER_UNKNOWN] = STYLE_WARN,
-                                    [SENDER_BAD] = STYLE_BAD};
-
-static void show_lines(struct cli *cli, const char *label, struct text lines)
-{
-    struct text line;
-    for (size_t i = 0; lines.n && text_split(&lines, '\n', &line); i++) {
-        size_t indent = 11 + strlen(label);
-        buf_addf(&cli->out, "%-11s%s", "", label);
-        show_paragraph(&cli->show, indent, indent, line);
-    }
-}
-
-/* Records are for copying: never wrapped. */
-static void show_records(struct cli *cli, struct text lines)
-{
-    struct text line;
-    if (lines.n)
-        buf_addf(&cli->out, "%-11spublish:\n", "");
-    while (lines.n && text_split(&lines, '\n', &line)) {
-        buf_addf(&cli->out, "%-13s", "");
-        show_text(&cli->out, line, 0);
-        buf_addc(&cli->out, '\n');
-    }
-}
-
-static void show_check(struct cli *cli, const struct sender_check *c)
-{
-    char state[16];
-    snprintf(state, sizeof state, "%-8s", sender_state_name(c->state));
-    buf_adds(&cli->out, "  ");
-    show_styled(&cli->show, styles[c->state], text_of(state));
-    buf_addc(&cli->out, ' ');
-    show_styled(&cli->show, STYLE_BOLD, c->what);
-    buf_addc(&cli->out, '\n');
-    show_lines(cli, "", c->finding);
-    show_lines(cli, "| ", c->evidence);
-    show_lines(cli, "at ", c->consequences);
-    show_records(cli, c->publish);
-}
-
 static void show_report(struct cli *cli, const struct run *run)
 {
     const struct sender *s = run->sender;
@@ -242,19 +198,10 @@ static void show_report(struct cli *cli, const struct run *run)
     if (s->in.account)
         buf_addf(&cli->out, " through %s", s->in.account->title);
     buf_adds(&cli->out, ": ");
-    show_styled(&cli->show, styles[s->state], text_of(sender_state_name(s->state)));
+    show_styled(&cli->show, check_style(s->state), text_of(sender_state_name(s->state)));
     buf_addc(&cli->out, '\n');
     for (size_t i = 0; i < s->check_count; i++)
-        show_check(cli, &s->checks[i]);
-}
-
-static void json_lines(struct json_writer *w, const char *name, struct text lines)
-{
-    struct text line;
-    jw_array(w, name);
-    while (lines.n && text_split(&lines, '\n', &line))
-        jw_text(w, NULL, line);
-    jw_end(w);
+        check_show(cli, &s->checks[i]);
 }
 
 static void json_report(struct cli *cli, const struct run *run)
@@ -268,14 +215,8 @@ static void json_report(struct cli *cli, const struct run *run)
     jw_str(&w, "state", sender_state_name(s->state));
     jw_array(&w, "checks");
     for (size_t i = 0; i < s->check_count; i++) {
-        const struct sender_check *c = &s->checks[i];
         jw_object(&w, NULL);
-        jw_text(&w, "check", c->what);
-        jw_str(&w, "state", sender_state_name(c->state));
-        jw_text(&w, "finding", c->finding);
-        json_lines(&w, "evidence", c->evidence);
-        json_lines(&w, "consequences", c->consequences);
-        json_lines(&w, "publish", c->publish);
+        sender_check_json(&w, &s->checks[i]);
         jw_end(&w);
     }
     jw_end(&w);
@@ -315,6 +256,14 @@ int cmd_check_sender(struct cli *cli)
     struct run run = {.sender = calloc(1, sizeof *run.sender)};
     struct tide_error err = {0};
     const char *file = cli_option_value(cli, "config");
+    if (cli_option_value(cli, "watched")) {
+        free(run.sender);
+        return check_watched(cli, cli->argc ? cli->argv[0] : NULL);
+    }
+    if (cli->argc == 0) {
+        free(run.sender);
+        return cli_fail(cli, CLI_USAGE, "want a domain, or --watched");
+    }
     if (!run.sender)
         return cli_fail(cli, CLI_NO, "%s", tide_err_text(TIDE_ENOMEM));
     if (!file && access(CONFIG_PATH, F_OK) == 0)

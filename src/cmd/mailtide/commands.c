@@ -67,11 +67,12 @@ const struct cli_command cli_commands[] = {
      "operators), or straight into the store while none runs. What mailtide has known for longer "
      "than the log does stays. The log is what simulate reads, - is standard input.\n\n"
      "Says what it learnt. Nothing is sent, and nobody is verified."},
-    {"check-sender", "DOMAIN", 1, 1, cmd_check_sender,
+    {"check-sender", "[DOMAIN]", 0, 1, cmd_check_sender,
      "whether mail from a domain will be trusted where it arrives",
      "SPF, DKIM, DMARC and alignment, PTR and block lists of your own addresses, and one-click "
      "unsubscribe, each with its evidence, with what it means at which mailbox provider, "
      "and with the record to publish. Asks DNS with the servers of the configuration; needs no daemon."
+     " With --watched it asks the daemon instead what it found at last of the senders in use."
      " Says no (exit code 1) when something is bad or could not be found out; notes are no fault"
      "."},
     {"explain", "[TEXT...]", 0, -1, cmd_explain,
@@ -138,6 +139,7 @@ const struct cli_option cli_options[] = {
     {"learn", 0, "format", "FORMAT", "of the log: any, table, postfix or events (any: by its looks)"},
     {"learn", 0, "log-zone", "ZONE", "of times in the log that name none (UTC)"},
 
+    {"check-sender", 'w', "watched", NULL, "the daemon's last reports of the senders in use"},
     {"check-sender", 'a', "account", "NAME", "sent through this account, or ESP profile"},
     {"check-sender", 'k', "selector", "NAME", "DKIM selectors, divided by commas"},
     {"check-sender", 'm', "message", "FILE", "a message as it arrived (- is standard input): its "

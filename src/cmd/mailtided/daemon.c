@@ -72,32 +72,37 @@ static void close_next(void *arg)
             intake_close(d->intake, close_next, d);
             return;
         case 4:
+            if (!d->senders)
+                continue;
+            sender_watch_close(d->senders, close_next, d);
+            return;
+        case 5:
             if (!d->drive)
                 continue;
             drive_close(d->drive, close_next, d);
             return;
-        case 5:
+        case 6:
             if (!d->verifier)
                 continue;
             verifier_close(d->verifier, close_next, d);
             return;
-        case 6:
+        case 7:
             if (!d->resolver)
                 continue;
             save_dns_cache(d);
             resolver_close(d->resolver, close_next, d);
             return;
-        case 7:
+        case 8:
             if (!d->events)
                 continue;
             event_feed_close(d->events, close_next, d);
             return;
-        case 8:
+        case 9:
             if (!d->store)
                 continue;
             store_close(d->store, close_next, d);
             return;
-        case 9:
+        case 10:
             close_handles(d);
             return;
         default:
@@ -302,11 +307,51 @@ static enum tide_err open_dns(struct daemon *d, struct tide_error *err)
                          config->dns.private_addresses, &d->verifier, err);
 }
 
+static void on_accepted(void *arg, const struct submission *s)
+{
+    struct daemon *d = arg;
+    sender_watch_seen(d->senders, s);
+}
+
+static enum tide_err open_drive(struct daemon *d, struct tide_error *err)
+{
+    uint64_t seed;
+    if (getrandom(&seed, sizeof seed, 0) != (ssize_t)sizeof seed)
+        seed = (uint64_t)clock_wall(&d->options.clock);
+    const struct drive_parts parts = {.loop = &d->loop,
+                                      .clock = &d->options.clock,
+                                      .config = d->generation->config,
+                                      .planner = d->planner,
+                                      .store = d->store,
+                                      .verifier = d->verifier,
+                                      .templates = d->generation->templates,
+                                      .hostname = d->hostname,
+                                      .seed = seed};
+    enum tide_err rc = drive_open(&parts, on_drive_ready, d, &d->drive, err);
+    if (rc == TIDE_OK) {
+        drive_set_rules(d->drive, d->generation->rules);
+        drive_on_accepted(d->drive, on_accepted, d);
+    }
+    return rc;
+}
+
+/* What is held for its sender is known before anything can leave. */
+static void on_senders_known(void *arg)
+{
+    struct daemon *d = arg;
+    if (d->closing)
+        return;
+    enum tide_err rc = open_drive(d, &d->err);
+    if (rc == TIDE_OK)
+        sender_watch_start(d->senders, d->drive);
+    else
+        begin_closing(d, rc);
+}
+
 static enum tide_err open_rooms(struct daemon *d, struct tide_error *err)
 {
     const struct config *config = d->generation->config;
     const struct plan_zones zones = {.load = zones_load};
-    uint64_t seed;
     enum tide_err rc = make_state_dir(config->state_dir, err);
     if (rc == TIDE_OK)
         rc = open_store(d, err);
@@ -320,21 +365,12 @@ static enum tide_err open_rooms(struct daemon *d, struct tide_error *err)
         rc = daemon_set_policy(d, err);
     if (rc != TIDE_OK)
         return rc;
-    if (getrandom(&seed, sizeof seed, 0) != (ssize_t)sizeof seed)
-        seed = (uint64_t)clock_wall(&d->options.clock);
-    const struct drive_parts parts = {.loop = &d->loop,
-                                      .clock = &d->options.clock,
-                                      .config = config,
-                                      .planner = d->planner,
-                                      .store = d->store,
-                                      .verifier = d->verifier,
-                                      .templates = d->generation->templates,
-                                      .hostname = d->hostname,
-                                      .seed = seed};
-    rc = drive_open(&parts, on_drive_ready, d, &d->drive, err);
-    if (rc == TIDE_OK)
-        drive_set_rules(d->drive, d->generation->rules);
-    return rc;
+    const struct sender_watch_parts watch = {.loop = &d->loop,
+                                             .clock = &d->options.clock,
+                                             .config = config,
+                                             .store = d->store,
+                                             .resolver = d->resolver};
+    return sender_watch_open(&watch, on_senders_known, d, &d->senders, err);
 }
 
 static void name_host(struct daemon *d)

@@ -11,6 +11,7 @@
 #include "io/intake/smtp_listener.h"
 #include "io/status/status.h"
 #include "io/store/store.h"
+#include "io/watch/sender_watch.h"
 
 /* Released and accepted counts of the last minute, a sample every five seconds. */
 #define RATE_SAMPLES   13
@@ -41,6 +42,7 @@ struct daemon {
     struct quiet_policy *quiet; /* NULL until planner.policy asks for it */
     bool building;              /* a table, on the pool */
     struct drive *drive;
+    struct sender_watch *senders;
     struct intake *intake;
     struct smtp_listener *smtp;
     struct http_api *http;

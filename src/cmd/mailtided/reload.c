@@ -73,6 +73,10 @@ static enum tide_err put_in_force(struct daemon *d, struct generation *g, struct
     if (rc != TIDE_OK)
         log_error("reload.policy", "error=\"%s\" consequence=\"the old policy stays\"", err->text);
     set_log_level(config);
+    rc = sender_watch_configure(d->senders, config, err);
+    if (rc != TIDE_OK)
+        log_error("reload.senders", "error=\"%s\" consequence=\"checks go on by the old rules\"",
+                  err->text);
     rc = status_configure(d->status, &config->status, err);
     if (rc == TIDE_OK)
         rc = smtp_listener_reload(d->smtp, err);

@@ -126,3 +126,18 @@ struct text gate_detail_of_alarm(struct text key,
     put(&w, "advice", advice);
     return keep(&w, todo);
 }
+
+struct text gate_detail_of_sender(struct text domain,
+                                  struct text account,
+                                  struct text reason,
+                                  struct gate_todo *todo)
+{
+    struct buf b = {0};
+    struct json_writer w;
+    jw_init(&w, &b);
+    jw_object(&w, NULL);
+    put(&w, "domain", domain);
+    put(&w, "account", account);
+    put(&w, "reason", reason);
+    return keep(&w, todo);
+}

@@ -544,8 +544,9 @@ static void on_sender(struct gate *g, const struct gate_event *ev, struct gate_t
                                                    account, ev->sender.reason, &sender);
     if (told == SENDERS_LOST)
         todo->failed = true;
-    if (told != SENDERS_CHANGED)
+    if (told != SENDERS_CHANGED || ev->sender.restored)
         return;
+    about.detail = gate_detail_of_sender(domain, account, ev->sender.reason, todo);
     if (ev->sender.reason.n)
         gate_journal(todo, ev->now, &about, "sender_held",
                      gate_printf(todo,

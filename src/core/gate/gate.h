@@ -111,6 +111,7 @@ struct gate_event {
         struct {
             struct text domain, account;
             struct text reason; /* why its bulk streams are held there; "": they are not */
+            bool restored;      /* an earlier run was told already */
         } sender;
         struct {
             struct text key;

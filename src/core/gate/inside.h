@@ -215,6 +215,10 @@ struct text gate_detail_of_hold(struct text limit, tide_wall_ms until, struct ga
 struct text gate_detail_of_drop(const char *code, /* "undeliverable", "suppressed", "deadline" */
                                 const struct gate_domain *domain, /* or NULL */
                                 struct gate_todo *todo);
+struct text gate_detail_of_sender(struct text domain,
+                                  struct text account,
+                                  struct text reason,
+                                  struct gate_todo *todo);
 struct text gate_detail_of_alarm(struct text key,
                                  const char *severity, /* NULL: it is over */
                                  struct text advice,

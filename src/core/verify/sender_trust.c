@@ -131,9 +131,10 @@ enum tide_err sender_trust(const struct sender *s,
      * fail: what was held stays so until everything was answered. */
     if (!ret->failing && ret->doubtful && before->held.n) {
         ret->failing = true;
-        ret->reason = arena_text(arena, before->held);
         ret->advice = TEXT("See mailtide check-sender --watched.");
     }
+    if (!ret->seen_failing && before->held.n && ret->failing)
+        ret->reason = arena_text(arena, before->held); /* not what DNS does not answer now */
     bool by_rule = ret->passed_before ? hold : hold_first;
     ret->held = ret->failing && by_rule && (ret->seen_failing || before->held.n);
     jw_bool(&w, "failing", ret->failing);

@@ -303,6 +303,8 @@ void drive_event(struct drive *d,
 void drive_accepted(struct drive *d, const struct drive_accepted *accepted)
 {
     const struct submission *s = accepted->submission;
+    if (d->seen)
+        d->seen(d->seen_arg, s);
     for (size_t i = 0; i < s->recipient_count; i++) {
         const struct store_accepted *item = &accepted->items[i];
         if (item->duplicate) {
@@ -473,6 +475,14 @@ enum tide_err drive_open(const struct drive_parts *parts,
     if (rc == TIDE_OK)
         drive_restart(d);
     return rc;
+}
+
+void drive_on_accepted(struct drive *d,
+                       void (*seen)(void *arg, const struct submission *s),
+                       void *arg)
+{
+    d->seen = seen;
+    d->seen_arg = arg;
 }
 
 void drive_set_rules(struct drive *d, const struct rulebook *rules)

@@ -66,6 +66,11 @@ struct drive_accepted {
 };
 void drive_accepted(struct drive *d, const struct drive_accepted *accepted);
 
+/* Called with each submission that was accepted, before it is decided on. */
+void drive_on_accepted(struct drive *d,
+                       void (*seen)(void *arg, const struct submission *s),
+                       void *arg);
+
 /* Feeds one event; *ret_decision (may be NULL) has its reason in *arena. */
 void drive_event(struct drive *d,
                  struct gate_event *ev,

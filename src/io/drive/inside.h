@@ -31,6 +31,8 @@ struct drive {
     size_t account_count;
     unsigned pending; /* requests at store, pool or accounts; accounts that are closing */
     bool is_ready, closing, timer_closed;
+    void (*seen)(void *arg, const struct submission *s); /* NULL: nobody wants to know */
+    void *seen_arg;
     drive_ready_cb ready;
     void *ready_arg;
     void (*closed)(void *arg);

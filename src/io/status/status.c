@@ -99,6 +99,11 @@ static void get_why(struct status *s, struct http_request *req)
     view_why(&s->views, req);
 }
 
+static void get_senders(struct status *s, struct http_request *req)
+{
+    view_senders(&s->views, req);
+}
+
 static void get_limits(struct status *s, struct http_request *req)
 {
     view_limits(&s->views, req);
@@ -118,9 +123,9 @@ static const struct {
     const char *path;
     void (*get)(struct status *s, struct http_request *req);
 } readable[] = {
-    {"/", get_overview},       {"/v1/status", get_status}, {"/v1/queue", get_queue},
-    {"/v1/why", get_why},      {"/v1/limits", get_limits}, {"/healthz", get_health},
-    {"/metrics", get_metrics}, {"/v1/events", get_events},
+    {"/", get_overview},      {"/v1/status", get_status}, {"/v1/queue", get_queue},
+    {"/v1/why", get_why},     {"/v1/limits", get_limits}, {"/v1/senders", get_senders},
+    {"/healthz", get_health}, {"/metrics", get_metrics},  {"/v1/events", get_events},
 };
 
 static void wrong_method(struct http_request *req, const char *want)

@@ -8,6 +8,7 @@
  *                       "journal":[...],"next"}
  *   GET  /v1/limits[?recipient=]        {"now","limits":[...]}, "recipient","provider" if asked
  *   GET  /v1/events?after=&most=&types=&wait=   the journal as others follow it (events.h)
+ *   GET  /v1/senders[?domain=]          view_senders()
  *   GET  /v1/notifications/{id}         a notification
  *   POST /v1/notifications[?application=]           hands in (io/intake/http_submit.h)
  *   POST /v1/notifications/{id}/cancel, .../release   {"cancelled":N}, {"released":N}

@@ -328,6 +328,56 @@ void view_queue(const struct views *v, struct http_request *req)
     job_ask(j, STORE_VIEW_QUEUE, on_queue);
 }
 
+/* -- Senders -------------------------------------------------------------------------------------
+ */
+
+static void write_sender(struct json_writer *w, const struct sender_record *s)
+{
+    jw_object(w, NULL);
+    jw_text(w, "domain", s->domain);
+    jw_text(w, "account", s->account);
+    jw_time(w, "seen_at", s->seen_at);
+    jw_time(w, "checked_at", s->checked_at);
+    jw_time(w, "passed_at", s->passed_at);
+    if (s->held.n)
+        jw_text(w, "held", s->held);
+    else
+        jw_null(w, "held");
+    jw_json(w, "report", s->report);
+    jw_end(w);
+}
+
+static void on_senders(struct store_ask *ask, enum tide_err rc, const struct tide_error *err)
+{
+    struct job *j = ask->arg;
+    struct buf b = {0};
+    struct json_writer w;
+    if (rc != TIDE_OK) {
+        job_fail(j, rc, err);
+        return;
+    }
+    jw_init(&w, &b);
+    jw_object(&w, NULL);
+    write_now(&w, j);
+    jw_array(&w, "senders");
+    for (size_t i = 0; i < ask->sender_count; i++)
+        if (!ask->domain.n || text_ieq(ask->domain, ask->senders[i].domain))
+            write_sender(&w, &ask->senders[i]);
+    jw_end(&w);
+    jw_end(&w);
+    buf_addc(&b, '\n');
+    job_end(j, &b, "application/json");
+}
+
+void view_senders(const struct views *v, struct http_request *req)
+{
+    struct job *j = job_new(v, req);
+    if (!j)
+        return;
+    j->ask.domain = arena_text(&j->arena, http_query(req, "domain"));
+    job_ask(j, STORE_VIEW_SENDERS, on_senders);
+}
+
 /* -- Limits --------------------------------------------------------------------------------------
  */
 

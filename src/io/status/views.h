@@ -32,6 +32,9 @@ void view_notification(const struct views *v,
 void view_why(const struct views *v, struct http_request *req);
 /* ?recipient= &domain= &stream= &after= &most= */
 void view_queue(const struct views *v, struct http_request *req);
+/* ?domain= : {"now","senders":[{"domain","account","seen_at","checked_at","passed_at","held",
+ * "report"}]}, the report as check-sender --json has it */
+void view_senders(const struct views *v, struct http_request *req);
 /* ?recipient= */
 void view_limits(const struct views *v, struct http_request *req);
 

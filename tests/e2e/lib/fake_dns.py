@@ -1,4 +1,4 @@
-"""An authoritative name server for a handful of domains, over UDP: MX and A, no more.
+"""An authoritative name server for a handful of domains, over UDP: MX, A and TXT, no more.
 
 It knows nothing of mailtide's own DNS code, so it cannot share its mistakes.
 """
@@ -6,7 +6,7 @@ import socket
 import struct
 import threading
 
-A, MX, NXDOMAIN, SERVFAIL = 1, 15, 3, 2
+A, MX, TXT, NXDOMAIN, SERVFAIL = 1, 15, 16, 3, 2
 
 
 def _name(name):
@@ -14,10 +14,11 @@ def _name(name):
 
 
 class FakeDns:
-    """mx: {domain: [hosts]}; each host has one address. `failing`: domains answered SERVFAIL."""
+    """mx: {domain: [hosts]}; each host has one address. `failing`: domains answered SERVFAIL. txt:
+    {name: text}. All may be changed while it serves."""
 
-    def __init__(self, mx, failing=()):
-        self.mx, self.failing = mx, set(failing)
+    def __init__(self, mx, failing=(), txt=None):
+        self.mx, self.failing, self.txt = mx, set(failing), dict(txt or {})
         self.hosts = {h for hosts in mx.values() for h in hosts}
         self.queries = 0
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -58,10 +59,14 @@ class FakeDns:
             return SERVFAIL, []
         if name == "":
             return 0, []  # the root, asked for by who wants to know whether this is the DNS at all
-        if name not in self.mx and name not in self.hosts:
+        if name not in self.mx and name not in self.hosts and name not in self.txt:
             return NXDOMAIN, []
         if kind == MX and name in self.mx:
             return 0, [struct.pack(">H", 10 * i) + _name(h) for i, h in enumerate(self.mx[name])]
         if kind == A and name in self.hosts:
             return 0, [bytes([20, 1, 2, 3])]
+        if kind == TXT and name in self.txt:
+            text = self.txt[name].encode()
+            pieces = [text[i:i + 255] for i in range(0, len(text), 255)]
+            return 0, [b"".join(bytes([len(p)]) + p for p in pieces)]
         return 0, []
