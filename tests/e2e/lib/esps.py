@@ -24,7 +24,7 @@ providers: {{
     tencent: {{ mx = [".qq.com"]; mailboxes = ["*@client.asia"]; {tencent} }};
     friendly: {{ mx = ["mx.friendly.example"];
         mailboxes = ["ann@friendly.example", "bob@friendly.example", "angry@friendly.example",
-                     "hoarder@friendly.example", "p0@friendly.example", "p1@friendly.example"];
+                     "hoarder@friendly.example"];
         complainers = ["angry@friendly.example"]; full = ["hoarder@friendly.example"]; {friendly} }};
 }};
 esps: {{ esp: {{ api = "{api}"; user = "{user}"; password = "{secret}"; {esp} }}; }};
