@@ -479,7 +479,7 @@ static void arrive(struct world *w)
     group->last_at = w->now;
     struct plan_query q = query_of(w, (int)(group - w->groups));
     if (!q.urgent)
-        planner_arrived(w->planner, &q, 1);
+        planner_arrived(w->planner, &q, 1, NULL);
     struct quiet_job job;
     if (w->quiet && w->tables < TABLES_MAX && below(w, 10) == 0 &&
         quiet_policy_wants(w->quiet, &job)) {

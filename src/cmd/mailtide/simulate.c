@@ -208,6 +208,12 @@ static void json_result(struct json_writer *w, const struct replay_result *c)
     jw_int(w, "urgent_held", (int64_t)c->urgent_held);
     jw_int(w, "refused_if_sent_directly", (int64_t)c->refused_direct);
     jw_int(w, "tables_built", (int64_t)c->tables);
+    jw_object(w, "will_exceed");
+    jw_int(w, "full_days", (int64_t)c->full_days);
+    jw_int(w, "foreseen", (int64_t)c->warned);
+    jw_int(w, "in_vain", (int64_t)c->warned_in_vain);
+    jw_number(w, "mean_hours_ahead", c->warned_hours);
+    jw_end(w);
     jw_object(w, "streams");
     for (int i = 0; i < REPLAY_CLASSES; i++) {
         jw_object(w, classes[i]);
@@ -262,6 +268,12 @@ void sim_print_json(const struct sim_results *r, struct buf *out)
         json_scores(&w, &r->forecast.midnight);
         jw_object(&w, "at_13");
         json_scores(&w, &r->forecast.noon);
+        jw_end(&w);
+        jw_object(&w, "sum_over_recipients");
+        jw_int(&w, "days", (int64_t)r->forecast.crowd.days);
+        jw_number(&w, "mean_relative_error", r->forecast.crowd.crps);
+        jw_number(&w, "q90_coverage", r->forecast.crowd.q90_coverage);
+        jw_number(&w, "pit_error", r->forecast.crowd.pit_error);
         jw_end(&w);
         jw_end(&w);
     }

@@ -399,15 +399,15 @@ static void fill_query(struct gate *g,
         ret->hold_until_max = deadline;
 }
 
-/* What came since the last decision, now that it is known whose limits apply: for the forecast. */
-static void tell_arrivals(struct gate *g, struct gate_group *grp, int account, tide_wall_ms now)
+/* What came since the last decision, now that it is known whose limits apply. */
+static void tell_arrivals(
+    struct gate *g, struct gate_group *grp, int account, tide_wall_ms now, struct gate_todo *todo)
 {
     struct plan_query q;
     if (!grp->arrived)
         return;
     fill_query(g, grp, account, false, true, now, &q);
-    planner_arrived(g->planner, &q, grp->arrived);
-    grp->arrived = 0;
+    gate_tell_arrivals(g, grp, &q, todo);
 }
 
 static void hold(struct gate *g,
@@ -547,7 +547,7 @@ void gate_decide(struct gate *g, struct gate_group *grp, tide_wall_ms now, struc
     int account = choose_account(g, grp, bulk ? sender : NULL, now, todo);
     if (account < 0)
         return;
-    tell_arrivals(g, grp, account, now);
+    tell_arrivals(g, grp, account, now, todo);
     bool urgent = single && p->urgent > 0;
     if (busy && !urgent) {
         queue_remove(&g->queue, &grp->entry);

@@ -157,6 +157,12 @@ void gate_clear_alarm(struct gate *g,
 
 struct text gate_domain_of(struct text address); /* what stands behind the last '@' */
 
+/* foresee.c: of what came since the last decision, now that it is known whose limits apply */
+void gate_tell_arrivals(struct gate *g,
+                        struct gate_group *grp,
+                        const struct plan_query *q,
+                        struct gate_todo *todo);
+
 /* decide.c */
 void gate_decide(struct gate *g, struct gate_group *grp, tide_wall_ms now, struct gate_todo *todo);
 void gate_release_now(struct gate *g,

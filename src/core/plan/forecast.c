@@ -200,6 +200,7 @@ void forecast_roll(struct forecast *f, const struct site *s, int32_t day)
         forecast_level_step(&f->level, f->today, site_factor(s, f->day),
                             site_factor(s, f->day + 1));
         f->today = 0;
+        f->warned = false;
     }
 }
 
@@ -342,7 +343,7 @@ void forecast_encode(const struct forecast *f, char out[FORECAST_BYTES])
     for (int i = 0; i < 6; i++)
         put_float(&p, floats[i]);
     put32(&p, (uint32_t)f->day);
-    put32(&p, f->today);
+    put32(&p, f->today | (uint32_t)f->warned << 16);
     put32(&p, f->last_s);
 }
 
@@ -355,7 +356,9 @@ bool forecast_decode(const char in[FORECAST_BYTES], struct forecast *ret)
         x[i] = get_float(&p, &ok);
     struct forecast f = {.level = {x[0], x[1], x[2], x[3], x[4], x[5]}};
     f.day = get_day(&p, &ok);
-    f.today = (uint16_t)get32(&p);
+    uint32_t today = get32(&p);
+    f.today = (uint16_t)today;
+    f.warned = today >> 16 & 1;
     f.last_s = get32(&p);
     ok = ok && f.level.awake <= 1;
     if (ok)

@@ -78,8 +78,8 @@ struct forecast_level {
 struct forecast {
     struct forecast_level level; /* at the start of `day`; awake is 0 for one never seen */
     int32_t day;
-    uint16_t today; /* notifications of this day so far */
-    uint16_t spare;
+    uint16_t today;  /* notifications of this day so far */
+    bool warned;     /* somebody was told that this day will have too many */
     uint32_t last_s; /* time of the last one, seconds since 1970 */
 };
 

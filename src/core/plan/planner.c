@@ -342,7 +342,7 @@ static int64_t full_of(const struct meter *m)
     return m->limit->window.kind == WINDOW_COOLDOWN ? 1 : m->limit->count;
 }
 
-static bool make_ready(struct planner *p, const struct plan_query *q)
+bool planner_make_ready(struct planner *p, const struct plan_query *q)
 {
     struct applied_set *set = &p->ready;
     ledger_prune(&q->recipient->ledger, q->now);
@@ -461,10 +461,10 @@ static tide_wall_ms spread_all(const struct planner *p,
     return latest;
 }
 
-static void view_of(const struct planner *p,
-                    const struct plan_query *q,
-                    const struct applied *a,
-                    struct policy_view *ret)
+void planner_view_of(const struct planner *p,
+                     const struct plan_query *q,
+                     const struct applied *a,
+                     struct policy_view *ret)
 {
     struct meter *m = a->tally.meter;
     const struct window *w = &m->limit->window;
@@ -476,6 +476,7 @@ static void view_of(const struct planner *p,
         .weight = q->weight,
         .word = q->recipient->policy_word,
         .forecast = &q->recipient->forecast,
+        .recipient_id = q->recipient_id,
         .count = m->limit->count,
         .used = tally_used(&a->tally, q->now),
         .reserve = planner_reserve_of(p, m->limit),
@@ -496,35 +497,9 @@ static tide_wall_ms policy_wish(const struct planner *p,
                                 const struct applied *a)
 {
     struct policy_view v;
-    view_of(p, q, a, &v);
+    planner_view_of(p, q, a, &v);
     tide_wall_ms at = p->policy->wish(p->policy->arg, &v);
     return q->hold_until_max ? TIDE_MIN(at, q->hold_until_max) : at;
-}
-
-/* His own daily limit of the least count; NULL: he has none. */
-static const struct applied *daily(const struct applied_set *set)
-{
-    const struct applied *least = NULL;
-    for (unsigned i = 0; i < set->count; i++) {
-        const struct limit *l = set->all[i].tally.meter->limit;
-        if (!set->all[i].subject && l->window.kind == WINDOW_CALENDAR &&
-            l->window.unit == WINDOW_DAY && l->count > 0 &&
-            (!least || l->count < least->tally.meter->limit->count))
-            least = &set->all[i];
-    }
-    return least;
-}
-
-void planner_arrived(struct planner *p, const struct plan_query *q, unsigned n)
-{
-    if (!p->policy->arrived || !make_ready(p, q))
-        return;
-    const struct applied *a = daily(&p->ready);
-    struct policy_view v;
-    if (!a)
-        return;
-    view_of(p, q, a, &v);
-    p->policy->arrived(p->policy->arg, &v, n);
 }
 
 static void explain(struct plan_answer *ret, const struct applied *a, tide_wall_ms now)
@@ -556,7 +531,7 @@ void planner_decide(struct planner *p, const struct plan_query *q, struct plan_a
 {
     struct applied_set *set = &p->ready;
     const struct applied *binding = NULL, *by = NULL;
-    if (!make_ready(p, q)) {
+    if (!planner_make_ready(p, q)) {
         hold(ret, PLAN_WHY_LIMIT, q->now + NO_MEMORY_WAIT_MS, NULL, NULL, q->now);
         return;
     }

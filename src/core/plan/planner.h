@@ -124,9 +124,37 @@ struct plan_answer {
     uint32_t subject;          /* of a wider binding limit: where to queue (plan/queue.h); 0: own */
 };
 
+/* A recipient's day will have more than its limit takes, if each left alone. */
+struct plan_warning {
+    const struct limit *limit;
+    int64_t used, pending;  /* of it; what waits already */
+    double mean, low, high; /* of what is still to come: nine of ten lie within */
+    double chance;          /* that it is too many */
+    tide_wall_ms over_at;   /* when, if so: as likely before as after */
+    tide_wall_ms reset_at;
+};
+
 /* `n` notifications that may be put into a digest have come at q->now: the forecast learns of it.
- * To be called once for each, before the decision about it. */
-void planner_arrived(struct planner *p, const struct plan_query *q, unsigned n);
+ * To be called once for each, before the decision about it. True: *ret_warning (may be NULL) is
+ * news, once a day and recipient. */
+bool planner_arrived(struct planner *p,
+                     const struct plan_query *q,
+                     unsigned n,
+                     struct plan_warning *ret_warning);
+
+/* What is to come for a recipient, in his own day (that of his daily limit, else UTC). False: the
+ * policy foresees nothing. */
+bool planner_foresee(struct planner *p, const struct plan_query *q, struct foreseen *ret);
+
+/* His own daily limit of the least count, with what is used of it; NULL: he has none. */
+const struct limit *planner_daily(struct planner *p,
+                                  const struct plan_query *q,
+                                  int64_t *ret_used,
+                                  struct window_span *ret_window);
+
+/* struct policy's; false: not this policy, or too many. */
+bool planner_expect(
+    struct planner *p, int64_t recipient_id, double value, tide_wall_ms now, tide_wall_ms until);
 
 void planner_decide(struct planner *p, const struct plan_query *q, struct plan_answer *ret);
 

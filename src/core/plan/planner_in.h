@@ -1,6 +1,7 @@
 /* planner_in.h - the planner's own tables, shared by its files; nobody else includes this.
  *
  * planner.c        which limits apply, deciding, charging
+ * planner_foresee.c  arrivals, what is to come
  * planner_learn.c  limits that replies have taught, closures, what operators say of them
  */
 #ifndef CORE_PLAN_PLANNER_IN_H
@@ -56,6 +57,13 @@ void planner_roll_learnt(struct planner *p, const struct plan_query *q);
 bool planner_is_overruled(const struct planner *p,
                           const struct plan_query *q,
                           const struct meter *m);
+/* Prunes, settles, and makes room for one charge in every ledger. False: out of memory. */
+bool planner_make_ready(struct planner *p, const struct plan_query *q);
+/* What a policy is told about the query and this limit of the recipient's own. */
+void planner_view_of(const struct planner *p,
+                     const struct plan_query *q,
+                     const struct applied *a,
+                     struct policy_view *ret);
 int64_t planner_reserve_of(const struct planner *p, const struct limit *l);
 
 #endif

@@ -12,7 +12,7 @@
 #define CORE_PLAN_POLICY_H
 
 #include "core/limit/window.h"
-#include "core/plan/forecast.h"
+#include "core/plan/outlook.h"
 #include "core/record/notification.h"
 
 struct policy_view {
@@ -24,6 +24,7 @@ struct policy_view {
                                           * weigh alike */
     uint32_t word;                       /* what this policy remembers of the recipient */
     struct forecast *forecast;           /* what was learnt of the recipient */
+    int64_t recipient_id;                /* whose an application's expectation is */
     /* the recipient's tightest limit; for arrived(): his daily limit of the least count */
     int64_t count, used, reserve;
     struct window_span window; /* calendar, clock: of now; else both 0 */
@@ -45,6 +46,13 @@ struct policy {
     /* `n` notifications that may be put into a digest have come; for a recipient with a daily
      * limit. May be NULL, as all below. */
     void (*arrived)(void *arg, const struct policy_view *v, unsigned n);
+    /* What is to come for him; count 0: he has no daily limit, the day is one to learn by. False:
+     * this policy foresees nothing. */
+    bool (*foresee)(void *arg, const struct policy_view *v, struct foreseen *ret);
+    /* The application says how many he will get on the day of now, or (id 0) that all will get
+     * `value` times as many as usual; value 0 takes it back. False: too many say so. */
+    bool (*expect)(
+        void *arg, int64_t recipient_id, double value, tide_wall_ms now, tide_wall_ms until);
     /* Rows for the store, as planner_next_dirty() and planner_restore(); keys start with
      * "policy|". */
     bool (*next_dirty)(void *arg, struct text *ret_key, struct buf *ret_blob);

@@ -1,6 +1,7 @@
 #include "core/plan/policy_quiet.h"
 
 #include "base/macros.h"
+#include "core/plan/expected.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -10,6 +11,7 @@
 #define SAVE_EACH       256  /* notifications: so many may be missing of a profile after a crash */
 #define MOVED_SHARE     0.08 /* of the day's mail in other hours: the table is outdated */
 #define FLUID_STEPS_MAX 3
+#define EXPECTED_KEY    "policy|expected"
 
 struct place {
     struct site site;
@@ -33,6 +35,7 @@ struct quiet_policy {
     struct table_entry tables[QUIET_TABLES_MAX];
     unsigned place_count, table_count, wanted_count;
     struct table_entry *last_table; /* looked up last */
+    struct expected expected;
     char key[QUIET_KEY_BYTES];
 };
 
@@ -246,8 +249,9 @@ static tide_wall_ms quiet_wish(void *arg, const struct policy_view *v)
     bool carried = last < v->window.start;
     tide_wall_ms from = carried ? v->window.start : last;
     double x = part_of_day(v, from);
-    double mean =
-        forecast_level_now(&v->forecast->level, v->forecast->today, site_gone(&p->site, v->day, x));
+    struct forecast_level level =
+        expected_level(&q->expected, v->recipient_id, v->now, &v->forecast->level);
+    double mean = forecast_level_now(&level, v->forecast->today, site_gone(&p->site, v->day, x));
     double k = v->weight > 0 ? v->weight : v->pending ? v->pending->digestible : 1;
     unsigned pending = (unsigned)TIDE_MIN(TIDE_MAX(lround(k), 1), QUIET_PENDING);
     const struct quiet_table *t = table_for(q, p, v->count, v->reserve);
@@ -268,6 +272,35 @@ static tide_wall_ms quiet_wish(void *arg, const struct policy_view *v)
     return ms < AT_ONCE_MS ? v->now : TIDE_MIN(from + ms, v->window.end);
 }
 
+static bool quiet_foresee(void *arg, const struct policy_view *v, struct foreseen *ret)
+{
+    struct quiet_policy *q = arg;
+    struct place *p = v->is_day && v->forecast ? get_place(q, v->window_id) : NULL;
+    if (!p)
+        return false;
+    site_roll(&p->site, v->day);
+    forecast_roll(v->forecast, &p->site, v->day);
+    struct forecast_level next = v->forecast->level,
+                          level = expected_level(&q->expected, v->recipient_id, v->now, &next);
+    double gone = site_gone(&p->site, v->day, part_of_day(v, v->now));
+    *ret = (struct foreseen){.site = &p->site,
+                             .day = v->day,
+                             .day_start = v->window.start,
+                             .day_end = v->window.end,
+                             .rest = forecast_rest(&level, v->forecast->today, gone)};
+    forecast_level_step(&next, v->forecast->today, site_factor(&p->site, v->day), 1);
+    ret->next_awake = (double)next.awake;
+    ret->next_mean = (double)next.mean;
+    return true;
+}
+
+static bool quiet_expect(
+    void *arg, int64_t recipient_id, double value, tide_wall_ms now, tide_wall_ms until)
+{
+    struct quiet_policy *q = arg;
+    return expected_say(&q->expected, recipient_id, value, now, until);
+}
+
 static uint32_t quiet_charged(void *arg, tide_wall_ms now, bool urgent, uint32_t word)
 {
     (void)arg;
@@ -279,6 +312,13 @@ static uint32_t quiet_charged(void *arg, tide_wall_ms now, bool urgent, uint32_t
 static bool quiet_next_dirty(void *arg, struct text *ret_key, struct buf *ret_blob)
 {
     struct quiet_policy *q = arg;
+    if (q->expected.dirty) {
+        buf_clear(ret_blob);
+        expected_encode(&q->expected, ret_blob);
+        q->expected.dirty = false;
+        *ret_key = TEXT(EXPECTED_KEY);
+        return ret_blob->failed == TIDE_OK;
+    }
     for (unsigned i = 0; i < q->place_count; i++) {
         struct place *p = q->places[i];
         if (p->site.seen < p->saved + SAVE_EACH &&
@@ -305,6 +345,8 @@ static enum tide_err quiet_restore(void *arg,
     const struct text prefix = TEXT("policy|site|");
     char hex[9] = "";
     char *end = hex;
+    if (text_eq(key, TEXT(EXPECTED_KEY)))
+        return expected_decode(blob, &q->expected, err);
     if (!text_starts(key, prefix) || key.n != prefix.n + 8)
         return TIDE_OK; /* of a policy that is not this one */
     memcpy(hex, key.p + prefix.n, 8);
@@ -340,6 +382,8 @@ struct quiet_policy *quiet_policy_new(const struct quiet_settings *settings)
                                 .wish = quiet_wish,
                                 .charged = quiet_charged,
                                 .arrived = quiet_arrived,
+                                .foresee = quiet_foresee,
+                                .expect = quiet_expect,
                                 .next_dirty = quiet_next_dirty,
                                 .restore = quiet_restore};
     return q;
@@ -349,6 +393,7 @@ void quiet_policy_free(struct quiet_policy *q)
 {
     if (!q)
         return;
+    expected_fini(&q->expected);
     for (unsigned i = 0; i < q->place_count; i++)
         free(q->places[i]);
     for (unsigned i = 0; i < q->table_count; i++)

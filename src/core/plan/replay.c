@@ -43,6 +43,8 @@ struct user {
     struct line urgent, normal;
     int32_t mail_day, event_day;
     uint32_t mails_of_day, events_of_day;
+    tide_wall_ms warned_at; /* of event_day; 0: not */
+    bool full;
 };
 
 struct run {
@@ -349,16 +351,40 @@ static void build_tables(struct run *r)
     }
 }
 
+/* A warning that nothing came of. */
+static void end_event_day(struct run *r, struct user *u)
+{
+    r->out->warned_in_vain += u->warned_at && !u->full && u->warned_at >= r->scored_from;
+    u->warned_at = 0;
+}
+
+static void count_full(struct run *r, struct user *u, tide_wall_ms now)
+{
+    if (now < r->scored_from)
+        return;
+    r->out->full_days++;
+    if (!u->warned_at)
+        return;
+    r->out->warned++;
+    r->out->warned_hours += (double)(now - u->warned_at) / (double)TIME_HOUR_MS;
+}
+
 static void count_arrival(struct run *r, struct user *u, tide_wall_ms now, bool urgent)
 {
     int hour;
     int32_t day = day_at(r, now, &hour);
     bool first = day != u->event_day;
     if (first) {
+        end_event_day(r, u);
         u->event_day = day;
         u->events_of_day = 0;
+        u->full = false;
     }
     u->events_of_day++;
+    if (u->events_of_day > (uint32_t)r->settings->quota && !u->full) {
+        u->full = true;
+        count_full(r, u, now);
+    }
     if (now < r->scored_from)
         return;
     r->out->user_days += first;
@@ -383,7 +409,9 @@ static void arrive(struct run *r, uint32_t event)
     refresh(r, u);
     if (!urgent) {
         struct plan_query q = query_of(r, u, false, now);
-        planner_arrived(r->planner, &q, 1);
+        struct plan_warning warning;
+        if (planner_arrived(r->planner, &q, 1, &warning) && !u->full)
+            u->warned_at = now;
     }
     uint32_t held = u->urgent.count;
     settle(r, u, now);
@@ -546,8 +574,10 @@ static enum tide_err play(struct run *r, struct tide_error *err)
         wake_until(r, t->events[i].at_s * TIME_SECOND_MS);
         arrive(r, i);
     }
-    for (uint32_t u = 0; u < t->user_count; u++)
+    for (uint32_t u = 0; u < t->user_count; u++) {
         r->out->left += r->users[u].normal.count;
+        end_event_day(r, &r->users[u]);
+    }
     wake_until(r, TIDE_NEVER - 1);
     return r->failed ? tide_fail(err, TIDE_ENOMEM, "replay") : TIDE_OK;
 }
@@ -569,6 +599,7 @@ enum tide_err replay_run(const struct replay_trace *trace,
         rc = settings->policy == REPLAY_OPTIMUM ? run_optimum(&r, err) : play(&r, err);
     }
     if (rc == TIDE_OK) {
+        out.warned_hours /= out.warned ? (double)out.warned : 1;
         summarise(&r);
         *ret = out;
     }

@@ -81,6 +81,10 @@ struct replay_result {
     uint32_t *delay_counts;     /* [REPLAY_DELAY_S_MAX + 1]; free() it */
     uint64_t mails_by_hour[24]; /* of the local day */
     uint64_t user_days;         /* with at least one notification */
+    /* days of a recipient with more than the limit, all sent directly; those foreseen (will_exceed)
+     * before, and how long before, in hours; those foreseen that never came */
+    uint64_t full_days, warned, warned_in_vain;
+    double warned_hours;
     uint64_t arrivals_by_hour[24];
 };
 
@@ -101,6 +105,7 @@ struct replay_scores {
 
 struct replay_forecast {
     struct replay_scores midnight, noon; /* the whole day, at its start; what is left, at 13:00 */
+    struct replay_scores crowd;          /* all recipients' days summed, at the start */
     /* one busy recipient's last days */
     unsigned fan_count;
     struct replay_fan {

@@ -3,6 +3,7 @@
 #include "core/plan/replay.h"
 
 #include "base/macros.h"
+#include "core/plan/outlook.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -26,7 +27,7 @@ struct book {
     struct zone *zone;
     struct site site;
     struct user *users;
-    struct judged midnight, noon;
+    struct judged midnight, noon, crowd;
     struct replay_forecast *out;
     uint32_t watched; /* whose fan is drawn */
 };
@@ -44,6 +45,25 @@ static void judge(struct judged *j, const struct rest *r, unsigned came)
         double a = TIDE_MAX(from, s.below), z = TIDE_MIN(to, s.upto);
         if (z > a)
             j->pit[b] += (z - a) / (s.upto - s.below);
+    }
+}
+
+/* Of the sum over all recipients; relative: the mean over traces of any size means something. */
+static void judge_crowd(struct judged *j, const struct crowd *c, double came)
+{
+    const struct foreseen *like = &c->parts[0].like;
+    struct spread s = crowd_until(c, like->day_start, like->day_end);
+    double upto = 1 - spread_chance_over(&s, came), below = 1 - spread_chance_over(&s, came - 1);
+    if (s.mean <= 0)
+        return;
+    j->days++;
+    j->crps += fabs(came - s.mean) / s.mean;
+    j->within_q90 += came <= spread_quantile(&s, 0.9);
+    for (int b = 0; b < PIT_BINS; b++) {
+        double from = (double)b / PIT_BINS, to = (double)(b + 1) / PIT_BINS;
+        double a = TIDE_MAX(from, below), z = TIDE_MIN(to, upto);
+        if (z > a)
+            j->pit[b] += (z - a) / (upto - below);
     }
 }
 
@@ -78,6 +98,9 @@ static void draw(struct book *k, const struct rest *r, int32_t day, unsigned cam
 static void end_day(struct book *k, int32_t day, bool scored)
 {
     double gone = site_gone(&k->site, day, REPLAY_NOON_HOUR / 24.0);
+    struct crowd crowd = {0};
+    struct foreseen f = {.site = &k->site, .day = day, .day_end = TIME_DAY_MS};
+    double came = 0;
     for (uint32_t i = 0; i < k->trace->user_count; i++) {
         struct user *u = &k->users[i];
         if (u->forecast.level.awake > 0) {
@@ -85,6 +108,9 @@ static void end_day(struct book *k, int32_t day, bool scored)
             if (scored && day > u->first_day && day <= u->last_day + JUDGED_AFTER) {
                 struct rest all = forecast_rest(&u->forecast.level, 0, 0);
                 struct rest left = forecast_rest(&u->forecast.level, u->by_noon, gone);
+                f.rest = all;
+                crowd_add(&crowd, &f);
+                came += u->today;
                 judge(&k->midnight, &all, u->today);
                 judge(&k->noon, &left, u->today - u->by_noon);
                 if (i == k->watched)
@@ -95,6 +121,8 @@ static void end_day(struct book *k, int32_t day, bool scored)
             forecast_count(&u->forecast, &k->site, day, 0);
         u->by_noon = 0;
     }
+    if (crowd.recipients)
+        judge_crowd(&k->crowd, &crowd, came);
 }
 
 static int32_t day_of(const struct book *k, int64_t at_s, int *ret_hour)
@@ -168,6 +196,7 @@ enum tide_err replay_forecast(const struct replay_trace *trace,
     walk(&k, settings->warmup_days);
     out.midnight = scores_of(&k.midnight);
     out.noon = scores_of(&k.noon);
+    out.crowd = scores_of(&k.crowd);
     *ret = out;
     free(k.users);
     zone_free(k.zone);

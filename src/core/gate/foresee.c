@@ -1,0 +1,52 @@
+/* What comes, told to the forecast; and what the forecast says of a day, told to the application:
+ * once for a recipient and day, as soon as it is likely that he gets more than his mailbox takes.
+ */
+#include "core/gate/inside.h"
+
+#include "core/proto/json_write.h"
+
+static struct text detail_of(const struct plan_warning *x, struct gate_todo *todo)
+{
+    struct buf b = {0};
+    struct json_writer w;
+    jw_init(&w, &b);
+    jw_object(&w, NULL);
+    jw_str(&w, "limit", x->limit->name);
+    jw_int(&w, "count", x->limit->count);
+    jw_int(&w, "used", x->used);
+    jw_int(&w, "pending", x->pending);
+    jw_number(&w, "expected", x->mean);
+    jw_int(&w, "at_least", (int64_t)x->low);
+    jw_int(&w, "at_most", (int64_t)x->high);
+    jw_number(&w, "chance", x->chance);
+    jw_time(&w, "at", x->over_at);
+    jw_time(&w, "resets_at", x->reset_at);
+    jw_end(&w);
+    struct text kept = b.failed == TIDE_OK ? arena_text(&todo->arena, buf_text(&b)) : TEXT("");
+    if (kept.n == 0)
+        todo->failed = true;
+    buf_fini(&b);
+    return kept;
+}
+
+void gate_tell_arrivals(struct gate *g,
+                        struct gate_group *grp,
+                        const struct plan_query *q,
+                        struct gate_todo *todo)
+{
+    struct plan_warning x;
+    char at[96];
+    unsigned n = grp->arrived;
+    grp->arrived = 0;
+    if (!n || !planner_arrived(g->planner, q, n, &x))
+        return;
+    struct text sentence = gate_printf(
+        todo,
+        "will exceed %s: %lld of %lld used, %lld waiting, %.0f more expected until it starts anew "
+        "(%.0f to %.0f in nine of ten cases); full at %s, then digests grow and wait",
+        x.limit->name, (long long)x.used, (long long)x.limit->count, (long long)x.pending, x.mean,
+        x.low, x.high, gate_when(x.over_at, q->now, at, sizeof at));
+    const struct journal_entry about = {.recipient_id = grp->recipient->id,
+                                        .detail = detail_of(&x, todo)};
+    gate_journal(todo, q->now, &about, "will_exceed", sentence);
+}
