@@ -291,7 +291,7 @@ static void test_damaged_rows(void **state)
         {"learn|provider|qq|", "1\nnumber\t0\t2\t0\t0\t\t-5\n"},
         {"learn|provider|qq|",
          "1\nnumber\t0\t2\t0\t0\t../../etc/passwd\t5\t3\t0\t0\t0\t0\t0\t0\t0\t2"
-         "\t0\t0\t0\t0\t0\t0\n"},
+         "\t0\t0\t0\t0\t0\t0\t0\t0\n"},
         {"learn|provider|qq|", "1\nlesson\t1\n"},
     };
     struct rig r;

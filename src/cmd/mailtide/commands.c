@@ -15,9 +15,16 @@ const struct cli_command cli_commands[] = {
      "the story of a recipient or of one notification",
      "Who the recipient is (domain, provider, verdict with evidence), what is pending with its "
      "reason and release time, then every decision in order."},
-    {"limits", "[ADDRESS]", 0, 1, cmd_limits, "every limit with what is used of it",
+    {"limits", "[ADDRESS] | pin SCOPE NAME [NAME] COUNT | forget SCOPE NAME [NAME]", 0, 5, cmd_limits,
+     "every limit with what is used of it",
      "With an address, the limits that apply to it; else those of providers and accounts that "
-     "have been in use."},
+     "have been in use. With --learned those that replies have taught: the number that is kept "
+     "to, how sure it is, and the replies.\n\n"
+     "pin sets a number that no reply changes, forget drops what was learned of something, and "
+     "opens what a reply has closed. SCOPE and its names: recipient ADDRESS, pair SENDER ADDRESS, "
+     "domain DOMAIN, provider PROVIDER, sender-domain-provider DOMAIN PROVIDER, ip-provider POOL "
+     "PROVIDER, ip-domain POOL DOMAIN, account ACCOUNT, account-stream ACCOUNT STREAM; a POOL is "
+     "the account's ip_pool, or the account."},
     {"verify", "[ADDRESS...|FILE|-]", 0, -1, cmd_verify,
      "whether addresses can take mail, with evidence",
      "Checks the syntax and asks DNS with the servers of the configuration; needs no daemon. When"
@@ -96,6 +103,11 @@ const struct cli_option cli_options[] = {
     {"queue", 'd', "domain", "DOMAIN", "of this recipient domain only"},
     {"queue", 'S', "stream", "STREAM", "of this stream only"},
     {"queue", 'n', "most", "N", "at most so many (100)"},
+
+    {"limits", 'l', "learned", NULL, "those that replies have taught"},
+    {"limits", 'w', "window", "WINDOW", "of a pinned number: \"day\" (not given), \"hour\", "
+                                        "\"rolling 1h\" ..."},
+    {"limits", 'z', "zone", "ZONE", "in which its days turn over (UTC)"},
 
     {"why", 'n', "most", "N", "at most so many of the newest decisions (1000)"},
 

@@ -85,4 +85,9 @@ void daemon_reload(struct daemon *d);
 /* notify.c: tells systemd, when it runs us (sd_notify(3) over $NOTIFY_SOCKET) */
 void notify_systemd(const char *state);
 
+/* operate_limits.c: entries of struct operate. */
+void operate_limits_of(void *arg, struct operate_limits *req);
+void operate_learnt_of(void *arg, struct operate_learnt_list *req);
+void operate_limit_word(void *arg, struct operate_limit_word *req);
+
 #endif

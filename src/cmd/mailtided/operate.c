@@ -155,135 +155,6 @@ static void operate_release(void *arg, struct operate_request *req)
     start_job(arg, req, true);
 }
 
-/* -- Limits
- * ------------------------------------------------------------------------------------------- */
-
-struct limits_job {
-    struct daemon *daemon;
-    struct operate_limits *req;
-    struct store_ask ask;
-    struct addr addr;
-    struct text subject; /* whose a recipient's own counters are */
-    size_t cap;
-    bool failed;
-};
-
-static void add_limit(void *arg, const struct plan_usage *u)
-{
-    struct limits_job *job = arg;
-    struct operate_limits *req = job->req;
-    char words[128];
-    if (req->count == job->cap) {
-        size_t cap = job->cap ? job->cap * 2 : 16;
-        struct operate_limit *rows = arena_array(&req->arena, cap, sizeof *rows);
-        if (!rows) {
-            job->failed = true;
-            return;
-        }
-        if (req->count)
-            memcpy(rows, req->rows, req->count * sizeof *rows);
-        req->rows = rows;
-        job->cap = cap;
-    }
-    const struct limit *l = u->limit;
-    req->rows[req->count++] = (struct operate_limit){
-        .name = text_of(arena_strdup(&req->arena, l->name)),
-        .scope = text_of(limit_scope_name(l->scope)),
-        .subject = u->subject.n ? arena_text(&req->arena, u->subject) : job->subject,
-        .text = text_of(arena_strdup(&req->arena, limit_text(l, words, sizeof words))),
-        .count = l->count,
-        .used = u->used,
-        .reset_at = u->reset_at,
-        .source = text_of(limit_source_name(l->source)),
-        .confidence = text_of(limit_confidence_name(l->confidence)),
-        .reference = text_of(l->reference ? arena_strdup(&req->arena, l->reference) : ""),
-        .date = text_of(l->date ? arena_strdup(&req->arena, l->date) : ""),
-    };
-}
-
-static void end_limits(struct limits_job *job, enum tide_err rc, const struct tide_error *err)
-{
-    struct operate_limits *req = job->req;
-    arena_fini(&job->ask.arena);
-    req->done(req, rc, err); /* before the job goes: `err` may be in it */
-    free(job);
-}
-
-static void on_recipient(struct store_ask *ask, enum tide_err rc, const struct tide_error *err)
-{
-    struct limits_job *job = ask->arg;
-    struct daemon *d = job->daemon;
-    const struct recipient_state *r = ask->recipient_row;
-    struct tide_error why;
-    struct plan_recipient plan;
-    tide_wall_ms now = clock_wall(&d->options.clock);
-    if (rc != TIDE_OK) {
-        end_limits(job, rc, err);
-        return;
-    }
-    if (!r) {
-        end_limits(job,
-                   tide_fail(&why, TIDE_ENOENT, "mailtide has never had mail for " TEXT_FMT,
-                             TEXT_ARG(addr_text(&job->addr))),
-                   &why);
-        return;
-    }
-    plan_recipient_init(&plan);
-    if (r->plan.n && plan_recipient_decode(r->plan, &plan, &why) != TIDE_OK)
-        plan_recipient_init(&plan);
-    struct plan_query q = {.now = now,
-                           .recipient = &plan,
-                           .recipient_id = r->id,
-                           .route = {.domain = planner_intern(d->planner, r->domain)}};
-    if (r->verdict.provider.n)
-        q.route.provider = planner_intern_provider(d->planner, r->verdict.provider);
-    if (r->verdict.gateway.n)
-        q.route.gateway = planner_intern_provider(d->planner, r->verdict.gateway);
-    job->req->provider = arena_text(&job->req->arena, r->verdict.provider);
-    job->subject = arena_text(&job->req->arena, addr_text(&job->addr));
-    planner_usage(d->planner, now, &q, add_limit, job);
-    plan_recipient_fini(&plan);
-    if (job->failed)
-        end_limits(job, tide_fail(&why, TIDE_ENOMEM, "out of memory"), &why);
-    else
-        end_limits(job, TIDE_OK, NULL);
-}
-
-/* The wider ones are in memory: told at once, but never from inside the call. */
-static void on_wider(struct store_ask *ask, enum tide_err rc, const struct tide_error *err)
-{
-    struct limits_job *job = ask->arg;
-    struct daemon *d = job->daemon;
-    if (rc == TIDE_OK)
-        planner_usage(d->planner, clock_wall(&d->options.clock), NULL, add_limit, job);
-    end_limits(job, rc, err);
-}
-
-static void operate_limits_of(void *arg, struct operate_limits *req)
-{
-    struct daemon *d = arg;
-    struct limits_job *job = calloc(1, sizeof *job);
-    struct tide_error err;
-    if (!job) {
-        req->done(req, tide_fail(&err, TIDE_ENOMEM, "out of memory"), &err);
-        return;
-    }
-    *job = (struct limits_job){.daemon = d, .req = req};
-    job->ask = (struct store_ask){.view = STORE_VIEW_COUNTS, .done = on_wider, .arg = job};
-    if (req->recipient.n) {
-        if (addr_parse(req->recipient, 0, &job->addr, &err) != TIDE_OK) {
-            end_limits(job, TIDE_EADDR, &err);
-            return;
-        }
-        job->ask = (struct store_ask){.view = STORE_VIEW_WHY,
-                                      .recipient = addr_text(&job->addr),
-                                      .most = 1,
-                                      .done = on_recipient,
-                                      .arg = job};
-    }
-    store_ask(d->store, &job->ask);
-}
-
 /* -- Status
  * ------------------------------------------------------------------------------------------ */
 
@@ -417,5 +288,7 @@ void daemon_fill_operate(struct daemon *d)
                                   .release = operate_release,
                                   .limits = operate_limits_of,
                                   .learn = daemon_learn,
+                                  .learnt = operate_learnt_of,
+                                  .limit_word = operate_limit_word,
                                   .status = operate_status_of};
 }

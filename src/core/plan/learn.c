@@ -350,6 +350,7 @@ static void teach(struct learn *l,
     learn_mark(l, k);
     if (!x)
         return;
+    bool fresh = x->taught == 0;
     keep_reply(x, reply);
     x->taught++;
     x->taught_at = now;
@@ -364,6 +365,10 @@ static void teach(struct learn *l,
         return;
     x->limit.count = cut_of(x, reply);
     x->limit.confidence = learn_confidence(x);
+    if (fresh && reply->taken >= 0 && window_is_fixed(&x->limit.window)) {
+        x->taken = reply->taken;
+        x->taken_window = window_at(&x->meter.rule, now).start;
+    }
     if (!reply->ambiguous && reply->taken >= 0)
         x->refused_at = TIDE_MAX(reply->taken, x->limit.count) + 1;
 }
@@ -457,10 +462,15 @@ void learn_told(struct learn *l,
 
 /* -- What was taken lately --------------------------------------------------------------------- */
 
-static void note_taken(struct learn *l, const struct learn_route *r, tide_wall_ms now)
+void learn_watch(struct learn *l, tide_wall_ms now)
 {
     if (!l->taken_since || now < l->taken_since)
         l->taken_since = now;
+}
+
+static void note_taken(struct learn *l, const struct learn_route *r, tide_wall_ms now)
+{
+    learn_watch(l, now);
     if (l->taken_count == l->taken_cap && l->taken_cap < LEARN_HISTORY) {
         uint32_t cap = l->taken_cap ? l->taken_cap * 4 : 256;
         struct learn_taken *more = realloc(l->taken, cap * sizeof *more);
@@ -604,9 +614,26 @@ static void one_more(struct learn *l, struct learn_key *k, tide_wall_ms started_
             x->limit.source == SOURCE_LEARNED && x->replies[0].taken == x->limit.count) {
             x->replies[0].taken++;
             x->limit.count++;
+            x->taken += x->made_at > started_at;
             x->refused_at += x->refused_at > 0;
         }
     learn_mark(l, k);
+}
+
+/* Kept beside the ledger, which counts what is under way too. */
+static void count_taken(struct learn *l,
+                        struct learn_key *k,
+                        tide_wall_ms started_at,
+                        tide_wall_ms now)
+{
+    for (struct learn_limit *x = k->limits; x; x = x->next) {
+        if (!window_is_fixed(&x->limit.window) || started_at < x->made_at)
+            continue;
+        tide_wall_ms start = window_at(&x->meter.rule, now).start;
+        x->taken = x->taken_window == start ? x->taken + 1 : 1;
+        x->taken_window = start;
+        learn_mark(l, k);
+    }
 }
 
 void learn_accepted(struct learn *l,
@@ -621,6 +648,7 @@ void learn_accepted(struct learn *l,
         struct learn_key *k = learn_find(l, (enum limit_scope)scope, r);
         if (!k)
             continue;
+        count_taken(l, k, started_at, now);
         if (k->undecided && started_at >= k->until)
             decide_tier(l, k, now);
         else if (k->lesson.at && started_at <= k->lesson.at && now < k->until)

@@ -65,6 +65,8 @@ struct learn_limit {
     struct learn_limit *next;
     int64_t refused_at; /* the least count that was refused lately; 0: none is known */
     int64_t peak;       /* most used in the present window */
+    int64_t taken;      /* of these, known to have been taken: in the window that starts ... */
+    tide_wall_ms taken_window; /* ... here; calendar and clock windows only */
     tide_wall_ms window_start, made_at, taught_at, pressed_at;
     uint32_t clean;     /* windows used up without a refusal since the number last changed */
     uint32_t patience;  /* so many are wanted before `refused_at` is tried */
@@ -133,6 +135,9 @@ void learn_route_of(struct learn *l,
 struct learn_key *learn_find(const struct learn *l,
                              enum limit_scope scope,
                              const struct learn_route *r);
+
+/* Every mail that is taken from now on will be told: to be called before the first is sent. */
+void learn_watch(struct learn *l, tide_wall_ms now);
 
 /* A mail was taken. `started_at`: when its attempt was charged. */
 void learn_accepted(struct learn *l,

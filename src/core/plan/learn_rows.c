@@ -6,7 +6,8 @@
  *   closed UNTIL NAMED_AT TIMES UNDECIDED MINUTE TEN HOUR REASON
  *   lesson AT TAKEN AMBIGUOUS ACCOUNT RULE WORDS
  *   number KIND UNIT SPAN OFFSET ZONE COUNT SOURCE REFUSED_AT PEAK WINDOW_START MADE_AT TAUGHT_AT
- *          PRESSED_AT CLEAN PATIENCE STREAK TAUGHT CONFIRMED POINTS PROBING PINNED
+ *          PRESSED_AT CLEAN PATIENCE STREAK TAUGHT CONFIRMED POINTS PROBING PINNED TAKEN
+ *          TAKEN_WINDOW
  *   reply  AT TAKEN AMBIGUOUS ACCOUNT RULE WORDS                        (of the number above it) */
 #include "core/plan/learn.h"
 
@@ -58,7 +59,8 @@ static void put_number(struct buf *b, const struct learn_limit *x)
     const int64_t rest[] = {x->limit.count,  x->limit.source, x->refused_at, x->peak,
                             x->window_start, x->made_at,      x->taught_at,  x->pressed_at,
                             x->clean,        x->patience,     x->streak,     x->taught,
-                            x->confirmed,    x->points,       x->probing,    x->pinned};
+                            x->confirmed,    x->points,       x->probing,    x->pinned,
+                            x->taken,        x->taken_window};
     for (size_t i = 0; i < TIDE_COUNT(rest); i++)
         put_int(b, rest[i]);
     buf_addc(b, '\n');
@@ -181,10 +183,25 @@ static bool read_window(struct text *rest, struct window *ret, char *zone, size_
 static struct learn_limit *read_number(struct learn *l, struct learn_key *k, struct text rest)
 {
     enum { COUNT, SOURCE, REFUSED, PEAK, START, MADE, TAUGHT_AT, PRESSED, CLEAN, PATIENCE, STREAK };
-    enum { TAUGHT = STREAK + 1, CONFIRMED, POINTS, PROBING, PINNED, FIELDS };
-    static const int64_t most[FIELDS] = {
-        LEARN_NO_NUMBER, SOURCE_LEARNED,     COUNT_MAX, COUNT_MAX, AT_MAX,  AT_MAX, AT_MAX, AT_MAX,
-        1 << 30,         LEARN_PATIENCE_MAX, 1000,      1 << 30,   1 << 30, 100,    1,      1};
+    enum { TAUGHT = STREAK + 1, CONFIRMED, POINTS, PROBING, PINNED, TAKEN, TAKEN_WINDOW, FIELDS };
+    static const int64_t most[FIELDS] = {LEARN_NO_NUMBER,
+                                         SOURCE_LEARNED,
+                                         COUNT_MAX,
+                                         COUNT_MAX,
+                                         AT_MAX,
+                                         AT_MAX,
+                                         AT_MAX,
+                                         AT_MAX,
+                                         1 << 30,
+                                         LEARN_PATIENCE_MAX,
+                                         1000,
+                                         1 << 30,
+                                         1 << 30,
+                                         100,
+                                         1,
+                                         1,
+                                         COUNT_MAX,
+                                         AT_MAX};
     char zone[64];
     struct window w;
     int64_t f[FIELDS];
@@ -213,6 +230,8 @@ static struct learn_limit *read_number(struct learn *l, struct learn_key *k, str
     x->points = (uint8_t)f[POINTS];
     x->probing = f[PROBING] != 0;
     x->pinned = f[PINNED] != 0;
+    x->taken = f[TAKEN];
+    x->taken_window = f[TAKEN_WINDOW];
     x->limit.confidence = learn_confidence(x);
     memset(x->replies, 0, sizeof x->replies);
     return x;
@@ -295,8 +314,9 @@ static bool route_of_row(struct learn *l,
     struct text rest = text_cut(row, ROW_PREFIX.n, row.n), scope, left;
     struct tide_error ignored;
     int64_t recipient_id = 0;
-    if (!text_starts(row, ROW_PREFIX) || !text_split(&rest, '|', &scope) ||
-        !limit_scope_of(scope, ret_scope) || !text_split(&rest, '|', &left))
+    if (!text_starts(row, ROW_PREFIX) || memchr(row.p, '\0', row.n) ||
+        !text_split(&rest, '|', &scope) || !limit_scope_of(scope, ret_scope) ||
+        !text_split(&rest, '|', &left))
         return false;
     bool own = *ret_scope == LIMIT_RECIPIENT || *ret_scope == LIMIT_PAIR;
     if (own && (text_int(left, 1, (1LL << 40) - 1, &recipient_id, &ignored) != TIDE_OK ||

@@ -135,6 +135,9 @@ static int64_t used_of(const struct planner *p, const struct learn_lesson *lesso
         if (a->tally.meter->window != hash || l->scope != lesson->scope)
             continue;
         int64_t n = tally_used(&a->tally, now);
+        const struct learn_limit *x = a->learnt;
+        if (x && x->taken_window && x->taken_window == window_at(&a->tally.meter->rule, now).start)
+            n = x->taken + (lesson->as_of != 0);
         if ((l->counts != COUNT_ACCEPTED || lesson->as_of) && n > 0)
             n--; /* the refused one itself */
         used = TIDE_MAX(used, n);
@@ -173,6 +176,7 @@ bool planner_refused(struct planner *p,
 const struct learn_key *planner_closed(struct planner *p, const struct plan_query *q)
 {
     struct learn_route r;
+    learn_watch(&p->learn, q->now);
     if (p->learn.by_key.count == 0)
         return NULL;
     planner_route(p, q, &r);

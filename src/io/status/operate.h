@@ -65,6 +65,56 @@ struct operate_limits {
     void *private;
 };
 
+/* -- What replies have taught of limits ----------------------------------------------------------
+ */
+
+struct operate_reply {
+    tide_wall_ms at;
+    int64_t taken; /* in the window before it; -1: not known */
+    bool ambiguous;
+    struct text account, rule, words;
+};
+
+struct operate_learnt {
+    struct text scope;         /* "recipient", "ip-provider", ... */
+    struct text subject, of;   /* its parts: "outbox", "qq"; the address for a recipient */
+    struct text text;          /* "10 per day in Asia/Shanghai"; "" while no number is known */
+    int64_t count, used;       /* -1: not known */
+    tide_wall_ms reset_at;     /* 0: its window has no such instant */
+    tide_wall_ms closed_until; /* 0: not closed */
+    struct text closed_for;    /* what the reply said */
+    struct text source, confidence;
+    int64_t refused_at;        /* the least count that was refused lately; 0: none is known */
+    int64_t taught, confirmed; /* replies; windows that were used up since without one */
+    bool pinned;
+    struct operate_reply replies[3]; /* newest first */
+    size_t reply_count;
+};
+
+struct operate_learnt_list {
+    struct text recipient; /* only what concerns this one; "": all */
+    /* out, in arena */
+    struct operate_learnt *rows;
+    size_t count;
+    struct arena arena;
+    void (*done)(struct operate_learnt_list *req, enum tide_err rc, const struct tide_error *err);
+    void *arg;
+};
+
+/* By hand: a number that stays, or all that was learnt of something forgotten. */
+struct operate_limit_word {
+    bool forget;
+    struct text scope, subject, of; /* as in struct operate_learnt */
+    struct text window, zone;       /* pin: "day", "rolling 1h"; "" the day, UTC */
+    int64_t count;                  /* pin */
+    struct text by;
+    /* out */
+    struct text said; /* what was done, a sentence, in arena */
+    struct arena arena;
+    void (*done)(struct operate_limit_word *req, enum tide_err rc, const struct tide_error *err);
+    void *arg;
+};
+
 /* -- How it goes --------------------------------------------------------------------------------
  */
 
@@ -143,6 +193,8 @@ struct operate {
     void (*release)(void *arg, struct operate_request *req); /* counts against the limits */
     void (*limits)(void *arg, struct operate_limits *req);
     void (*learn)(void *arg, struct operate_learn *req);
+    void (*learnt)(void *arg, struct operate_learnt_list *req);
+    void (*limit_word)(void *arg, struct operate_limit_word *req);
     /* Fills *ret (zeroed) at once; its strings and arrays go into `arena` or outlive it. What is
      * not known stays zero. */
     void (*status)(void *arg, struct arena *arena, struct operate_status *ret);

@@ -88,6 +88,49 @@ void shape_limit(struct json_writer *w, const char *name, const struct operate_l
     jw_end(w);
 }
 
+/* -1: not known. */
+static void put_count(struct json_writer *w, const char *name, int64_t n)
+{
+    if (n >= 0)
+        jw_int(w, name, n);
+    else
+        jw_null(w, name);
+}
+
+void shape_learnt(struct json_writer *w, const char *name, const struct operate_learnt *l)
+{
+    jw_object(w, name);
+    jw_text(w, "scope", l->scope);
+    put(w, "subject", l->subject);
+    put(w, "of", l->of);
+    put(w, "text", l->text);
+    put_count(w, "count", l->count);
+    put_count(w, "used", l->used);
+    jw_time(w, "reset_at", l->reset_at);
+    jw_time(w, "closed_until", l->closed_until);
+    put(w, "closed_for", l->closed_for);
+    put(w, "source", l->source);
+    put(w, "confidence", l->confidence);
+    put_count(w, "refused_at", l->refused_at ? l->refused_at : -1);
+    jw_int(w, "taught", l->taught);
+    jw_int(w, "confirmed", l->confirmed);
+    jw_bool(w, "pinned", l->pinned);
+    jw_array(w, "replies");
+    for (size_t i = 0; i < l->reply_count; i++) {
+        const struct operate_reply *r = &l->replies[i];
+        jw_object(w, NULL);
+        jw_time(w, "at", r->at);
+        put_count(w, "taken", r->taken);
+        jw_bool(w, "ambiguous", r->ambiguous);
+        put(w, "account", r->account);
+        put(w, "rule", r->rule);
+        put(w, "words", r->words);
+        jw_end(w);
+    }
+    jw_end(w);
+    jw_end(w);
+}
+
 void shape_verdict(struct json_writer *w, const char *name, const struct verdict *v)
 {
     jw_object(w, name);

@@ -27,6 +27,9 @@ void shape_notification(struct json_writer *w, const char *name, const struct no
 void shape_attempt(struct json_writer *w, const char *name, const struct attempt *a);
 void shape_journal(struct json_writer *w, const char *name, const struct journal_entry *e);
 void shape_limit(struct json_writer *w, const char *name, const struct operate_limit *l);
+/* scope, subject, of, text, count, used, reset_at, closed_until, closed_for, source, confidence,
+ * refused_at, taught, confirmed, pinned, replies: [{at, taken, ambiguous, account, rule, words}] */
+void shape_learnt(struct json_writer *w, const char *name, const struct operate_learnt *l);
 void shape_verdict(struct json_writer *w, const char *name, const struct verdict *v);
 
 /* {version, started_at, now, clock, accepting, not_accepting, notifications {STATE: n},

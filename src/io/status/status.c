@@ -109,6 +109,11 @@ static void get_limits(struct status *s, struct http_request *req)
     view_limits(&s->views, req);
 }
 
+static void get_learnt(struct status *s, struct http_request *req)
+{
+    view_learnt(&s->views, req);
+}
+
 static void get_events(struct status *s, struct http_request *req)
 {
     event_feed_get(s->options.events, req, http_query(req, "application"), true);
@@ -123,9 +128,44 @@ static const struct {
     const char *path;
     void (*get)(struct status *s, struct http_request *req);
 } readable[] = {
-    {"/", get_overview},      {"/v1/status", get_status}, {"/v1/queue", get_queue},
-    {"/v1/why", get_why},     {"/v1/limits", get_limits}, {"/v1/senders", get_senders},
-    {"/healthz", get_health}, {"/metrics", get_metrics},  {"/v1/events", get_events},
+    {"/", get_overview},          {"/v1/status", get_status}, {"/v1/queue", get_queue},
+    {"/v1/why", get_why},         {"/v1/limits", get_limits}, {"/v1/limits/learned", get_learnt},
+    {"/v1/senders", get_senders}, {"/healthz", get_health},   {"/metrics", get_metrics},
+    {"/v1/events", get_events},
+};
+
+static void post_cancel(struct status *s, struct http_request *req, struct text by)
+{
+    view_operate(&s->views, req, VIEW_CANCEL, 0, TEXT(""), by);
+}
+
+static void post_release(struct status *s, struct http_request *req, struct text by)
+{
+    view_operate(&s->views, req, VIEW_RELEASE, 0, TEXT(""), by);
+}
+
+static void post_pin(struct status *s, struct http_request *req, struct text by)
+{
+    view_limit_word(&s->views, req, false, by);
+}
+
+static void post_forget(struct status *s, struct http_request *req, struct text by)
+{
+    view_limit_word(&s->views, req, true, by);
+}
+
+static void post_learn(struct status *s, struct http_request *req, struct text by)
+{
+    (void)by;
+    view_learn(&s->views, req);
+}
+
+static const struct {
+    const char *path;
+    void (*post)(struct status *s, struct http_request *req, struct text by);
+} operable[] = {
+    {"/v1/cancel", post_cancel},  {"/v1/release", post_release},      {"/v1/learn", post_learn},
+    {"/v1/limits/pin", post_pin}, {"/v1/limits/forget", post_forget},
 };
 
 static void wrong_method(struct http_request *req, const char *want)
@@ -141,8 +181,6 @@ static void on_request(void *arg, struct http_request *req)
     char by[NAME_BYTES + 8];
     bool may = may_operate(s, req, by, sizeof by);
     bool reads = text_eq(req->method, TEXT("GET")) || text_eq(req->method, TEXT("HEAD"));
-    bool cancels = text_eq(req->path, TEXT("/v1/cancel")),
-         learns = text_eq(req->path, TEXT("/v1/learn"));
     for (size_t i = 0; i < TIDE_COUNT(readable); i++) {
         if (!text_eq(req->path, text_of(readable[i].path)))
             continue;
@@ -152,16 +190,15 @@ static void on_request(void *arg, struct http_request *req)
             wrong_method(req, "GET");
         return;
     }
-    if (cancels || learns || text_eq(req->path, TEXT("/v1/release"))) {
+    for (size_t i = 0; i < TIDE_COUNT(operable); i++) {
+        if (!text_eq(req->path, text_of(operable[i].path)))
+            continue;
         if (!text_eq(req->method, TEXT("POST")))
             wrong_method(req, "POST");
         else if (!may)
             http_reply_error(req, 403, "not_permitted", "You may look, but not operate.");
-        else if (learns)
-            view_learn(&s->views, req);
         else
-            view_operate(&s->views, req, cancels ? VIEW_CANCEL : VIEW_RELEASE, 0, TEXT(""),
-                         text_of(by));
+            operable[i].post(s, req, text_of(by));
         return;
     }
     if (!s->options.notifications || !s->options.notifications(s->options.arg, req, may, by))

@@ -7,6 +7,10 @@
  *                      {"now","recipient":{...},"notifications":[...],"attempts":[...],
  *                       "journal":[...],"next"}
  *   GET  /v1/limits[?recipient=]        {"now","limits":[...]}, "recipient","provider" if asked
+ *   GET  /v1/limits/learned[?recipient=]   {"now","learned":[...]}: what replies have taught
+ *   POST /v1/limits/pin?scope=&subject=&of=&count=&window=&zone=,
+ * /v1/limits/forget?scope=&subject=&of=
+ *                                       {"done": a sentence}
  *   GET  /v1/events?after=&most=&types=&wait=   the journal as others follow it (events.h)
  *   GET  /v1/senders[?domain=]          view_senders()
  *   GET  /v1/notifications/{id}         a notification

@@ -37,6 +37,10 @@ void view_queue(const struct views *v, struct http_request *req);
 void view_senders(const struct views *v, struct http_request *req);
 /* ?recipient= */
 void view_limits(const struct views *v, struct http_request *req);
+/* ?recipient= : what replies have taught */
+void view_learnt(const struct views *v, struct http_request *req);
+/* ?scope= &subject= &of= &count= &window= &zone= */
+void view_limit_word(const struct views *v, struct http_request *req, bool forget, struct text by);
 
 enum view_form { VIEW_JSON, VIEW_METRICS, VIEW_OVERVIEW };
 void view_status(const struct views *v, struct http_request *req, enum view_form form);

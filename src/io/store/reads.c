@@ -258,6 +258,15 @@ static void ask_queue(struct db *db, struct store_ask *req, tide_wall_ms now)
     req->notification_count = n;
 }
 
+static void ask_addresses(struct db *db, struct store_ask *req)
+{
+    req->addresses = db_array(db, &req->arena, req->recipient_id_count + 1, sizeof(struct text));
+    for (size_t i = 0; req->addresses && i < req->recipient_id_count; i++) {
+        sqlite3_stmt *row = db_row(db, Q_ADDRESS_OF, DB_VALUES(db_int(req->recipient_ids[i])));
+        req->addresses[i] = row ? col_text(db, row, 0, &req->arena) : TEXT("");
+    }
+}
+
 /* -- Ask: senders -------------------------------------------------------------------------------
  */
 
@@ -316,6 +325,9 @@ void ask_read(struct db *db, struct store_ask *req, tide_wall_ms now)
     case STORE_VIEW_ACCEPTED:
         req->count = db_number(db, Q_COUNT_ACCEPTED,
                                DB_VALUES(db_int(req->id), db_text(req->application)), 0);
+        break;
+    case STORE_VIEW_ADDRESSES:
+        ask_addresses(db, req);
         break;
     case STORE_VIEW_SENDERS:
         ask_senders(db, req);

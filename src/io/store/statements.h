@@ -106,6 +106,7 @@
         " evidence = ?6, found_at = ?7, valid_until = ?8, provider_likely = ?9") \
     X(RECIPIENT_FIND, "SELECT " RECIPIENT_COLUMNS " FROM recipient r" RECIPIENT_JOIN \
         "WHERE r.address = ?2") \
+    X(ADDRESS_OF, "SELECT address FROM recipient WHERE id = ?1") \
     X(RECIPIENT_GET, "SELECT " RECIPIENT_COLUMNS " FROM recipient r" RECIPIENT_JOIN \
         "WHERE r.id = ?2") \
     /* ?2 of domain ?3, whether there yet (id) or not (NULL); the last column is the domain's id. */ \

@@ -206,6 +206,7 @@ enum store_view {
     STORE_VIEW_QUEUE,        /* pending, by due_at; filter by recipient, domain, stream */
     STORE_VIEW_ACCEPTED,     /* how many of `application` from notification `id` on */
     STORE_VIEW_NEWS,         /* what is known about `news`: found */
+    STORE_VIEW_ADDRESSES,    /* of recipient_ids */
     STORE_VIEW_SENDERS,      /* watched senders, by domain and account */
     STORE_VIEW_EVENTS,       /* the journal as others see it (core/record/event.h): of `application`
                               * ("": all), of `kinds`, behind the cursor `after` */
@@ -247,7 +248,10 @@ struct store_ask {
     struct journal_entry *journal;
     size_t journal_count;
     struct recipient_state *recipient_row; /* WHY; NULL: nobody by that name */
-    struct sender_record *senders;         /* SENDERS */
+    const int64_t *recipient_ids;          /* ADDRESSES: so many, and as many answers */
+    size_t recipient_id_count;
+    struct text *addresses;        /* "": there is no such recipient */
+    struct sender_record *senders; /* SENDERS */
     size_t sender_count;
     struct store_counts counts;
     int64_t count;                /* ACCEPTED */

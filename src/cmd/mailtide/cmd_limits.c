@@ -1,0 +1,251 @@
+/* limits: all, those that replies have taught, and what an operator says of them. */
+#include "cmd/mailtide/ask.h"
+
+#include "base/macros.h"
+
+#include <stdio.h>
+
+/* -- limits --------------------------------------------------------------------------------------
+ */
+
+static enum style style_of_use(int64_t used, int64_t count)
+{
+    return used >= count ? STYLE_BAD : 2 * used > count ? STYLE_WARN : STYLE_GOOD;
+}
+
+/* "published 2026-11-21, high" */
+static void known_how(const struct json *l, struct buf *ret)
+{
+    static const char *const parts[] = {"source", "date", "confidence"};
+    bool any = false;
+    for (size_t i = 0; i < TIDE_COUNT(parts); i++) {
+        struct text t = ask_text(l, parts[i]);
+        if (t.n > 0)
+            buf_addf(ret, "%s" TEXT_FMT "%s", any ? ", " : "", TEXT_ARG(t),
+                     i == 2 ? " confidence" : "");
+        any |= t.n > 0;
+    }
+}
+
+/* As in the queue: what the number is and how it is known stands below it on a terminal. */
+static void limit_row(struct cli *cli, struct table *t, const struct json *l)
+{
+    int64_t used = ask_int(l, "used"), count = ask_int(l, "count");
+    struct text subject = ask_text(l, "subject"), rule = ask_text(l, "text");
+    char when[SHOW_TIME_BYTES], number[32];
+    struct buf known = {0};
+    table_cell(t, STYLE_PLAIN, ask_text(l, "name"));
+    table_cell(t, STYLE_PLAIN, subject.n ? subject : ask_text(l, "scope"));
+    table_cell(t, style_of_use(used, count), text_of(show_count(used, number)));
+    table_cell(t, STYLE_PLAIN, text_of(show_count(count, number)));
+    table_cell(t, STYLE_PLAIN, text_of(show_count(ask_int(l, "free"), number)));
+    tide_wall_ms reset = ask_time(l, "reset_at");
+    table_cell(t, STYLE_PLAIN,
+               text_of(!reset                ? "-"
+                       : cli->show.width > 0 ? show_relative(reset, cli->show.now, when)
+                                             : show_when(reset, cli->show.now, when)));
+    if (cli->show.width > 0)
+        buf_addf(&known, TEXT_FMT "; ", TEXT_ARG(rule));
+    else
+        table_cell(t, STYLE_PLAIN, rule);
+    size_t before = known.len;
+    known_how(l, &known);
+    if (cli->show.width == 0)
+        table_cell(t, STYLE_DIM, buf_text(&known));
+    else
+        table_note(t, known.len > before ? buf_text(&known) : rule);
+    buf_fini(&known);
+}
+
+static void show_limits(struct cli *cli, const struct ask *a)
+{
+    static const struct column piped[] = {
+        {"limit", false, false}, {"of", false, true},    {"used", true, false},
+        {"count", true, false},  {"free", true, false},  {"starts anew", false, false},
+        {"rule", false, true},   {"known", false, true}, {NULL, false, false}};
+    static const struct column seen[] = {{"limit", false, true}, {"of", false, true},
+                                         {"used", true, false},  {"count", true, false},
+                                         {"free", true, false},  {"starts anew", false, false},
+                                         {NULL, false, false}};
+    const struct json *list = json_member(a->doc, "limits");
+    struct text recipient = ask_text(a->doc, "recipient"), provider = ask_text(a->doc, "provider");
+    struct table t;
+    if (recipient.n > 0) {
+        show_styled(&cli->show, STYLE_BOLD, recipient);
+        buf_addf(&cli->out, provider.n ? " at " TEXT_FMT "\n" : ", no known provider" TEXT_FMT "\n",
+                 TEXT_ARG(provider));
+    }
+    if (json_count(list) == 0) {
+        buf_adds(&cli->out, recipient.n > 0 ? "No limit is known for it.\n"
+                                            : "No limit has been in use yet.\n");
+        return;
+    }
+    table_init(&t, &cli->show, cli->show.width > 0 ? seen : piped);
+    for (size_t i = 0; i < json_count(list); i++)
+        limit_row(cli, &t, json_element(list, i));
+    table_print(&t, 0);
+}
+
+static int all_limits(struct cli *cli)
+{
+    const char *address = cli->argc > 0 ? cli->argv[0] : NULL;
+    struct buf path = {0};
+    struct ask a;
+    int code = address ? ask_check_address(cli, address) : CLI_OK;
+    if (code != CLI_OK)
+        return code;
+    buf_adds(&path, "/v1/limits");
+    ask_param(&path, "recipient", address);
+    code = ask_get(cli, buf_str(&path), false, &a);
+    buf_fini(&path);
+    if (code == CLI_OK && cli_json(cli)) {
+        ask_pass(cli, &a);
+    } else if (code == CLI_OK) {
+        ask_set_now(cli, &a);
+        show_limits(cli, &a);
+    }
+    ask_fini(&a);
+    return code;
+}
+
+/* -- learned -------------------------------------------------------------------------------------
+ */
+
+/* "bruce@client.asia", "outbox > qq" */
+static void put_subject(const struct json *l, struct buf *ret)
+{
+    struct text subject = ask_text(l, "subject"), of = ask_text(l, "of");
+    buf_addf(ret, TEXT_FMT "%s" TEXT_FMT, TEXT_ARG(subject), of.n ? " > " : "", TEXT_ARG(of));
+}
+
+/* How sure it is, and what taught it, in sentences. */
+static void put_evidence(struct cli *cli, const struct json *l, struct buf *ret)
+{
+    const struct json *replies = json_member(l, "replies");
+    char when[SHOW_TIME_BYTES];
+    int64_t taught = ask_int(l, "taught"), confirmed = ask_int(l, "confirmed");
+    tide_wall_ms closed = ask_time(l, "closed_until");
+    if (closed)
+        buf_addf(ret, "Closed until %s: " TEXT_FMT " ", show_when(closed, cli->show.now, when),
+                 TEXT_ARG(ask_text(l, "closed_for")));
+    if (ask_bool(l, "pinned"))
+        buf_adds(ret, "Pinned by hand. ");
+    else if (text_eq(ask_text(l, "source"), TEXT("published")))
+        buf_adds(ret, "The ESP said so. ");
+    else if (taught)
+        buf_addf(ret,
+                 "Taught by %lld %s, borne out by %lld full %s since; " TEXT_FMT " confidence. ",
+                 (long long)taught, taught == 1 ? "reply" : "replies", (long long)confirmed,
+                 confirmed == 1 ? "window" : "windows", TEXT_ARG(ask_text(l, "confidence")));
+    if (ask_int(l, "refused_at"))
+        buf_addf(ret, "Mail number %lld was refused. ", (long long)ask_int(l, "refused_at"));
+    for (size_t i = 0; i < json_count(replies); i++) {
+        const struct json *r = json_element(replies, i);
+        struct text rule = ask_text(r, "rule"), account = ask_text(r, "account");
+        buf_addf(ret, "%s, through " TEXT_FMT "%s" TEXT_FMT "%s: " TEXT_FMT " ",
+                 show_time(ask_time(r, "at"), cli->show.now, when),
+                 TEXT_ARG(account.n ? account : TEXT("?")), rule.n ? " (" : "", TEXT_ARG(rule),
+                 rule.n ? ")" : "", TEXT_ARG(ask_text(r, "words")));
+    }
+}
+
+static void show_learnt(struct cli *cli, const struct ask *a)
+{
+    static const struct column columns[] = {{"learned", false, false}, {"of", false, true},
+                                            {"used", true, false},     {"count", true, false},
+                                            {"rule", false, false},    {NULL, false, false}};
+    const struct json *list = json_member(a->doc, "learned");
+    struct table t;
+    char number[32];
+    int64_t n;
+    if (json_count(list) == 0) {
+        buf_adds(&cli->out, "No reply has taught a limit yet.\n");
+        return;
+    }
+    table_init(&t, &cli->show, columns);
+    for (size_t i = 0; i < json_count(list); i++) {
+        const struct json *l = json_element(list, i);
+        struct buf subject = {0}, evidence = {0};
+        struct text rule = ask_text(l, "text");
+        put_subject(l, &subject);
+        put_evidence(cli, l, &evidence);
+        table_cell(&t, STYLE_PLAIN, ask_text(l, "scope"));
+        table_cell(&t, STYLE_PLAIN, buf_text(&subject));
+        table_cell(&t, STYLE_PLAIN,
+                   json_int(json_member(l, "used"), &n) ? text_of(show_count(n, number))
+                                                        : TEXT(""));
+        table_cell(&t, STYLE_PLAIN,
+                   json_int(json_member(l, "count"), &n) ? text_of(show_count(n, number))
+                                                         : TEXT("?"));
+        table_cell(&t, STYLE_PLAIN, rule.n ? rule : TEXT("not known yet"));
+        table_note(&t, text_trim(buf_text(&evidence)));
+        buf_fini(&subject);
+        buf_fini(&evidence);
+    }
+    table_print(&t, 0);
+}
+
+static int learnt_limits(struct cli *cli)
+{
+    const char *address = cli->argc > 0 ? cli->argv[0] : NULL;
+    struct buf path = {0};
+    struct ask a;
+    int code = address ? ask_check_address(cli, address) : CLI_OK;
+    if (code != CLI_OK)
+        return code;
+    buf_adds(&path, "/v1/limits/learned");
+    ask_param(&path, "recipient", address);
+    code = ask_get(cli, buf_str(&path), false, &a);
+    buf_fini(&path);
+    if (code == CLI_OK && cli_json(cli)) {
+        ask_pass(cli, &a);
+    } else if (code == CLI_OK) {
+        ask_set_now(cli, &a);
+        show_learnt(cli, &a);
+    }
+    ask_fini(&a);
+    return code;
+}
+
+/* -- pin and forget ------------------------------------------------------------------------------
+ */
+
+/* limits pin SCOPE NAME [NAME] COUNT, limits forget SCOPE NAME [NAME] */
+static int say_word(struct cli *cli, bool forget)
+{
+    int names = cli->argc - (forget ? 2 : 3);
+    struct buf path = {0};
+    struct ask a;
+    if (names < 1 || names > 2)
+        return cli_fail(cli, CLI_USAGE, "want: limits %s SCOPE NAME [NAME]%s, as limits %s %s",
+                        cli->argv[0], forget ? "" : " COUNT", cli->argv[0],
+                        forget ? "recipient bruce@client.asia" : "ip-provider esp qq 200");
+    buf_addf(&path, "/v1/limits/%s", forget ? "forget" : "pin");
+    ask_param(&path, "scope", cli->argv[1]);
+    ask_param(&path, "subject", cli->argv[2]);
+    ask_param(&path, "of", names == 2 ? cli->argv[3] : NULL);
+    ask_param(&path, "count", forget ? NULL : cli->argv[cli->argc - 1]);
+    ask_param(&path, "window", cli_option_value(cli, "window"));
+    ask_param(&path, "zone", cli_option_value(cli, "zone"));
+    int code = ask_post(cli, buf_str(&path), TEXT(""), &a);
+    buf_fini(&path);
+    if (code == CLI_OK && cli_json(cli)) {
+        ask_pass(cli, &a);
+    } else if (code == CLI_OK) {
+        struct text done = ask_text(a.doc, "done");
+        show_text(&cli->out, done, 0);
+        buf_adds(&cli->out, ".\n");
+    }
+    ask_fini(&a);
+    return code;
+}
+
+int cmd_limits(struct cli *cli)
+{
+    struct text first = cli->argc > 0 ? text_of(cli->argv[0]) : TEXT("");
+    if (text_eq(first, TEXT("pin")) || text_eq(first, TEXT("forget")))
+        return say_word(cli, text_eq(first, TEXT("forget")));
+    if (cli->argc > 1)
+        return cli_fail(cli, CLI_USAGE, "limits takes one address; see mailtide help limits");
+    return cli_option_value(cli, "learned") ? learnt_limits(cli) : all_limits(cli);
+}
