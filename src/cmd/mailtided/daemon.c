@@ -45,67 +45,95 @@ static void save_dns_cache(struct daemon *d)
         log_warn("dns.cache_not_saved", "error=\"%s\"", err.text);
 }
 
+/* In this order. */
+enum closing_step {
+    CLOSE_SMTP,
+    CLOSE_STATUS,
+    CLOSE_HTTP,
+    CLOSE_WEBHOOKS,
+    CLOSE_DESK,
+    CLOSE_INTAKE,
+    CLOSE_SENDERS,
+    CLOSE_DRIVE,
+    CLOSE_VERIFIER,
+    CLOSE_RESOLVER,
+    CLOSE_EVENTS,
+    CLOSE_STORE,
+    CLOSE_HANDLES,
+    CLOSED,
+};
+
 /* One room a call; a room that was never opened is stepped over. */
 static void close_next(void *arg)
 {
     struct daemon *d = arg;
     for (;;) {
-        switch (d->closing_step++) {
-        case 0:
+        switch ((enum closing_step)d->closing_step++) {
+        case CLOSE_SMTP:
             if (!d->smtp)
                 continue;
             smtp_listener_close(d->smtp, close_next, d);
             return;
-        case 1:
+        case CLOSE_STATUS:
             if (!d->status)
                 continue;
             status_close(d->status, close_next, d);
             return;
-        case 2:
+        case CLOSE_HTTP:
             if (!d->http)
                 continue;
             http_api_close(d->http, close_next, d);
             return;
-        case 3:
+        case CLOSE_WEBHOOKS:
+            if (!d->webhooks)
+                continue;
+            webhooks_close(d->webhooks, close_next, d);
+            return;
+        case CLOSE_DESK:
+            if (!d->desk)
+                continue;
+            news_desk_close(d->desk, close_next, d);
+            return;
+        case CLOSE_INTAKE:
             if (!d->intake)
                 continue;
             intake_close(d->intake, close_next, d);
             return;
-        case 4:
+        case CLOSE_SENDERS:
             if (!d->senders)
                 continue;
             sender_watch_close(d->senders, close_next, d);
             return;
-        case 5:
+        case CLOSE_DRIVE:
             if (!d->drive)
                 continue;
             drive_close(d->drive, close_next, d);
             return;
-        case 6:
+        case CLOSE_VERIFIER:
             if (!d->verifier)
                 continue;
             verifier_close(d->verifier, close_next, d);
             return;
-        case 7:
+        case CLOSE_RESOLVER:
             if (!d->resolver)
                 continue;
             save_dns_cache(d);
             resolver_close(d->resolver, close_next, d);
             return;
-        case 8:
+        case CLOSE_EVENTS:
             if (!d->events)
                 continue;
             event_feed_close(d->events, close_next, d);
             return;
-        case 9:
+        case CLOSE_STORE:
             if (!d->store)
                 continue;
             store_close(d->store, close_next, d);
             return;
-        case 10:
+        case CLOSE_HANDLES:
             close_handles(d);
             return;
-        default:
+        case CLOSED:
             return;
         }
     }
@@ -242,8 +270,14 @@ static enum tide_err open_doors(struct daemon *d, struct tide_error *err)
                                     .body_bytes_max = (size_t)config->http.body_bytes_max,
                                     .notifications = on_status_notifications,
                                     .arg = d};
-    enum tide_err rc = intake_open(d->drive, &d->intake, err);
+    enum tide_err rc = news_desk_open(d->drive, &d->desk, err);
+    struct webhooks_options webhooks = {.loop = &d->loop, .drive = d->drive, .desk = d->desk};
+    if (rc == TIDE_OK)
+        rc = webhooks_open(&webhooks, &d->webhooks, err);
+    if (rc == TIDE_OK)
+        rc = intake_open(d->drive, &d->intake, err);
     options.intake = d->intake;
+    options.webhooks = d->webhooks;
     if (rc == TIDE_OK)
         rc = smtp_listener_open(&d->loop, d->intake, &d->smtp, err);
     if (rc == TIDE_OK)

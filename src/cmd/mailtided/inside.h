@@ -43,6 +43,8 @@ struct daemon {
     bool building;              /* a table, on the pool */
     struct drive *drive;
     struct sender_watch *senders;
+    struct news_desk *desk;
+    struct webhooks *webhooks;
     struct intake *intake;
     struct smtp_listener *smtp;
     struct http_api *http;

@@ -11,6 +11,7 @@ struct http_api {
     struct http_submit_door door;
     struct http_esp_door esp;
     struct views views;
+    struct webhooks *webhooks;
     struct event_feed *events;
     struct http **listeners;
     size_t count, open; /* open: with those that are being closed */
@@ -181,7 +182,7 @@ static void on_request(void *arg, struct http_request *req)
         view_status(&api->views, req, VIEW_METRICS);
         return;
     }
-    if (http_esp(&api->esp, req))
+    if (http_esp(&api->esp, req) || (api->webhooks && webhooks_take(api->webhooks, req)))
         return;
     const struct config_application *a = authenticate(api, req);
     if (!a)
@@ -278,6 +279,7 @@ enum tide_err http_api_open(const struct http_api_options *options,
     }
     api->door = (struct http_submit_door){
         .loop = options->loop, .intake = options->intake, .clock = options->clock};
+    api->webhooks = options->webhooks;
     api->esp = (struct http_esp_door){.submit = api->door, .store = options->store};
     api->events = options->events;
     api->views = (struct views){.store = options->store, .operate = options->operate};

@@ -6,6 +6,7 @@
  *   POST   /v1/notifications/{id}/cancel
  *   POST   /v1/notifications/{id}/release   by hand; it counts against the limits
  *   GET    /v1/events                       what became of its notifications (io/status/events.h)
+ *   POST   /v1/events/{account}             what an ESP tells (io/events/webhooks.h)
  *   GET    /healthz                         200, or 503 and why
  *   GET    /metrics                         Prometheus; local clients, or with a key
  *   ...                                     the ESPs' own APIs (http_esp.h)
@@ -21,6 +22,7 @@
 #ifndef IO_INTAKE_HTTP_API_H
 #define IO_INTAKE_HTTP_API_H
 
+#include "io/events/webhooks.h"
 #include "io/intake/http_submit.h"
 #include "io/status/events.h"
 #include "io/status/views.h"
@@ -34,6 +36,7 @@ struct http_api_options {
     const struct operate *operate;
     const struct clock *clock;
     struct event_feed *events;
+    struct webhooks *webhooks; /* NULL: ESPs cannot tell anything here */
 };
 
 /* Opens every address of the configuration in force; all or none. No address is fine: then only
