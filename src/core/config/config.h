@@ -84,6 +84,7 @@ struct config_store {
 enum on_deadline { DEADLINE_SEND, DEADLINE_DROP };
 enum on_unknown { UNKNOWN_SEND, UNKNOWN_HOLD };
 enum on_risky { RISKY_SEND, RISKY_HOLD };
+enum on_suppressed { SUPPRESSED_REFUSE, SUPPRESSED_TRY, SUPPRESSED_ALWAYS };
 
 enum on_sender { SENDER_WARN, SENDER_HOLD_BULK };
 
@@ -104,7 +105,8 @@ struct config_stream {
     int64_t hold_ms_max;        /* a digest is not held longer while there is room; 0: no bound */
     enum on_unknown on_unknown; /* domain could not be verified yet */
     enum on_risky on_risky;     /* it takes mail, but hardly for whom it is meant */
-    char **risky;               /* names of hints that make a recipient risky too */
+    enum on_suppressed on_suppressed;
+    char **risky; /* names of hints that make a recipient risky too */
     size_t risky_count;
     unsigned risky_hints; /* the same, of enum recipient_hint */
 };
@@ -199,6 +201,11 @@ struct config_bounce {
     struct secret key; /* that the made addresses are proven with; not set: one of state_dir's */
 };
 
+struct config_suppression {
+    char **never; /* domains and addresses that nothing stops by itself */
+    size_t never_count;
+};
+
 struct config {
     char *state_dir;
     char *log_level;
@@ -214,6 +221,7 @@ struct config {
     struct config_digest digest;
     struct config_bounce bounce;
     struct config_sender_checks sender_checks;
+    struct config_suppression suppression;
     struct config_stream *streams;
     size_t stream_count;
     struct config_account *accounts;

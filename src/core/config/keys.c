@@ -15,6 +15,7 @@ static const char *const deadline_words[] = {"send", "drop", NULL};
 static const char *const unknown_words[] = {"send", "hold", NULL};
 static const char *const risky_words[] = {"send", "hold", NULL};
 static const char *const sender_words[] = {"warn", "hold_bulk", NULL};
+static const char *const suppressed_words[] = {"refuse", "try", "always", NULL};
 static const char *const account_words[] = {"outbox", "smtp", "https", NULL};
 static const char *const api_words[] = {"sendgrid", "ses",       "mailgun", "postmark",
                                         "resend",   "sparkpost", "brevo",   NULL};
@@ -212,6 +213,9 @@ const struct key config_keys[] = {
       "The same for a sender that has never passed since mailtide watches it."),
     C("sender_checks.block_lists", BOOL, NULL, "false", 0, 0, NULL, sender_checks.block_lists,
       "Ask the block lists of schedules/dnsbl.conf each time too."),
+    LIST("suppression.never", NULL, 0, 10000, struct config, suppression.never,
+      suppression.never_count,
+      "Domains and addresses that no reply and no complaint ever suppresses; only you can."),
 
     NAMED("streams",
       "Classes of notifications, by name. This group replaces the built-in one as a whole."),
@@ -235,6 +239,10 @@ const struct key config_keys[] = {
       "What is done for a recipient whose verdict is risky (a parked domain, an MX that is an "
       "address): send all the same, or hold until the verdict changes or an operator releases or "
       "cancels it."),
+    S("on_suppressed", WORD, NULL, "refuse", 0, 0, suppressed_words, on_suppressed,
+      "What is done with mail to a suppressed recipient: refuse it; try all the same, once its "
+      "domain was verified anew, if it is suppressed for its address or mailbox and not for a "
+      "complaint, an unsubscription or by hand; or try always."),
     LIST("streams.*.risky", NULL, 0, 4, struct stream_form, s.risky, s.risky_count,
       "Hints that make a recipient risky for this stream as well: \"typo\", \"role\", "
       "\"disposable\", \"free-mail\"."),
@@ -449,17 +457,18 @@ const struct key profile_keys[] = {
 /* clang-format on */
 const size_t profile_key_count = TIDE_COUNT(profile_keys);
 
-const char config_builtin[] = "streams: {\n"
-                              "  urgent: { priority = 0; urgent = true; digest = false; };\n"
-                              "  direct: { priority = 3; };\n"
-                              "  notify: { priority = 5; };\n"
-                              "};\n"
-                              "accounts: {\n"
-                              "  outbox: { type = \"outbox\"; };\n"
-                              "};\n"
-                              "applications: {\n"
-                              "  default: { anonymous = true; senders = [\"*\"]; };\n"
-                              "};\n";
+const char config_builtin[] =
+    "streams: {\n"
+    "  urgent: { priority = 0; urgent = true; digest = false; on_suppressed = \"try\"; };\n"
+    "  direct: { priority = 3; };\n"
+    "  notify: { priority = 5; };\n"
+    "};\n"
+    "accounts: {\n"
+    "  outbox: { type = \"outbox\"; };\n"
+    "};\n"
+    "applications: {\n"
+    "  default: { anonymous = true; senders = [\"*\"]; };\n"
+    "};\n";
 
 const char *key_type_name(enum key_type type)
 {

@@ -61,8 +61,11 @@ void meaning_of(const struct rulebook *rules, const struct reply_said *said, str
     } else {
         last_resort(said, ret);
     }
+    for (size_t i = 0; rule && i < rule->provider_count; i++)
+        ret->own |= said->provider.n > 0 && text_eq(said->provider, text_of(rule->providers[i]));
+    ret->for_good = for_good(said, ret->fault);
     if (ret->retry == RETRY_BY_CODE)
-        ret->retry = for_good(said, ret->fault) ? RETRY_NEVER : RETRY_LATER;
+        ret->retry = ret->for_good ? RETRY_NEVER : RETRY_LATER;
     if (ret->retry == RETRY_FIX && first_digit(said) == 4)
         ret->retry = RETRY_LATER; /* they will take it once it is mended */
 }
@@ -81,6 +84,16 @@ const char *meaning_consequence(const struct meaning *m, char *out, size_t size)
         [LIMIT_ACCOUNT_STREAM] = "mail of this stream through this account",
     };
     char window[64];
+    if (m->rule && m->rule->ambiguous) {
+        snprintf(out, size,
+                 "It depends on the recipient's own history. Where mail arrived before and several "
+                 "were taken today it is the limit: hold %s until the window (%s%s%s) opens anew. "
+                 "Where none ever arrived it counts as evidence against the address.",
+                 scopes[m->rule->scope], limits_window_text(&m->rule->window, window),
+                 m->rule->window.zone ? ", " : "",
+                 m->rule->window.zone ? m->rule->window.zone : "");
+        return out;
+    }
     switch (m->retry) {
     case RETRY_RESET:
         snprintf(out, size,
@@ -110,10 +123,13 @@ const char *meaning_consequence(const struct meaning *m, char *out, size_t size)
         break;
     case RETRY_NEVER:
         snprintf(out, size, "Give this mail up. %s",
-                 m->fault != FAULT_RECIPIENT ? "The address is not suppressed for it."
-                 : m->class == CLASS_FULL    ? "The address rests for a while, longer each time."
-                                             : "It counts as evidence against the address; once "
-                                               "confirmed, the address is suppressed.");
+                 m->rule && m->rule->pair
+                     ? "Mail of this sender to this recipient stops for a while; "
+                       "other senders are not concerned."
+                 : m->fault != FAULT_RECIPIENT ? "The address is not suppressed for it."
+                 : m->class == CLASS_FULL      ? "The address rests for a while, longer each time."
+                                               : "It counts as evidence against the address; once "
+                                                 "confirmed, the address is suppressed.");
         break;
     }
     return out;
@@ -143,6 +159,8 @@ static enum finding_kind kind_of(const struct account_outcome *o, const struct m
     }
     if (concerns_account(o))
         return FINDING_ACCOUNT;
+    if (m->rule && m->rule->ambiguous && o->reply.code >= 500)
+        return FINDING_UNCLEAR;
     /* QQ, NetEase, Aliyun, Orange, Exchange Online and others say 550 and mean "not today". */
     if (m->fault == FAULT_THEIR_LIMIT && m->retry == RETRY_RESET && m->rule->has_limit)
         return FINDING_LIMIT;
@@ -159,6 +177,7 @@ void finding_of_outcome(const struct account_outcome *outcome,
     static const char *const meanings[] = {
         [FINDING_ACCEPTED] = "took it",
         [FINDING_LATER] = "could not take it now",
+        [FINDING_UNCLEAR] = "refused it for a limit or for the address",
         [FINDING_LIMIT] = "refused it for a limit",
         [FINDING_BOUNCE] = "refused it for good",
         [FINDING_ACCOUNT] = "cannot take mail now",

@@ -16,6 +16,7 @@
 enum finding_kind {
     FINDING_ACCEPTED,
     FINDING_LATER,   /* this mail again later */
+    FINDING_UNCLEAR, /* a limit of theirs or an address that is wrong: its history decides */
     FINDING_LIMIT,   /* a limit of theirs: not before its window opens anew, and no failure */
     FINDING_BOUNCE,  /* this mail never */
     FINDING_ACCOUNT, /* no fault of the mail: the account as a whole should rest, the mail goes on
@@ -37,6 +38,8 @@ struct meaning {
     enum finding_basis basis;
     const char *cause, *advice;
     const struct reply_rule *rule;       /* NULL: none fitted */
+    bool own;                            /* a rule of the recipient's own provider */
+    bool for_good;                       /* a 5yz, or what no waiting mends */
     char evidence[RULES_EVIDENCE_BYTES]; /* the words that decided; "" */
 };
 

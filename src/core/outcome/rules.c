@@ -20,29 +20,40 @@ const char *reply_fault_name(enum reply_fault f)
     return names[f];
 }
 
+static const char *const class_names[] = {
+    [CLASS_OTHER] = "other",
+    [CLASS_RECIPIENT] = "recipient",
+    [CLASS_DOMAIN] = "domain",
+    [CLASS_DISABLED] = "disabled",
+    [CLASS_FULL] = "full",
+    [CLASS_MOVED] = "moved",
+    [CLASS_TOOBIG] = "toobig",
+    [CLASS_SPAM] = "spam",
+    [CLASS_REPUTATION] = "reputation",
+    [CLASS_AUTH] = "auth",
+    [CLASS_POLICY] = "policy",
+    [CLASS_CONTENT] = "content",
+    [CLASS_VIRUS] = "virus",
+    [CLASS_RATE] = "rate",
+    [CLASS_NETWORK] = "network",
+    [CLASS_SYSTEM] = "system",
+    [CLASS_RELAY] = "relay",
+    [CLASS_PROTOCOL] = "protocol",
+};
+
 const char *reply_class_name(enum reply_class c)
 {
-    static const char *const names[] = {
-        [CLASS_OTHER] = "other",
-        [CLASS_RECIPIENT] = "recipient",
-        [CLASS_DOMAIN] = "domain",
-        [CLASS_DISABLED] = "disabled",
-        [CLASS_FULL] = "full",
-        [CLASS_MOVED] = "moved",
-        [CLASS_TOOBIG] = "toobig",
-        [CLASS_SPAM] = "spam",
-        [CLASS_REPUTATION] = "reputation",
-        [CLASS_AUTH] = "auth",
-        [CLASS_POLICY] = "policy",
-        [CLASS_CONTENT] = "content",
-        [CLASS_VIRUS] = "virus",
-        [CLASS_RATE] = "rate",
-        [CLASS_NETWORK] = "network",
-        [CLASS_SYSTEM] = "system",
-        [CLASS_RELAY] = "relay",
-        [CLASS_PROTOCOL] = "protocol",
-    };
-    return names[c];
+    return class_names[c];
+}
+
+bool reply_class_of(struct text name, enum reply_class *ret)
+{
+    for (size_t i = 0; i < REPLY_CLASSES; i++)
+        if (text_eq(name, text_of(class_names[i]))) {
+            *ret = (enum reply_class)i;
+            return true;
+        }
+    return false;
 }
 
 const char *reply_retry_name(enum reply_retry r)

@@ -73,6 +73,7 @@ enum reply_retry {
     RETRY_NEVER,
 };
 
+bool reply_class_of(struct text name, enum reply_class *ret);
 const char *reply_fault_name(enum reply_fault f); /* "their-limit" */
 const char *reply_class_name(enum reply_class c); /* "recipient" */
 const char *reply_retry_name(enum reply_retry r); /* "reset" */
@@ -89,7 +90,12 @@ struct reply_rule {
     struct window window;
     int64_t wait_ms; /* what somebody says to wait at least; 0: nobody does */
     const char *reference, *date;
-    bool by_text; /* it has patterns: the words themselves say so, not a code alone */
+    bool by_text;   /* it has patterns: the words themselves say so, not a code alone */
+    bool ambiguous; /* said for this limit as well as for an address that is wrong: the recipient's
+                     * own history decides */
+    bool pair;      /* the recipient wants no mail of this sender; others are not concerned */
+    char **providers; /* whose rule it is; 0: everybody's */
+    size_t provider_count;
     char **examples;
     size_t example_count;
 };

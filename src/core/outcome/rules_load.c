@@ -12,7 +12,7 @@
 struct rule_form {
     char **code, **status, **stage, **patterns, **examples;
     size_t code_count, status_count, stage_count, pattern_count, example_count;
-    bool strict;
+    bool strict, ambiguous, pair;
     enum reply_class class;
     enum reply_fault fault;
     enum reply_retry retry;
@@ -63,6 +63,8 @@ static const struct key rule_keys[] = {
     LIST("rule.patterns", 1, rule_form, patterns, pattern_count),
     LIST("rule.examples", 1, rule_form, examples, example_count),
     {.path = "rule.strict", .type = KEY_BOOL, .at = offsetof(struct rule_form, strict)},
+    {.path = "rule.ambiguous", .type = KEY_BOOL, .at = offsetof(struct rule_form, ambiguous)},
+    {.path = "rule.pair", .type = KEY_BOOL, .at = offsetof(struct rule_form, pair)},
     WORD("rule.class", class_words, rule_form, class),
     WORD("rule.fault", fault_words, rule_form, fault),
     WORD("rule.retry", retry_words, rule_form, retry),
@@ -237,6 +239,9 @@ static enum tide_err read_limit(const struct reading *r,
     if (f->retry == RETRY_RESET && !scope)
         return doc_fail(r->doc, at, err, TIDE_EINVAL,
                         "retry: \"reset\" wants the scope and window of what is reset");
+    if (f->ambiguous && !scope)
+        return doc_fail(r->doc, at, err, TIDE_EINVAL,
+                        "ambiguous: wants the scope and window of the limit that it may be");
     if (!scope)
         return TIDE_OK;
     rule->has_limit = true;
@@ -310,6 +315,10 @@ static enum tide_err read_rule(struct reading *r,
         .reference = f.reference ? f.reference : r->file.reference,
         .date = f.date ? f.date : r->file.date,
         .by_text = f.pattern_count > 0,
+        .ambiguous = f.ambiguous,
+        .pair = f.pair,
+        .providers = r->file.providers,
+        .provider_count = r->file.provider_count,
         .examples = f.examples,
         .example_count = f.example_count,
     };
