@@ -1,11 +1,13 @@
 /* The whole core against a small made-up world: a fake store, DNS and ESP with books of its own,
  * virtual time, and faults drawn from a seed: crashes, lost answers, deferrals, an account that
- * fails, verdicts that are unknown.
+ * fails, verdicts that are unknown, and news of what left: bounces for limits, addresses and full
+ * mailboxes, complaints, deliveries, in any order, late and twice.
  *
  * Checked: the provider's books never show more than its limit in a day; every accepted
  * notification meets exactly one fate; nothing leaves to a dead domain; mail is seen twice only
- * where an attempt was of unknown fate; urgent mail leaves at once while a place is free; the same
- * seed leaves the same trace.
+ * where an attempt was of unknown fate, and never after news that it arrived; what is suppressed
+ * is not mailed, and nobody is suppressed for a limit; urgent mail leaves at once while a place is
+ * free; the same seed leaves the same trace.
  *
  *   SIM_SEED=17 build/gcc/tests/sim/test_sim_gate       replays one seed
  */
@@ -32,7 +34,7 @@
 static const char config_text[] =
     "schedules = [\"/schedules\"];\n"
     "planner: { reserve = 1; margin = \"30s\"; spread = \"10min\"; };\n"
-    "streams: { urgent: { priority = 0; urgent = true; digest = false;\n"
+    "streams: { urgent: { priority = 0; urgent = true; digest = false; on_suppressed = \"try\";\n"
     "    on_unknown = \"hold\"; };\n"
     "  notify: { priority = 5; hold_max = \"4h\"; on_unknown = \"hold\"; };\n"
     "  single: { priority = 4; digest = false; deadline = \"20h\"; on_deadline = \"drop\";\n"
@@ -50,6 +52,22 @@ static const char profile_text[] =
     "  zone = \"Asia/Shanghai\"; counts = \"attempts\"; source = \"observed\"; reference = "
     "\"sim\";\n"
     "  date = \"2026-03-01\"; confidence = \"low\"; }; };\n";
+
+static const char rules_text[] =
+    "title = \"sim\"; reference = \"sim\"; date = \"2026-03-01\"; providers = [\"qq\"];\n"
+    "rules: {\n"
+    "  limit: { patterns = [\"frequency limited\"]; class = \"rate\"; fault = \"their-limit\";\n"
+    "    retry = \"reset\"; scope = \"recipient\"; window = \"day\"; zone = \"Asia/Shanghai\";\n"
+    "    cause = \"Too many.\"; advice = \"Wait.\"; examples = [\"550 frequency limited\"]; };\n"
+    "  unclear: { patterns = [\"access denied\"]; class = \"rate\"; fault = \"their-limit\";\n"
+    "    retry = \"later\"; ambiguous = true; scope = \"recipient\"; window = \"day\";\n"
+    "    zone = \"Asia/Shanghai\"; cause = \"Either.\"; advice = \"Look.\";\n"
+    "    examples = [\"550 access denied\"]; };\n"
+    "  nobody: { patterns = [\"no such user\"]; class = \"recipient\"; fault = \"recipient\";\n"
+    "    cause = \"Nobody.\"; advice = \"Check.\"; examples = [\"550 no such user\"]; };\n"
+    "  full: { patterns = [\"mailbox full\"]; class = \"full\"; fault = \"recipient\";\n"
+    "    cause = \"Full.\"; advice = \"Wait.\"; examples = [\"552 mailbox full\"]; };\n"
+    "};\n";
 
 static enum tide_err read_text(void *arg, const char *path, struct buf *ret, struct tide_error *err)
 {
@@ -94,6 +112,7 @@ struct note {
     tide_id attempt;
     int seen;         /* copies that reached the recipient */
     bool was_unknown; /* in an attempt whose answer was lost */
+    bool told;        /* news said that it arrived: never to be mailed again */
 };
 
 struct
@@ -104,9 +123,36 @@ try {
     tide_wall_ms unknown_at; /* 0: never was */
     char account[16];
     bool digest;
+    const struct esp_fate *fate; /* what the ESP makes of it */
+    enum news_kind news;
+    tide_wall_ms news_at;
 };
 
-enum happening_type { HAP_EVENT, HAP_ARRIVE, HAP_OUTCOME, HAP_ACCEPT };
+/* What an ESP that took a mail finds out later, and says. */
+static const struct esp_fate {
+    unsigned percent;
+    enum news_kind kind, then; /* then: said after it; OTHER: nothing */
+    const char *reply;
+    bool seen;
+} esp_fates[] = {
+    {70, NEWS_DELIVERED, NEWS_OTHER, "", true},
+    {8, NEWS_OTHER, NEWS_OTHER, "", true}, /* an ESP that says nothing */
+    {3, NEWS_DELIVERED, NEWS_COMPLAINED, "", true},
+    {3, NEWS_DELIVERED, NEWS_UNSUBSCRIBED, "", true},
+    {4, NEWS_BOUNCED, NEWS_OTHER, "550 frequency limited", false},
+    {4, NEWS_BOUNCED, NEWS_OTHER, "550 access denied", false},
+    {3, NEWS_BOUNCED, NEWS_OTHER, "550 no such user", false},
+    {2, NEWS_BOUNCED, NEWS_OTHER, "552 mailbox full", false},
+    {1, NEWS_BOUNCED, NEWS_OTHER, "550 no", false},
+    {2, NEWS_DROPPED, NEWS_OTHER, "on our list", false},
+};
+
+struct sim_suppression {
+    struct suppression s;
+    char scope[64];
+};
+
+enum happening_type { HAP_EVENT, HAP_ARRIVE, HAP_OUTCOME, HAP_ACCEPT, HAP_NEWS, HAP_RECALL };
 
 struct happening {
     enum happening_type what;
@@ -118,6 +164,8 @@ struct happening {
     struct account_outcome outcome;
     char domain[32];
     tide_id attempt;
+    struct mail_news news; /* texts are literals, or in `said` */
+    char said[64];
 };
 
 struct world {
@@ -144,7 +192,14 @@ struct world {
     int book_count[RECIPIENTS];
     tide_wall_ms dns_known_until[RECIPIENTS];
     bool account_down;
-    int64_t crashes, unknowns, doubles, digests;
+    struct rulebook *rules;
+    struct sim_suppression stops[RECIPIENTS][8];
+    size_t stop_count[RECIPIENTS];
+    struct past_finding findings[RECIPIENTS][PAST_FINDINGS_MAX];
+    size_t finding_count[RECIPIENTS];
+    tide_wall_ms delivered_at[RECIPIENTS];
+    char lines[RECIPIENTS][600]; /* recipient_state.suppressed */
+    int64_t crashes, unknowns, doubles, digests, told, suppressed, lifted, again;
 };
 
 static bool is_dead(int recipient)
@@ -200,11 +255,23 @@ static struct recipient_state state_of(struct world *w, int recipient, char *add
 {
     snprintf(address, 40, "r%d@d%d.test", recipient, recipient);
     snprintf(domain, 32, "d%d.test", recipient);
+    char *lines = w->lines[recipient];
+    size_t n = 0;
+    lines[0] = '\0';
+    for (size_t i = 0; i < w->stop_count[recipient]; i++) {
+        const struct suppression *s = &w->stops[recipient][i].s;
+        if (suppression_is_on(s, w->now))
+            n += (size_t)snprintf(lines + n, sizeof w->lines[0] - n, "%s|%d|%lld|" TEXT_FMT "\n",
+                                  suppression_cause_name(s->cause), s->pause,
+                                  (long long)s->expires_at, TEXT_ARG(s->scope));
+    }
     return (struct recipient_state){
         .id = recipient + 1,
         .address = text_of(address),
         .domain = text_of(domain),
         .plan = {w->plans[recipient], w->plan_bytes[recipient]},
+        .verdict = {.provider = TEXT("qq")},
+        .suppressed = text_of(lines),
     };
 }
 
@@ -273,6 +340,87 @@ static void apply_attempt(struct world *w, const struct change *c, bool *ret_cha
     }
 }
 
+static int recipient_of_address(struct text address)
+{
+    return (int)strtol(address.p + 1, NULL, 10);
+}
+
+static void apply_suppress(struct world *w, const struct suppression *s, bool lift)
+{
+    int r = recipient_of_address(s->address);
+    size_t i = 0;
+    while (i < w->stop_count[r] && !text_eq(w->stops[r][i].s.scope, s->scope))
+        i++;
+    T_TRUE(i < TIDE_COUNT(w->stops[r]), "too many scopes");
+    struct sim_suppression *mine = &w->stops[r][i];
+    T_TRUE(!lift || i < w->stop_count[r], "only what is there is lifted");
+    if (lift) {
+        T_TRUE(mine->s.cause != SUPPRESSION_COMPLAINT, "seed %llu: a complaint is never lifted",
+               (unsigned long long)w->seed);
+        mine->s.lifted_at = s->lifted_at;
+        w->lifted++;
+        return;
+    }
+    static const char *const never[] = {"frequency limited", "as drawn", "550 no", "on our list"};
+    for (size_t k = 0; k < TIDE_COUNT(never); k++)
+        T_TRUE(!text_iends(s->evidence, text_of(never[k])), "seed %llu: suppressed for \"%s\"",
+               (unsigned long long)w->seed, never[k]);
+    snprintf(mine->scope, sizeof mine->scope, TEXT_FMT, TEXT_ARG(s->scope));
+    mine->s = (struct suppression){.scope = text_of(mine->scope),
+                                   .cause = s->cause,
+                                   .pause = s->pause,
+                                   .attempt_id = s->attempt_id,
+                                   .at = s->at,
+                                   .expires_at = s->expires_at,
+                                   .times = s->times};
+    if (i == w->stop_count[r])
+        w->stop_count[r]++;
+    w->suppressed++;
+}
+
+static void apply_finding(struct world *w, const struct change *c)
+{
+    int r = (int)c->finding.recipient_id - 1;
+    size_t *n = &w->finding_count[r];
+    if (*n == PAST_FINDINGS_MAX)
+        --*n;
+    memmove(&w->findings[r][1], &w->findings[r][0], *n * sizeof w->findings[r][0]);
+    ++*n;
+    w->findings[r][0] = (struct past_finding){.at = c->finding.finding.at,
+                                              .attempt_id = c->finding.finding.attempt_id,
+                                              .class = TEXT("full"),
+                                              .sure = c->finding.finding.sure};
+    if (text_eq(c->finding.finding.class, TEXT("recipient")))
+        w->findings[r][0].class = TEXT("recipient");
+}
+
+/* As the store moves them (rows.c). */
+static void apply_news(struct world *w, const struct change *c, bool *ret_changed)
+{
+    struct try *t = find_try(w, c->news.id);
+    int r = t->group / IDENTITIES;
+    enum notification_state then = c->news.then;
+    t->news = c->news.kind;
+    t->news_at = c->news.said_at;
+    if (c->news.kind == NEWS_DELIVERED)
+        w->delivered_at[r] = TIDE_MAX(w->delivered_at[r], c->news.said_at);
+    for (int i = 0; i < w->note_count && c->news.moves; i++) {
+        struct note *n = &w->notes[i];
+        if (n->attempt != t->id)
+            continue;
+        bool pending = notification_is_pending(n->state);
+        bool moves = pending || (n->state == NOTIFICATION_SENT) ||
+                     (n->state == NOTIFICATION_DELIVERED && then != NOTIFICATION_HELD) ||
+                     (n->state == NOTIFICATION_BOUNCED && then != NOTIFICATION_HELD);
+        if (!moves)
+            continue;
+        w->again += then == NOTIFICATION_HELD && n->state == NOTIFICATION_SENT;
+        n->state = then;
+        n->told = then == NOTIFICATION_DELIVERED || then == NOTIFICATION_COMPLAINED;
+        ret_changed[n->group] |= pending || then == NOTIFICATION_HELD;
+    }
+}
+
 /* Durable at once; what the store says of it comes later, and not at all after a crash. */
 static void apply_changes(struct world *w, const struct change *changes, size_t count)
 {
@@ -296,11 +444,19 @@ static void apply_changes(struct world *w, const struct change *changes, size_t 
         case CHANGE_GROUP_HELD:
         case CHANGE_NOTIFICATION:
         case CHANGE_VERDICT:
+            break;
         case CHANGE_SUPPRESS:
         case CHANGE_UNSUPPRESS:
+            apply_suppress(w, &c->suppress, c->type == CHANGE_UNSUPPRESS);
+            break;
         case CHANGE_NEWS:
-        case CHANGE_NEWS_SEEN:
+            apply_news(w, c, changed);
+            break;
         case CHANGE_FINDING:
+            apply_finding(w, c);
+            break;
+        case CHANGE_LEARNED:
+        case CHANGE_NEWS_SEEN:
         case CHANGE_ESP_LIST:
         case CHANGE_SENDER:
         case CHANGE_SENDER_GONE:
@@ -335,9 +491,41 @@ static void arrive(struct world *w, const struct try *t)
            (unsigned long long)w->seed, recipient, today);
 }
 
+/* The ESP tells of it, within the day, now and then twice and out of order. */
+static void tell(struct world *w, const struct try *t, enum news_kind kind, tide_wall_ms said_at)
+{
+    int times = rng_below(&w->rng, 6) == 0 ? 2 : 1;
+    for (int i = 0; i < times; i++) {
+        tide_wall_ms late = rng_below(&w->rng, 4) ? rng_below(&w->rng, 20000)
+                                                  : (tide_wall_ms)rng_below(&w->rng, 86400) * 1000;
+        struct happening *h = add_happening(w, HAP_NEWS, said_at + 1 + late);
+        h->attempt = t->id;
+        h->news = (struct mail_news){.kind = kind,
+                                     .source = TEXT("webhook"),
+                                     .attempt_id = t->id,
+                                     .at = said_at,
+                                     .reply = text_of(kind == t->fate->kind ? t->fate->reply : "")};
+    }
+}
+
+static void tell_all(struct world *w, const struct try *t)
+{
+    tide_wall_ms at = w->now + rng_below(&w->rng, 60000);
+    if (rng_below(&w->rng, 20) == 0)
+        tell(w, t, NEWS_DEFERRED, at);
+    if (t->fate->kind != NEWS_OTHER)
+        tell(w, t, t->fate->kind, at + 1000);
+    if (t->fate->then != NEWS_OTHER)
+        tell(w, t, t->fate->then, at + 1000 + rng_below(&w->rng, 3600000));
+}
+
 static void deliver(struct world *w, tide_id attempt)
 {
     int count = 0;
+    const struct try *t = find_try(w, attempt);
+    tell_all(w, t);
+    if (!t->fate->seen)
+        return;
     for (int i = 0; i < w->note_count; i++)
         if (w->notes[i].attempt == attempt) {
             w->notes[i].seen++;
@@ -376,7 +564,47 @@ static void send(struct world *w, tide_id attempt)
                                           .stage = STAGE_DOT,
                                           .account_fault = answers[pick].account_fault};
     h->outcome.reply.code = answers[pick].code;
-    snprintf(h->outcome.reply.text, sizeof h->outcome.reply.text, "as drawn");
+    static const char *const words[] = {"as drawn", "no such user", "frequency limited",
+                                        "access denied", "mailbox full"};
+    bool refused = answers[pick].code == 550 || answers[pick].code == 451;
+    snprintf(h->outcome.reply.text, sizeof h->outcome.reply.text, "%s",
+             words[refused ? rng_below(&w->rng, TIDE_COUNT(words)) : 0]);
+    struct try *t = find_try(w, attempt);
+    dice = rng_below(&w->rng, 100), pick = 0;
+    while (dice >= esp_fates[pick].percent)
+        dice -= esp_fates[pick++].percent;
+    t->fate = &esp_fates[pick];
+}
+
+static bool is_behind(struct text streams, const struct note *n)
+{
+    const char *stream = n->urgent ? "|urgent|" : n->digestible ? "|notify|" : "|single|";
+    return text_ifind(streams, text_of(stream)) < streams.n;
+}
+
+/* Whether mail that is not urgent may go to a recipient, by the books of the world. */
+static bool is_stopped(const struct world *w, const struct note *n)
+{
+    int r = n->group / IDENTITIES;
+    for (size_t i = 0; i < w->stop_count[r]; i++) {
+        const struct suppression *s = &w->stops[r][i].s;
+        bool stream = text_starts(s->scope, TEXT("stream:")) &&
+                      text_eq(text_cut(s->scope, 7, s->scope.n),
+                              text_of(n->digestible ? "notify" : "single"));
+        if (suppression_is_on(s, w->now) && (s->scope.n == 0 || stream) &&
+            (!n->urgent || s->cause == SUPPRESSION_COMPLAINT))
+            return true;
+    }
+    return false;
+}
+
+static void take_note(struct world *w, struct note *n, tide_id attempt)
+{
+    T_TRUE(!is_stopped(w, n), "seed %llu: a claim of what is suppressed",
+           (unsigned long long)w->seed);
+    T_TRUE(!n->told, "seed %llu: a claim of what arrived", (unsigned long long)w->seed);
+    n->state = NOTIFICATION_RELEASING;
+    n->attempt = attempt;
 }
 
 static void claim(struct world *w, const struct gate_action *a)
@@ -392,6 +620,8 @@ static void claim(struct world *w, const struct gate_action *a)
             (n->state != NOTIFICATION_ACCEPTED && n->state != NOTIFICATION_HELD))
             continue;
         bool in_digest = n->digestible && !n->urgent;
+        if (is_behind(a->claim.without_streams, n))
+            continue;
         if (a->claim.digest ? !in_digest : in_digest)
             continue;
         if (!a->claim.digest) {
@@ -399,14 +629,12 @@ static void claim(struct world *w, const struct gate_action *a)
                 first = n;
             continue;
         }
-        n->state = NOTIFICATION_RELEASING;
-        n->attempt = a->claim.attempt.id;
+        take_note(w, n, a->claim.attempt.id);
         h->ev.claimed.count++;
         h->ev.claimed.newest_at = n->accepted_at;
     }
     if (first) {
-        first->state = NOTIFICATION_RELEASING;
-        first->attempt = a->claim.attempt.id;
+        take_note(w, first, a->claim.attempt.id);
         h->ev.claimed.count = 1;
         h->ev.claimed.newest_at = first->accepted_at;
     }
@@ -428,7 +656,8 @@ static void drop(struct world *w, const struct gate_action *a)
         struct note *n = &w->notes[i];
         bool pending = n->state == NOTIFICATION_ACCEPTED || n->state == NOTIFICATION_HELD;
         bool late = n->drop_late && n->deadline_at && n->deadline_at <= a->drop.late_at;
-        if (n->group == group && pending && (!a->drop.late_at || late))
+        if (n->group == group && pending && (!a->drop.late_at || late) &&
+            !is_behind(a->drop.without_streams, n))
             n->state = a->drop.then;
     }
     struct happening *h = add_happening(w, HAP_EVENT, store_answer_at(w));
@@ -471,6 +700,71 @@ static void load_group(struct world *w, int group, enum gate_event_type event)
     step(w, &ev);
 }
 
+/* -- What the store knows of a mail
+ * -------------------------------------------------------------------------------- */
+
+static void read_past(struct world *w, const struct try *t, struct recipient_past *ret)
+{
+    int r = t->group / IDENTITIES;
+    *ret = (struct recipient_past){.delivered_at = w->delivered_at[r],
+                                   .findings = w->findings[r],
+                                   .finding_count = w->finding_count[r]};
+    for (int i = 0; i < w->try_count; i++) {
+        const struct try *o = &w->tries[i];
+        if (o->group / IDENTITIES != r || o->id == t->id || o->state != ATTEMPT_ACCEPTED ||
+            o->news == NEWS_BOUNCED || o->news == NEWS_DROPPED)
+            continue;
+        ret->taken_at = TIDE_MAX(ret->taken_at, id_time(o->id));
+        ret->taken_today += id_time(o->id) > w->now - TIME_DAY_MS;
+    }
+}
+
+static void step_news(struct world *w, struct happening *h)
+{
+    static const char *const identities[] = {"a@pm.test", "b@pm.test"};
+    struct try *t = find_try(w, h->attempt);
+    char address[40], domain[32];
+    struct recipient_state state = state_of(w, t->group / IDENTITIES, address, domain);
+    struct suppression stops[8];
+    struct attempt a = {.id = t->id,
+                        .group_id = t->group + 1,
+                        .recipient_id = state.id,
+                        .account = text_of(t->account),
+                        .provider = TEXT("qq"),
+                        .state = t->state,
+                        .news = t->news,
+                        .news_at = t->news_at};
+    struct news_found found = {.recipient = &state,
+                               .attempt = &a,
+                               .application = TEXT("pm"),
+                               .identity = text_of(identities[t->group % IDENTITIES])};
+    for (int i = 0; i < w->note_count; i++)
+        if (w->notes[i].attempt == t->id) {
+            const struct note *n = &w->notes[i];
+            a.stream = n->urgent ? TEXT("urgent") : n->digestible ? TEXT("notify") : TEXT("single");
+            found.newest_at = n->accepted_at;
+        }
+    read_past(w, t, &found.past);
+    found.past.suppressions = stops;
+    found.past.suppression_count = w->stop_count[t->group / IDENTITIES];
+    for (size_t i = 0; i < found.past.suppression_count; i++) {
+        stops[i] = w->stops[t->group / IDENTITIES][i].s;
+        stops[i].address = state.address;
+    }
+    struct gate_event ev = {.type = GATE_NEWS, .news = {.news = &h->news, .found = &found}};
+    w->told++;
+    step(w, &ev);
+}
+
+static void recall(struct world *w, const struct gate_action *a)
+{
+    struct happening *h = add_happening(w, HAP_RECALL, store_answer_at(w));
+    h->attempt = a->news->attempt_id;
+    h->news = *a->news;
+    h->news.source = h->news.account = TEXT("esp");
+    snprintf(h->said, sizeof h->said, TEXT_FMT, TEXT_ARG(a->news->reply));
+}
+
 static void carry_out(struct world *w, struct gate_todo *todo)
 {
     apply_changes(w, todo->changes, todo->change_count);
@@ -485,6 +779,9 @@ static void carry_out(struct world *w, struct gate_todo *todo)
             break;
         case GATE_DO_DROP:
             drop(w, a);
+            break;
+        case GATE_DO_RECALL:
+            recall(w, a);
             break;
         case GATE_DO_LOAD:
             load_group(w, (int)a->group_id - 1, GATE_LOADED);
@@ -542,6 +839,7 @@ static void start_gate(struct world *w)
     T_OK(planner_new(w->config, &zones, &w->planner, &err), &err, "planner");
     w->gate = gate_new(w->planner, w->config, last, rng_next(&w->rng));
     T_TRUE(w->gate != NULL, "gate");
+    gate_set_rules(w->gate, w->rules);
     w->wake_at = TIDE_NEVER;
     for (int i = 0; i < w->ledgers; i++)
         T_OK(planner_restore(w->planner, text_of(w->ledger_names[i]),
@@ -617,6 +915,15 @@ static void happen(struct world *w, struct happening h)
                                    .outcome = {.attempt_id = h.attempt, .outcome = &h.outcome}};
         step(w, &h.ev);
         break;
+    case HAP_RECALL:
+        if (h.run != w->run)
+            return;
+        h.news.reply = text_of(h.said);
+        step_news(w, &h);
+        break;
+    case HAP_NEWS: /* an ESP tells until it is taken */
+        step_news(w, &h);
+        break;
     case HAP_ACCEPT:
         accept_one(w);
         if (w->now < START + DAYS * TIME_DAY_MS) {
@@ -663,7 +970,7 @@ static void check_fates(struct world *w)
         T_TRUE(!is_dead(recipient) || n->state == NOTIFICATION_REFUSED ||
                    n->state == NOTIFICATION_EXPIRED,
                "seed %llu: dead domain, but %s", seed, notification_state_name(n->state));
-        if (n->state == NOTIFICATION_SENT)
+        if (n->state == NOTIFICATION_SENT || n->state == NOTIFICATION_DELIVERED)
             T_TRUE(n->seen >= 1, "seed %llu: %d is sent but was never seen", seed, i);
         if (n->state == NOTIFICATION_EXPIRED)
             T_TRUE(n->drop_late, "seed %llu: only what may be dropped expires", seed);
@@ -686,6 +993,9 @@ static uint64_t run_seed(uint64_t seed, bool report)
     rng_seed(&w->rng, seed);
     w->now = START;
     T_OK(config_load("/main.conf", &source, &w->config, &err), &err, "config");
+    T_OK(rulebook_new(&w->rules, &err), &err, "rules");
+    T_OK(rulebook_add(w->rules, "10-sim.conf", text_of(rules_text), &err), &err, "rules");
+    rulebook_seal(w->rules);
     start_gate(w);
     add_happening(w, HAP_ACCEPT, START);
     uint64_t steps = 0;
@@ -697,13 +1007,17 @@ static uint64_t run_seed(uint64_t seed, bool report)
     check_fates(w);
     if (report)
         printf("seed %llu: %d notifications, %d attempts, %lld digests, %lld crashes, %lld answers "
-               "lost, %lld seen twice, %llu steps, %lld days\n",
+               "lost, %lld seen twice, %lld news, %lld mailed again, %lld suppressed, %lld lifted, "
+               "%llu steps, %lld days\n",
                (unsigned long long)seed, w->note_count, w->try_count, (long long)w->digests,
                (long long)w->crashes, (long long)w->unknowns, (long long)w->doubles,
-               (unsigned long long)steps, (long long)((w->now - START) / TIME_DAY_MS));
+               (long long)w->told, (long long)w->again, (long long)w->suppressed,
+               (long long)w->lifted, (unsigned long long)steps,
+               (long long)((w->now - START) / TIME_DAY_MS));
     uint64_t trace = w->trace;
     gate_free(w->gate);
     planner_free(w->planner);
+    rulebook_free(w->rules);
     config_free(w->config);
     for (int i = 0; i < RECIPIENTS; i++)
         free(w->plans[i]);

@@ -7,7 +7,7 @@
 #include "core/gate/inside.h"
 
 #include "base/macros.h"
-#include "core/outcome/finding.h"
+#include "core/outcome/suppress.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,18 +43,32 @@ void gate_add_ledger_changes(struct gate *g, struct gate_recipient *r, struct ga
     buf_fini(&blob);
 }
 
-/* "|news|offers|", as store_claim wants it; "": there is none. */
-static struct text bulk_streams(const struct gate *g, struct gate_todo *todo)
+/* Streams that stay behind, "|news|offers|" as store_claim wants it: bulk ones, and those that are
+ * stopped or rest for this recipient; "": there is none. */
+static struct text streams_behind(const struct gate *g,
+                                  const struct gate_group *grp,
+                                  bool bulk,
+                                  tide_wall_ms now,
+                                  struct gate_todo *todo)
 {
     struct buf names = {0};
     for (size_t i = 0; i < g->config->stream_count; i++)
-        if (g->config->streams[i].bulk)
+        if ((bulk && g->config->streams[i].bulk) ||
+            gate_stream_is_stopped(g, grp, &g->config->streams[i], now))
             buf_addf(&names, "%s%s|", names.len ? "" : "|", g->config->streams[i].name);
     struct text t = arena_text(&todo->arena, buf_text(&names));
     if (names.failed != TIDE_OK || (names.len && !t.p))
         todo->failed = true;
     buf_fini(&names);
     return t;
+}
+
+static bool has_bulk(const struct config *c)
+{
+    bool found = false;
+    for (size_t i = 0; i < c->stream_count; i++)
+        found |= c->streams[i].bulk;
+    return found;
 }
 
 void gate_claim(struct gate *g,
@@ -88,10 +102,9 @@ void gate_claim(struct gate *g,
     }
     const struct config_account *account = &g->config->accounts[a->account];
     const struct gate_sender *sender = gate_senders_find(&g->senders, q->route.sender_domain);
-    if (!q->by_hand && gate_sender_held(sender, account->name)) {
-        action->claim.without_streams = bulk_streams(g, todo);
-        a->without_bulk = action->claim.without_streams.n > 0;
-    }
+    a->without_bulk = !q->by_hand && gate_sender_held(sender, account->name) && has_bulk(g->config);
+    if (a->without_bulk || (!q->by_hand && grp->recipient->stops))
+        action->claim.without_streams = streams_behind(g, grp, a->without_bulk, q->now, todo);
     planner_charge(g->planner, q);
     queue_remove(&g->queue, &grp->entry);
     grp->claiming = true;
@@ -172,6 +185,7 @@ void gate_free_attempt(struct gate *g, struct gate_attempt *a)
     }
     heap_remove(&g->unknowns, &a->wait);
     idmap_remove(&g->attempts, a->id);
+    free(a->unclear);
     free(a);
     if (grp)
         gate_forget_if_idle(g, grp);
@@ -263,6 +277,13 @@ static void set_retry(struct gate_group *grp, tide_wall_ms at, struct gate_todo 
         times->retry_at = at;
 }
 
+/* The store is putting mail of the group back on hold. */
+static void comes_back(struct gate_group *grp)
+{
+    grp->returning++;
+    grp->sifted = false;
+}
+
 /* Put off: back on hold, to be planned again at `at`. The store gives the new counts. */
 static void put_off(struct gate *g,
                     struct gate_attempt *a,
@@ -295,7 +316,7 @@ static void put_off(struct gate *g,
                                  .finding = f},
                 now, todo);
     if (grp)
-        grp->returning++;
+        comes_back(grp);
 }
 
 /* News of it may come until some time after `since`; gives that time. */
@@ -354,7 +375,7 @@ static void close_limit(struct gate *g,
                                  .finding = f},
                 now, todo);
     if (a->group)
-        a->group->returning++;
+        comes_back(a->group);
 }
 
 static void on_unknown(struct gate *g,
@@ -403,6 +424,7 @@ static void note_account(struct gate *g,
         break;
     case FINDING_LATER:
     case FINDING_LIMIT:
+    case FINDING_UNCLEAR:
     case FINDING_ACCOUNT:
         acc->deferred++;
         break;
@@ -421,13 +443,143 @@ static void note_account(struct gate *g,
         backoff_wait(&acc->backoff, now, wait_ms);
 }
 
+/* Asks for the recipient's past: what was said may be its fault. Comes back as GATE_NEWS. */
+static void recall(struct gate *g,
+                   const struct gate_attempt *a,
+                   const struct account_outcome *outcome,
+                   enum news_kind kind,
+                   struct gate_todo *todo)
+{
+    char said[REPLY_TEXT_BYTES_MAX + 64];
+    struct gate_action *action = gate_add_action(todo, GATE_DO_RECALL);
+    struct mail_news *news = action ? ARENA_NEW(&todo->arena, struct mail_news) : NULL;
+    const char *account = a->account >= 0 ? g->config->accounts[a->account].name : "";
+    if (!news) {
+        todo->count -= action != NULL;
+        todo->failed = true;
+        return;
+    }
+    *news = (struct mail_news){.kind = kind,
+                               .own = true,
+                               .source = TEXT("answer"),
+                               .account = text_of(arena_strdup(&todo->arena, account)),
+                               .attempt_id = a->id,
+                               .code = outcome->reply.code,
+                               .reply = text_of(arena_strdup(
+                                   &todo->arena, reply_text(&outcome->reply, said, sizeof said)))};
+    memcpy(news->status, outcome->reply.enhanced, sizeof news->status);
+    action->news = news;
+}
+
+static bool concerns_recipient(const struct meaning *m)
+{
+    return (m->fault == FAULT_RECIPIENT && m->class != CLASS_DOMAIN) || (m->rule && m->rule->pair);
+}
+
+static void explain_unclear(struct gate *g,
+                            struct gate_attempt *a,
+                            const struct account_outcome *outcome,
+                            const struct recipient_past *past,
+                            tide_wall_ms now,
+                            struct gate_todo *todo);
+
+/* The attempt waits, off the wire, for what the past says. */
+static void await_past(struct gate *g,
+                       struct gate_attempt *a,
+                       const struct account_outcome *outcome,
+                       tide_wall_ms now,
+                       struct gate_todo *todo)
+{
+    size_t before = todo->count;
+    recall(g, a, outcome, NEWS_BOUNCED, todo);
+    if (todo->count > before)
+        a->unclear = malloc(sizeof *a->unclear);
+    if (a->unclear)
+        *a->unclear = *outcome;
+    else
+        explain_unclear(g, a, outcome, NULL, now, todo);
+}
+
+/* What the attempt ends in. */
+static void conclude(struct gate *g,
+                     struct gate_attempt *a,
+                     const struct account_outcome *outcome,
+                     const struct finding *f,
+                     tide_wall_ms now,
+                     struct gate_todo *todo)
+{
+    struct gate_group *grp = a->group;
+    switch (f->kind) {
+    case FINDING_ACCEPTED:
+        note_taken(g, a, now, todo);
+        if (grp) {
+            grp->tries = 0;
+            if (grp->times)
+                grp->times->retry_at = 0;
+        }
+        end_attempt(g, a,
+                    &(struct ending){.state = ATTEMPT_ACCEPTED,
+                                     .then = NOTIFICATION_SENT,
+                                     .event = "sent",
+                                     .sentence = gate_printf(todo, "%s", f->sentence),
+                                     .outcome = outcome},
+                    now, todo);
+        break;
+    case FINDING_BOUNCE:
+        g->counts.bounced++;
+        end_attempt(g, a,
+                    &(struct ending){.state = ATTEMPT_REFUSED,
+                                     .then = NOTIFICATION_BOUNCED,
+                                     .event = "bounced",
+                                     .sentence = gate_printf(todo, "%s", f->sentence),
+                                     .outcome = outcome,
+                                     .finding = f},
+                    now, todo);
+        if (concerns_recipient(&f->meaning) && !a->unclear)
+            recall(g, a, outcome, NEWS_BOUNCED, todo);
+        refund(g, a, REFUND_NOT_ACCEPTED, now, todo);
+        break;
+    case FINDING_LIMIT:
+        /* First: what is learnt is seeded after. */
+        refund(g, a, REFUND_NOT_ACCEPTED, now, todo);
+        close_limit(g, a, outcome, f, now, todo);
+        if (a->recipient)
+            gate_add_ledger_changes(g, a->recipient, todo);
+        break;
+    case FINDING_LATER:
+    case FINDING_ACCOUNT:
+        put_off(g, a, outcome, f, now, todo);
+        if (f->meaning.class == CLASS_FULL && concerns_recipient(&f->meaning))
+            recall(g, a, outcome, NEWS_DEFERRED, todo);
+        refund(g, a, outcome->result == ACCOUNT_NOT_SENT ? REFUND_NOT_TRIED : REFUND_NOT_ACCEPTED,
+               now, todo);
+        break;
+    case FINDING_UNCLEAR:
+        await_past(g, a, outcome, now, todo);
+        return;
+    case FINDING_UNKNOWN:
+        on_unknown(g, a, outcome, gate_printf(todo, "%s", f->sentence), now, todo);
+        if (grp)
+            gate_decide(g, grp, now, todo);
+        return;
+    }
+    /* Decide before the attempt goes: its group may be forgotten with it. What was put off comes
+     * back with the store's answer (GATE_PENDING). */
+    if (grp) {
+        grp->flying--;
+        a->group = NULL;
+    }
+    gate_free_attempt(g, a);
+    if (grp)
+        gate_decide(g, grp, now, todo);
+}
+
 void gate_on_outcome(struct gate *g, const struct gate_event *ev, struct gate_todo *todo)
 {
     struct gate_attempt *a = idmap_get(&g->attempts, ev->outcome.attempt_id);
-    if (!a || a->unknown)
+    if (!a || a->unknown || a->unclear)
         return;
     const struct account_outcome *outcome = ev->outcome.outcome;
-    struct gate_group *grp = a->group;
     struct finding f;
     const char *account = a->account >= 0 ? g->config->accounts[a->account].name : "?";
     const char *provider = a->recipient ? a->recipient->domain->provider_name : NULL;
@@ -441,62 +593,45 @@ void gate_on_outcome(struct gate *g, const struct gate_event *ev, struct gate_to
     leave_wire(g, a, ev->now);
     if (f.kind == FINDING_LATER && ev->now - a->newest_at > GATE_GIVE_UP_MS)
         f.kind = FINDING_BOUNCE;
-    switch (f.kind) {
-    case FINDING_ACCEPTED:
-        note_taken(g, a, ev->now, todo);
-        if (grp) {
-            grp->tries = 0;
-            if (grp->times)
-                grp->times->retry_at = 0;
-        }
-        end_attempt(g, a,
-                    &(struct ending){.state = ATTEMPT_ACCEPTED,
-                                     .then = NOTIFICATION_SENT,
-                                     .event = "sent",
-                                     .sentence = gate_printf(todo, "%s", f.sentence),
-                                     .outcome = outcome},
-                    ev->now, todo);
-        break;
-    case FINDING_BOUNCE:
-        g->counts.bounced++;
-        end_attempt(g, a,
-                    &(struct ending){.state = ATTEMPT_REFUSED,
-                                     .then = NOTIFICATION_BOUNCED,
-                                     .event = "bounced",
-                                     .sentence = gate_printf(todo, "%s", f.sentence),
-                                     .outcome = outcome,
-                                     .finding = &f},
-                    ev->now, todo);
-        refund(g, a, REFUND_NOT_ACCEPTED, ev->now, todo);
-        break;
-    case FINDING_LIMIT:
-        refund(g, a, REFUND_NOT_ACCEPTED, ev->now,
-               todo); /* first: what is learnt is seeded after */
-        close_limit(g, a, outcome, &f, ev->now, todo);
-        if (a->recipient)
-            gate_add_ledger_changes(g, a->recipient, todo);
-        break;
-    case FINDING_LATER:
-    case FINDING_ACCOUNT:
-        put_off(g, a, outcome, &f, ev->now, todo);
-        refund(g, a, outcome->result == ACCOUNT_NOT_SENT ? REFUND_NOT_TRIED : REFUND_NOT_ACCEPTED,
-               ev->now, todo);
-        break;
-    case FINDING_UNKNOWN:
-        on_unknown(g, a, outcome, gate_printf(todo, "%s", f.sentence), ev->now, todo);
-        if (grp)
-            gate_decide(g, grp, ev->now, todo);
-        return;
-    }
-    /* Decide before the attempt goes: its group may be forgotten with it. What was put off comes
-     * back with the store's answer (GATE_PENDING). */
-    if (grp) {
-        grp->flying--;
-        a->group = NULL;
-    }
-    gate_free_attempt(g, a);
-    if (grp)
-        gate_decide(g, grp, ev->now, todo);
+    conclude(g, a, outcome, &f, ev->now, todo);
+}
+
+static void explain_unclear(struct gate *g,
+                            struct gate_attempt *a,
+                            const struct account_outcome *outcome,
+                            const struct recipient_past *past,
+                            tide_wall_ms now,
+                            struct gate_todo *todo)
+{
+    static const char *const found[] = {
+        [UNCLEAR_LIMIT] = "mail arrived before and several were taken today: it is the limit",
+        [UNCLEAR_ADDRESS] = "no mail ever arrived there: it is the address",
+        [UNCLEAR_NEITHER] = "mail arrived before, but not often today",
+    };
+    struct finding f;
+    const char *account = a->account >= 0 ? g->config->accounts[a->account].name : "?";
+    const char *provider = a->recipient ? a->recipient->domain->provider_name : NULL;
+    finding_of_outcome(outcome, text_of(account), text_of(provider), g->rules, &f);
+    enum suppress_unclear u = past ? suppress_unclear(past) : UNCLEAR_NEITHER;
+    bool old = now - a->newest_at > GATE_GIVE_UP_MS;
+    f.kind = a->arrived                             ? FINDING_ACCEPTED
+             : u == UNCLEAR_ADDRESS || old          ? FINDING_BOUNCE
+             : u == UNCLEAR_LIMIT && f.meaning.rule ? FINDING_LIMIT
+                                                    : FINDING_LATER;
+    size_t n = strlen(f.sentence);
+    snprintf(f.sentence + n, sizeof f.sentence - n, " (%s)",
+             past ? found[u] : "the recipient's past could not be read");
+    conclude(g, a, outcome, &f, now, todo);
+}
+
+void gate_explain_unclear(struct gate *g,
+                          struct gate_attempt *a,
+                          const struct recipient_past *past,
+                          tide_wall_ms now,
+                          struct gate_todo *todo)
+{
+    struct account_outcome outcome = *a->unclear; /* goes with the attempt */
+    explain_unclear(g, a, &outcome, past, now, todo);
 }
 
 void gate_on_flying(struct gate *g, const struct gate_event *ev, struct gate_todo *todo)
@@ -552,7 +687,7 @@ void gate_settle_unknowns(struct gate *g, tide_wall_ms now, struct gate_todo *to
                                                       "again and may be seen twice")},
                     now, todo);
         if (a->group)
-            a->group->returning++;
+            comes_back(a->group);
         gate_free_attempt(g, a);
     }
 }

@@ -14,6 +14,7 @@ enum told {
     TOLD_LATER,
     TOLD_ACCOUNTS,
     TOLD_CLOSED,
+    TOLD_PAUSED,
     TOLD_SENDER,
     TOLD_PLAN /* + enum plan_why */
 };
@@ -126,6 +127,37 @@ static void drop(struct gate *g,
     wait_until(g, grp, now + TIME_MINUTE_MS,
                todo); /* should the store fail; its answer comes sooner */
     todo->decision = (struct gate_decision){.state = then, .reason = reason};
+}
+
+void gate_drop_stopped(struct gate *g,
+                       struct gate_group *grp,
+                       struct text without,
+                       struct text reason,
+                       tide_wall_ms now,
+                       struct gate_todo *todo)
+{
+    size_t at = todo->count;
+    drop(g, grp, NOTIFICATION_REFUSED, 0, reason, gate_detail_of_drop("suppressed", NULL, todo),
+         now, todo);
+    if (todo->count > at)
+        todo->actions[at].drop.without_streams = without;
+}
+
+/* What is not urgent rests with the recipient's mailbox. True: nothing else is there to go. */
+static bool rests(struct gate *g, struct gate_group *grp, tide_wall_ms now, struct gate_todo *todo)
+{
+    const struct suppression *pause = gate_pause_of(g, grp, now);
+    char when[96];
+    if (!pause)
+        return false;
+    tell_hold(g, grp, TOLD_PAUSED, pause->expires_at,
+              gate_printf(todo, "held until %s: %s, it is left alone until then",
+                          gate_when(pause->expires_at, now, when, sizeof when),
+                          gate_stop_cause(pause->cause)),
+              TEXT(""), now, todo);
+    tide_wall_ms urgent = grp->pending.urgent ? gate_times(grp)->single_after : TIDE_NEVER;
+    wait_until(g, grp, TIDE_MIN(pause->expires_at, TIDE_MAX(urgent, now + 1)), todo);
+    return true;
 }
 
 /* False when the stream holds mail for a recipient like this. */
@@ -505,12 +537,11 @@ void gate_decide(struct gate *g, struct gate_group *grp, tide_wall_ms now, struc
         gate_forget_if_idle(g, grp);
         return;
     }
-    if (grp->recipient->suppressed) {
-        drop(g, grp, NOTIFICATION_REFUSED, 0, TEXT("the recipient is suppressed"),
-             gate_detail_of_drop("suppressed", NULL, todo), now, todo);
-        return;
-    }
     if (drop_late(g, grp, now, todo))
+        return;
+    if (grp->recipient->stops && !gate_stops_let_go(g, grp, now, todo))
+        return;
+    if (p->urgent == 0 && rests(g, grp, now, todo))
         return;
     tide_wall_ms early = early_until(grp);
     if (early > now) {
@@ -549,6 +580,8 @@ void gate_decide(struct gate *g, struct gate_group *grp, tide_wall_ms now, struc
         return;
     tell_arrivals(g, grp, account, now, todo);
     bool urgent = single && p->urgent > 0;
+    if (!urgent && rests(g, grp, now, todo))
+        return;
     if (busy && !urgent) {
         queue_remove(&g->queue, &grp->entry);
         return;

@@ -83,6 +83,55 @@ struct text gate_detail_of_attempt(const struct gate *g,
     return keep(&w, todo);
 }
 
+struct text gate_detail_of_news(const struct gate_reading *r,
+                                tide_wall_ms until,
+                                struct gate_todo *todo)
+{
+    const struct mail_news *n = r->news;
+    struct buf b = {0};
+    struct json_writer w;
+    jw_init(&w, &b);
+    jw_object(&w, NULL);
+    put(&w, "account", r->found->attempt ? r->found->attempt->account : n->account);
+    put(&w, "provider", r->found->attempt ? r->found->attempt->provider : TEXT(""));
+    put(&w, "source", n->source);
+    put(&w, "word", n->event);
+    jw_time(&w, "happened_at", r->said_at);
+    if (n->code)
+        jw_int(&w, "code", n->code);
+    if (r->status[0]) {
+        char status[40];
+        snprintf(status, sizeof status, "%d.%d.%d", r->status[0], r->status[1], r->status[2]);
+        jw_str(&w, "status", status);
+    }
+    put(&w, "reply", n->reply);
+    put_meaning(&w, &r->meaning);
+    if (until && until != TIDE_NEVER)
+        jw_time(&w, "until", until);
+    return keep(&w, todo);
+}
+
+struct text gate_detail_of_suppression(const struct suppression *s, struct gate_todo *todo)
+{
+    struct buf b = {0};
+    struct json_writer w;
+    jw_init(&w, &b);
+    jw_object(&w, NULL);
+    jw_str(&w, "cause", suppression_cause_name(s->cause));
+    put(&w, "scope", s->scope);
+    jw_bool(&w, "pause", s->pause);
+    put(&w, "evidence", s->evidence);
+    put(&w, "rule", s->rule);
+    put(&w, "account", s->account);
+    put(&w, "by", s->by);
+    jw_int(&w, "times", s->times);
+    if (s->lifted_at)
+        jw_time(&w, "lifted_at", s->lifted_at);
+    else if (s->expires_at)
+        jw_time(&w, "until", s->expires_at);
+    return keep(&w, todo);
+}
+
 struct text gate_detail_of_hold(struct text limit, tide_wall_ms until, struct gate_todo *todo)
 {
     struct buf b = {0};

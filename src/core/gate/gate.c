@@ -257,16 +257,6 @@ static uint8_t hints_of(const struct gate *g, const struct recipient_state *stat
     return (uint8_t)h.found;
 }
 
-static bool is_suppressed(const struct recipient_state *state)
-{
-    struct text rest = state->suppressed, line;
-    struct suppression s;
-    while (text_split(&rest, '\n', &line))
-        if (suppression_line_of(line, &s) && s.scope.n == 0 && !s.pause)
-            return true;
-    return false;
-}
-
 static struct gate_recipient *recipient_of(struct gate *g,
                                            const struct recipient_state *state,
                                            tide_wall_ms now,
@@ -274,7 +264,7 @@ static struct gate_recipient *recipient_of(struct gate *g,
 {
     struct gate_recipient *r = idmap_get(&g->recipients, state->id);
     if (r) {
-        r->suppressed = is_suppressed(state);
+        gate_set_stops_of(r, state, now, todo);
         return r;
     }
     struct gate_domain *d = domain_of(g, state->domain, todo);
@@ -287,7 +277,7 @@ static struct gate_recipient *recipient_of(struct gate *g,
     struct tide_error err;
     r->id = state->id;
     r->domain = d;
-    r->suppressed = is_suppressed(state);
+    gate_set_stops_of(r, state, now, todo);
     r->hints = hints_of(g, state);
     d->refs++;
     plan_recipient_init(&r->plan);
@@ -310,6 +300,7 @@ void gate_release_recipient(struct gate *g, struct gate_recipient *r)
     struct gate_domain *d = r->domain;
     idmap_remove(&g->recipients, r->id);
     plan_recipient_fini(&r->plan);
+    free(r->stops);
     free(r);
     if (--d->refs == 0 && !d->asking) {
         strmap_remove(&g->domains, text_of(d->name));
@@ -452,6 +443,7 @@ static void on_accepted(struct gate *g, const struct gate_event *ev, struct gate
     if (!grp)
         return;
     grp->pending = *ev->accepted.pending;
+    grp->sifted = false;
     set_streams(g, grp, name_number(g, ev->accepted.origin.stream, todo));
     set_not_before(grp, ev->accepted.not_before, ev->now, todo);
     grp->last_at = TIDE_MAX(grp->last_at, ev->accepted.accepted_at);
@@ -520,6 +512,8 @@ static void on_pending(struct gate *g, const struct gate_event *ev, struct gate_
     }
     if (grp->returning)
         grp->returning--;
+    grp->sifted |= grp->sifting;
+    grp->sifting = false;
     grp->pending = *p;
     gate_decide(g, grp, ev->now, todo);
 }
@@ -651,6 +645,9 @@ void gate_step(struct gate *g, const struct gate_event *ev, struct gate_todo *to
     case GATE_NEWS:
         gate_on_news(g, ev, todo);
         break;
+    case GATE_ORDER:
+        gate_on_order(g, ev, todo);
+        break;
     case GATE_CONFIG:
         on_config(g, ev->config, todo);
         break;
@@ -703,8 +700,10 @@ void gate_free(struct gate *g)
     if (!g)
         return;
     uint32_t pos = 0;
-    for (struct gate_attempt *a; (a = idmap_next(&g->attempts, &pos));)
+    for (struct gate_attempt *a; (a = idmap_next(&g->attempts, &pos));) {
+        free(a->unclear);
         free(a);
+    }
     pos = 0;
     for (struct gate_recipient *r; (r = idmap_next(&g->recipients, &pos));) {
         for (struct gate_group *grp; (grp = r->groups); free(grp)) {
@@ -712,6 +711,7 @@ void gate_free(struct gate *g)
             free(grp->times);
         }
         plan_recipient_fini(&r->plan);
+        free(r->stops);
         free(r);
     }
     pos = 0;

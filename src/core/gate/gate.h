@@ -54,6 +54,7 @@ enum gate_event_type {
     GATE_PENDING,  /* a group's counts as the store has them now */
     GATE_RELEASE,  /* an operator wants this group's next mail, or this notification, now */
     GATE_NEWS,     /* somebody tells what became of a mail that has left */
+    GATE_ORDER,    /* somebody suppresses an address, or lifts it */
     GATE_TIMER,
     GATE_CONFIG,
     GATE_SENDER, /* a sender no longer passes at an account, or passes again */
@@ -65,6 +66,20 @@ enum gate_event_type {
 struct gate_origin {
     struct text application, stream; /* names; stream of the notification or the most urgent one */
     struct text identity;            /* From address, normal form */
+};
+
+enum gate_order_what {
+    ORDER_SUPPRESS, /* `entry` as it stands, but for at and times */
+    ORDER_LIFT,     /* what stops `entry`'s address; with one_scope that of its scope alone */
+    ORDER_CONFIRM,  /* its owner has proven to be there: all of it, complaints too */
+};
+
+struct gate_order {
+    enum gate_order_what what;
+    bool one_scope;
+    const struct suppression *entry; /* `by` says who orders */
+    struct text application;         /* whose accounts' lists are to be mended; "": all */
+    const struct news_found *found;  /* recipient and past */
 };
 
 struct gate_event {
@@ -107,6 +122,7 @@ struct gate_event {
             const struct mail_news *news;
             const struct news_found *found; /* what the store knows about it */
         } news;
+        struct gate_order order;
         const struct config *config;
         struct {
             struct text domain, account;
@@ -136,6 +152,7 @@ enum gate_action_type {
     GATE_DO_VERIFY, /* find out about a domain: GATE_VERDICT */
     GATE_DO_CLAIM,  /* store_claim with these changes: GATE_CLAIMED, then send: GATE_OUTCOME */
     GATE_DO_DROP,   /* store_drop: GATE_PENDING for each group that changed */
+    GATE_DO_RECALL, /* what is known of the attempt of `news`: GATE_NEWS, in any case */
     GATE_DO_LOAD,   /* store_load of one group: GATE_LOADED */
 };
 
@@ -143,7 +160,8 @@ struct gate_action {
     enum gate_action_type type;
     union {
         struct text domain;
-        int64_t group_id; /* load */
+        int64_t group_id;             /* load */
+        const struct mail_news *news; /* recall */
         struct {
             struct attempt attempt;
             int account; /* index into the configuration */
@@ -159,6 +177,7 @@ struct gate_action {
             tide_wall_ms late_at;
             enum notification_state then;
             struct text reason, detail;
+            struct text without_streams; /* as store_drop wants them */
         } drop;
     };
 };

@@ -6,6 +6,8 @@
  * detail.c    what journal entries say to programs
  * limits.c    limits that replies name, and what operators and ESPs say of limits
  * news.c      what is told of an attempt later
+ * judge.c     what follows from it for the recipient
+ * stops.c     what of a recipient's mail is stopped
  */
 #ifndef CORE_GATE_INSIDE_H
 #define CORE_GATE_INSIDE_H
@@ -15,6 +17,7 @@
 #include "core/gate/backoff.h"
 #include "core/gate/gate.h"
 #include "core/gate/senders.h"
+#include "core/outcome/finding.h"
 #include "core/plan/queue.h"
 #include "core/verify/recipient.h"
 
@@ -41,8 +44,8 @@ struct gate_recipient {
     struct gate_domain *domain;
     struct gate_group *groups; /* nearly always one */
     uint32_t refs;             /* groups and attempts in flight */
-    bool suppressed;
-    uint8_t hints; /* of enum recipient_hint */
+    struct gate_stops *stops;  /* what of its mail is stopped; NULL: nothing */
+    uint8_t hints;             /* of enum recipient_hint */
 };
 
 /* What most groups never need. */
@@ -73,6 +76,8 @@ struct gate_group {
     /* All that is pending of the class is known to be of bulk streams. Not known is false: then a
      * claim that passes over bulk streams finds out. */
     bool single_bulk : 1, digest_bulk : 1;
+    /* What the recipient's suppressions stop is being dropped, or is no longer there. */
+    bool sifting : 1, sifted : 1;
 };
 
 struct gate_attempt {
@@ -86,7 +91,8 @@ struct gate_attempt {
     tide_wall_ms newest_at; /* acceptance of the newest notification in it */
     int account;            /* index; -1: no longer configured */
     bool urgent, digest, unknown;
-    bool arrived;      /* news of it came: the account has it, whatever it answers */
+    bool arrived;                    /* news of it came: the account has it, whatever it answers */
+    struct account_outcome *unclear; /* an answer that the recipient's past has to explain */
     bool without_bulk; /* the claim passes over bulk streams: their sender is held there */
 };
 
@@ -172,6 +178,14 @@ void gate_release_now(struct gate *g,
                       tide_wall_ms now,
                       struct gate_todo *todo);
 
+/* What is of a stream that is not in `without` ("|urgent|"; "": of any) is refused. */
+void gate_drop_stopped(struct gate *g,
+                       struct gate_group *grp,
+                       struct text without,
+                       struct text reason,
+                       tide_wall_ms now,
+                       struct gate_todo *todo);
+
 /* attempts.c */
 void gate_claim(struct gate *g,
                 struct gate_group *grp,
@@ -207,6 +221,13 @@ tide_wall_ms gate_limit_named(struct gate *g,
                               struct gate_todo *todo);
 void gate_on_limit(struct gate *g, const struct gate_event *ev, struct gate_todo *todo);
 
+/* The account's answer was unclear: the recipient's past (NULL: it could not be read) tells. */
+void gate_explain_unclear(struct gate *g,
+                          struct gate_attempt *a,
+                          const struct recipient_past *past,
+                          tide_wall_ms now,
+                          struct gate_todo *todo);
+
 /* detail.c: JSON objects for journal_entry.detail. Of an attempt: account, provider, then what was
  * said (code, status, reply, stage) and what it means (class, fault, cause, advice, rule); outcome
  * and finding may be NULL, until 0. */
@@ -218,6 +239,11 @@ struct text gate_detail_of_attempt(const struct gate *g,
                                    tide_wall_ms until,
                                    struct gate_todo *todo);
 struct text gate_detail_of_hold(struct text limit, tide_wall_ms until, struct gate_todo *todo);
+struct gate_reading;
+struct text gate_detail_of_news(const struct gate_reading *r,
+                                tide_wall_ms until,
+                                struct gate_todo *todo);
+struct text gate_detail_of_suppression(const struct suppression *s, struct gate_todo *todo);
 struct text gate_detail_of_drop(const char *code, /* "undeliverable", "suppressed", "deadline" */
                                 const struct gate_domain *domain, /* or NULL */
                                 struct gate_todo *todo);
@@ -229,6 +255,47 @@ struct text gate_detail_of_alarm(struct text key,
                                  const char *severity, /* NULL: it is over */
                                  struct text advice,
                                  struct gate_todo *todo);
+/* What a piece of news means, worked out once. */
+struct gate_reading {
+    const struct news_found *found;
+    const struct mail_news *news;
+    tide_wall_ms now, said_at;
+    struct meaning meaning; /* of a bounce or a deferral; else all zero */
+    int status[3];
+    struct text sentence;
+    bool again;           /* bounced for a limit: it is mailed again */
+    bool unclear_address; /* words for a limit or the address, and it is the address */
+};
+
+/* judge.c: recipient is known */
+void gate_judge(struct gate *g, const struct gate_reading *r, struct gate_todo *todo);
+void gate_on_order(struct gate *g, const struct gate_event *ev, struct gate_todo *todo);
+
+/* stops.c */
+void gate_set_stops(struct gate_recipient *r,
+                    const struct suppression *list,
+                    size_t count,
+                    tide_wall_ms now,
+                    struct gate_todo *todo);
+void gate_set_stops_of(struct gate_recipient *r,
+                       const struct recipient_state *state,
+                       tide_wall_ms now,
+                       struct gate_todo *todo);
+/* False: something is being dropped; GATE_PENDING decides again. Only with stops. */
+bool gate_stops_let_go(struct gate *g,
+                       struct gate_group *grp,
+                       tide_wall_ms now,
+                       struct gate_todo *todo);
+/* Is mail of that stream for this recipient refused, or does it rest? */
+bool gate_stream_is_stopped(const struct gate *g,
+                            const struct gate_group *grp,
+                            const struct config_stream *stream,
+                            tide_wall_ms now);
+/* Why all that is not urgent waits, until when; NULL: it need not. */
+const struct suppression *gate_pause_of(const struct gate *g,
+                                        const struct gate_group *grp,
+                                        tide_wall_ms now);
+const char *gate_stop_cause(enum suppression_cause c); /* "there is no such mailbox" */
 
 /* news.c */
 void gate_on_news(struct gate *g, const struct gate_event *ev, struct gate_todo *todo);

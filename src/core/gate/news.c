@@ -9,19 +9,9 @@
 #include "core/gate/inside.h"
 
 #include "base/macros.h"
-#include "core/outcome/finding.h"
+#include "core/outcome/suppress.h"
 
 #define REPLY_SHOWN 400 /* bytes of what was said, in a sentence */
-
-/* What a piece of news means, worked out once. */
-struct reading {
-    const struct news_found *found;
-    const struct mail_news *news;
-    tide_wall_ms now, said_at;
-    struct meaning meaning; /* of a bounce or a deferral; else all zero */
-    struct text sentence;
-    bool again; /* bounced for a limit: it is mailed again */
-};
 
 static struct text provider_of(const struct news_found *found)
 {
@@ -30,7 +20,7 @@ static struct text provider_of(const struct news_found *found)
     return found->recipient ? found->recipient->verdict.provider : TEXT("");
 }
 
-static void read_meaning(const struct gate *g, struct reading *r)
+static void read_meaning(const struct gate *g, struct gate_reading *r)
 {
     const struct mail_news *n = r->news;
     if (n->kind != NEWS_BOUNCED && n->kind != NEWS_DEFERRED)
@@ -45,11 +35,19 @@ static void read_meaning(const struct gate *g, struct reading *r)
         said.stage = found.stage;
         memcpy(said.status, found.status, sizeof said.status);
     }
+    memcpy(r->status, said.status, sizeof r->status);
     meaning_of(g->rules, &said, &r->meaning);
 }
 
-static bool is_limit(const struct meaning *m)
+/* Does it name a limit? Words that may mean the address as well are explained by the past. */
+static bool is_limit(struct gate_reading *r)
 {
+    const struct meaning *m = &r->meaning;
+    if (m->rule && m->rule->ambiguous) {
+        enum suppress_unclear u = suppress_unclear(&r->found->past);
+        r->unclear_address = u == UNCLEAR_ADDRESS;
+        return u == UNCLEAR_LIMIT;
+    }
     return m->fault == FAULT_THEIR_LIMIT && m->retry == RETRY_RESET && m->rule &&
            m->rule->has_limit;
 }
@@ -76,7 +74,7 @@ static const char *event_of(enum news_kind kind)
 }
 
 /* "webhook sendgrid (sg) says: bounced: 550 5.1.1 no such user - There is no such mailbox." */
-static struct text sentence_of(const struct reading *r, struct gate_todo *todo)
+static struct text sentence_of(const struct gate_reading *r, struct gate_todo *todo)
 {
     static const char *const words[] = {
         [NEWS_OTHER] = "the account has the mail",
@@ -96,7 +94,7 @@ static struct text sentence_of(const struct reading *r, struct gate_todo *todo)
 }
 
 /* Whether this is news after what was said of the attempt before. */
-static bool is_newer(const struct reading *r)
+static bool is_newer(const struct gate_reading *r)
 {
     const struct attempt *a = r->found->attempt;
     enum news_kind next = r->news->kind;
@@ -108,7 +106,7 @@ static bool is_newer(const struct reading *r)
 }
 
 /* What the attempt's notifications become; false: they stay what they are. */
-static bool fate_of(const struct reading *r, enum notification_state *ret)
+static bool fate_of(const struct gate_reading *r, enum notification_state *ret)
 {
     /* An attempt that the account refused has no later fate, but by reaching its recipient. */
     enum attempt_state was = r->found->attempt->state;
@@ -170,7 +168,9 @@ static void write_plan(int64_t recipient_id, const struct plan_recipient *p, str
 }
 
 /* A limit that a bounce named: everything that it counts waits, and this mail is mailed again. */
-static tide_wall_ms close_limit(struct gate *g, const struct reading *r, struct gate_todo *todo)
+static tide_wall_ms close_limit(struct gate *g,
+                                const struct gate_reading *r,
+                                struct gate_todo *todo)
 {
     const struct reply_rule *rule = r->meaning.rule;
     const struct recipient_state *known = r->found->recipient;
@@ -198,7 +198,18 @@ static tide_wall_ms close_limit(struct gate *g, const struct reading *r, struct 
     return TIDE_MAX(at, r->now);
 }
 
-static void write_news(struct gate *g, const struct reading *r, struct gate_todo *todo)
+static struct journal_entry about_of(const struct gate_reading *r,
+                                     tide_wall_ms until,
+                                     struct gate_todo *todo)
+{
+    const struct attempt *a = r->found->attempt;
+    return (struct journal_entry){.recipient_id = r->found->recipient->id,
+                                  .group_id = a ? a->group_id : 0,
+                                  .attempt_id = a ? a->id : 0,
+                                  .detail = gate_detail_of_news(r, until, todo)};
+}
+
+static void write_news(struct gate *g, const struct gate_reading *r, struct gate_todo *todo)
 {
     enum notification_state then = NOTIFICATION_SENT;
     bool moves = fate_of(r, &then);
@@ -220,15 +231,13 @@ static void write_news(struct gate *g, const struct reading *r, struct gate_todo
         c->news.reason = sentence;
         c->news.due_at = due;
     }
-    struct journal_entry about = {.recipient_id = r->found->recipient->id,
-                                  .group_id = r->found->attempt->group_id,
-                                  .attempt_id = r->found->attempt->id};
+    struct journal_entry about = about_of(r, due, todo);
     gate_journal(todo, r->now, &about,
                  then == NOTIFICATION_HELD ? "limited" : event_of(r->news->kind), sentence);
 }
 
 /* Whoever tells anything of a mail has it: an attempt of unknown fate ends, one in flight will. */
-static void settle(struct gate *g, const struct reading *r, struct gate_todo *todo)
+static void settle(struct gate *g, const struct gate_reading *r, struct gate_todo *todo)
 {
     const struct attempt *was = r->found->attempt;
     struct gate_attempt *a = was ? idmap_get(&g->attempts, was->id) : NULL;
@@ -242,9 +251,12 @@ static void settle(struct gate *g, const struct reading *r, struct gate_todo *to
 void gate_on_news(struct gate *g, const struct gate_event *ev, struct gate_todo *todo)
 {
     const struct news_found *found = ev->news.found;
-    struct reading r = {.found = found, .news = ev->news.news, .now = ev->now};
+    struct gate_reading r = {.found = found, .news = ev->news.news, .now = ev->now};
     if (found->seen)
         return;
+    struct gate_attempt *unclear = r.news->own ? idmap_get(&g->attempts, r.news->attempt_id) : NULL;
+    if (unclear && unclear->unclear)
+        gate_explain_unclear(g, unclear, found->recipient ? &found->past : NULL, ev->now, todo);
     r.said_at = r.news->at > 0 ? TIDE_MIN(r.news->at, r.now) : r.now;
     struct change *c = r.news->key.n > 0 ? gate_add_change(todo, CHANGE_NEWS_SEEN) : NULL;
     if (c) {
@@ -254,17 +266,22 @@ void gate_on_news(struct gate *g, const struct gate_event *ev, struct gate_todo 
     if (!found->recipient)
         return;
     read_meaning(g, &r);
-    r.again = r.news->kind == NEWS_BOUNCED && found->attempt && is_limit(&r.meaning) &&
+    bool limit = is_limit(&r);
+    r.again = limit && r.news->kind == NEWS_BOUNCED && found->attempt &&
               r.now - found->newest_at < GATE_GIVE_UP_MS;
     r.sentence = sentence_of(&r, todo);
+    if (r.news->own) {
+        gate_judge(g, &r, todo);
+        return;
+    }
     settle(g, &r, todo);
     if (found->attempt && settles(r.news->kind)) {
-        if (is_newer(&r))
-            write_news(g, &r, todo);
+        if (!is_newer(&r))
+            return;
+        write_news(g, &r, todo);
     } else if (r.news->kind != NEWS_OTHER) {
-        struct journal_entry about = {.recipient_id = found->recipient->id,
-                                      .group_id = found->attempt ? found->attempt->group_id : 0,
-                                      .attempt_id = found->attempt ? found->attempt->id : 0};
+        struct journal_entry about = about_of(&r, 0, todo);
         gate_journal(todo, r.now, &about, event_of(r.news->kind), r.sentence);
     }
+    gate_judge(g, &r, todo);
 }

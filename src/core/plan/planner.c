@@ -131,6 +131,12 @@ uint32_t planner_intern(struct planner *p, struct text name)
     return id;
 }
 
+struct text planner_name(const struct planner *p, uint32_t number)
+{
+    const struct subject_name *n = subjects_name(&p->subjects, number);
+    return n ? text_of(n->text) : TEXT("");
+}
+
 uint32_t planner_intern_provider(struct planner *p, struct text name)
 {
     return planner_intern(p, name);

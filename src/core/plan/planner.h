@@ -82,7 +82,8 @@ struct plan_route {
 
 /* 0 for an empty name, and when out of memory. */
 uint32_t planner_intern_provider(struct planner *p, struct text name);
-uint32_t planner_intern(struct planner *p, struct text name); /* domains, sender addresses */
+uint32_t planner_intern(struct planner *p, struct text name);       /* domains, sender addresses */
+struct text planner_name(const struct planner *p, uint32_t number); /* "": 0 */
 
 struct plan_query {
     tide_wall_ms now;

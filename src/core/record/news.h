@@ -39,6 +39,8 @@ struct mail_news {
     struct text source;  /* "webhook sendgrid", "dsn", "arf" */
     struct text account; /* whose webhook; "": not known */
     struct text key;     /* the same key is the same news; "": none given */
+    bool own;            /* the account's own answer, told by the gate to itself: what became of
+                          * the mail is known */
     tide_wall_ms at;     /* when it happened, as they say; 0: not said */
     /* about which mail: the first that is known decides */
     tide_id attempt_id;     /* given back by the ESP, or from VERP; 0: not known */

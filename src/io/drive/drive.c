@@ -136,6 +136,7 @@ static void drop(struct drive *d, struct drive_todo *t, const struct gate_action
     job->req.then = action->drop.then;
     job->req.reason = action->drop.reason;
     job->req.detail = action->drop.detail;
+    job->req.without_streams = action->drop.without_streams;
     job->req.at = drive_now(d);
     job->req.done = on_dropped;
     job->req.arg = job;
@@ -247,6 +248,9 @@ static void carry_out(struct drive *d, struct drive_todo *t, drive_stored_cb don
             break;
         case GATE_DO_DROP:
             drop(d, t, a);
+            break;
+        case GATE_DO_RECALL:
+            drive_news(d, a->news, NULL, NULL);
             break;
         case GATE_DO_LOAD:
             drive_load_group(d, a->group_id);

@@ -95,6 +95,11 @@ typedef void (*drive_news_cb)(void *arg,
                               const struct tide_error *err);
 void drive_news(struct drive *d, const struct mail_news *news, drive_news_cb done, void *arg);
 
+/* What somebody orders about the address of `order`->entry (normal form): suppressed, lifted or
+ * confirmed, here and (as far as marked) on the ESPs' lists. Copied; its `found` is looked up.
+ * Calls back as drive_news() does. */
+void drive_order(struct drive *d, const struct gate_order *order, drive_news_cb done, void *arg);
+
 /* Groups that the store changed for somebody else (a cancellation). */
 void drive_pending(struct drive *d, const struct group_pending *groups, size_t count);
 

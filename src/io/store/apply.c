@@ -261,15 +261,19 @@ static void drop_group(struct writing *w,
                        tide_wall_ms late_at)
 {
     struct group g;
-    if (!group_get(w->db, group_id, &g) || group_is_empty(&g))
+    if (!group_get(w->db, group_id, &g))
+        return;
+    touched_add(&d->touched, &g);
+    if (group_is_empty(&g))
         return;
     enum query q = late_at > 0 ? Q_DROP_LATE : Q_DROP_ALL;
     struct arena arena = {0};
     size_t most = (size_t)g.pending.urgent + g.pending.single + g.pending.digestible, n = 0;
     tide_id *ids = db_array(w->db, &arena, most, sizeof *ids);
-    for (sqlite3_stmt *row = late_at > 0
-                                 ? db_row(w->db, q, DB_VALUES(db_int(group_id), db_int(late_at)))
-                                 : db_row(w->db, q, DB_VALUES(db_int(group_id)));
+    for (sqlite3_stmt *row =
+             late_at > 0
+                 ? db_row(w->db, q, DB_VALUES(db_int(group_id), db_int(late_at)))
+                 : db_row(w->db, q, DB_VALUES(db_int(group_id), db_text(d->req->without_streams)));
          row && ids; row = db_next(w->db, q))
         if (n < most)
             ids[n++] = col_int(row, 0);

@@ -209,6 +209,8 @@
     X(CLAIM_ONLY, "SELECT n.id, 0 FROM notification n" \
         " WHERE n.id = ?1 AND n.state <= 1 AND n.not_before <= ?2") \
     X(DROP_ALL, "SELECT n.id FROM notification n WHERE n.group_id = ?1 AND n.state <= 1" \
+        " AND (?2 = '' OR NOT EXISTS (SELECT 1 FROM submission s WHERE s.id = n.submission_id" \
+        " AND instr(?2, '|' || s.stream || '|') > 0))" \
         " ORDER BY n.class, n.priority, n.accepted_at, n.id") \
     X(DROP_LATE, "SELECT n.id FROM notification n JOIN submission s ON s.id = n.submission_id" \
         " WHERE n.group_id = ?1 AND n.state <= 1 AND n.deadline_at > 0 AND n.deadline_at <= ?2" \

@@ -150,13 +150,14 @@ struct store_drop {
     int64_t group_id;     /* with late_at: only those with drop_late and a deadline up to it */
     int64_t recipient_id; /* all groups of a recipient */
     tide_wall_ms late_at;
+    struct text without_streams;  /* group_id: "|urgent|codes|": these stay; "": none */
     enum notification_state then; /* CANCELLED, EXPIRED or REFUSED */
     struct text reason, detail;   /* detail: a JSON object, "" if none */
     tide_wall_ms at;
     /* Journalled with each, event then's name, sentence `reason`, detail. */
     struct notification *dropped; /* without messages */
     size_t dropped_count;
-    struct group_pending *groups; /* those that changed */
+    struct group_pending *groups; /* those that changed, or that were named */
     size_t group_count;
     struct arena arena;
     void (*done)(struct store_drop *req, enum tide_err rc, const struct tide_error *err);
