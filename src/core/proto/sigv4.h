@@ -35,8 +35,10 @@ struct sigv4_claim {
 };
 
 struct sigv4_request {
-    struct text method, path, query, body; /* path %-decoded, query canonical */
-    struct text amz_date;                  /* "20261121T211210Z" */
+    /* The path is escaped once for the signature, as AWS wants it (S3 alone differs): given as it
+     * is sent, escapes and all. The query canonical: sorted, escaped. */
+    struct text method, path, query, body;
+    struct text amz_date; /* "20261121T211210Z" */
     /* The value of a header, name in lower case; p NULL: not there. */
     struct text (*header)(void *arg, const char *name);
     void *arg;

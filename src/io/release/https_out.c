@@ -3,7 +3,7 @@
 #include "base/log.h"
 #include "base/macros.h"
 #include "core/esp/send.h"
-#include "io/crypto/sigv4_hash.h"
+#include "io/crypto/aws_sign.h"
 #include "io/loop/fetch.h"
 #include "io/release/account_type.h"
 
@@ -16,7 +16,6 @@
 #define POOL_BYTES_MIN      (256u * 1024) /* messages from here on are built off the loop */
 #define AGAIN_FIRST_MS      1000
 #define AGAIN_MAX           4 /* 1, 3, 9 and 27 seconds after one another */
-#define SIGNED_HEADERS      "content-type;host;x-amz-date"
 
 struct https_out {
     struct account account;
@@ -48,7 +47,7 @@ struct job {
     struct send_request request;
     struct fetch fetch;
     struct fetch_header headers[FETCH_HEADERS_MAX];
-    char amz_date[32], authorization[512];
+    struct aws_signature signature;
     uv_work_t work;
     enum tide_err rc; /* of building */
     struct tide_error err;
@@ -123,55 +122,24 @@ static void end_silent(struct job *j, enum account_result result, const char *wh
 /* -- Requests -----------------------------------------------------------------------------------
  */
 
-struct signing {
-    const struct job *job;
-    const char *host;
-};
-
-static struct text signed_header(void *arg, const char *name)
-{
-    const struct signing *s = arg;
-    if (strcmp(name, "host") == 0)
-        return text_of(s->host);
-    if (strcmp(name, "x-amz-date") == 0)
-        return text_of(s->job->amz_date);
-    for (size_t i = 0; i < s->job->request.header_count; i++)
-        if (text_ieq(text_of(s->job->request.headers[i].name), text_of(name)))
-            return s->job->request.headers[i].value;
-    return (struct text){NULL, 0};
-}
-
 static enum tide_err sign(struct job *j)
 {
     struct https_out *s = j->owner;
-    struct civil t = civil_of_wall(clock_wall(&s->clock), 0);
-    struct signing signing = {j, fetcher_host(s->fetcher)};
-    char signature[SIGV4_HEX_BYTES];
-    snprintf(j->amz_date, sizeof j->amz_date, "%04d%02d%02dT%02d%02d%02dZ", t.year % 10000,
-             t.month % 100, t.day % 100, t.hour % 100, t.minute % 100, t.second % 100);
     struct text prefix = fetcher_prefix(s->fetcher);
     char *path =
         arena_printf(&j->arena, TEXT_FMT TEXT_FMT, TEXT_ARG(prefix), TEXT_ARG(j->request.path));
-    const struct sigv4_request request = {.method = TEXT("POST"),
-                                          .path = text_of(path),
-                                          .query = TEXT(""),
-                                          .body = buf_text(&j->request.body),
-                                          .amz_date = text_of(j->amz_date),
-                                          .header = signed_header,
-                                          .arg = &signing};
-    const struct sigv4_claim claim = {.access_key = text_of(s->key_id),
-                                      .date = text_cut(text_of(j->amz_date), 0, 8),
-                                      .region = text_of(s->region),
-                                      .service = TEXT("ses"),
-                                      .signed_headers = TEXT(SIGNED_HEADERS)};
-    enum tide_err rc =
-        sigv4_sign(&sigv4_hash_openssl, &request, &claim, text_of(s->key), signature, &j->err);
-    if (rc == TIDE_OK)
-        snprintf(j->authorization, sizeof j->authorization,
-                 "AWS4-HMAC-SHA256 Credential=%s/" TEXT_FMT "/%s/ses/aws4_request, "
-                 "SignedHeaders=" SIGNED_HEADERS ", Signature=%s",
-                 s->key_id, TEXT_ARG(claim.date), s->region, signature);
-    return rc;
+    struct aws_request r = {.key_id = s->key_id,
+                            .secret = s->key,
+                            .region = s->region,
+                            .method = "POST",
+                            .host = fetcher_host(s->fetcher),
+                            .path = text_of(path),
+                            .body = buf_text(&j->request.body),
+                            .now = clock_wall(&s->clock)};
+    for (size_t i = 0; i < j->request.header_count; i++)
+        if (text_ieq(text_of(j->request.headers[i].name), TEXT("Content-Type")))
+            r.content_type = j->request.headers[i].value;
+    return aws_sign(&r, &j->signature, &j->err);
 }
 
 static void on_fetched(struct fetch *f);
@@ -185,9 +153,10 @@ static void fly(struct job *j)
         j->headers[f->header_count++] =
             (struct fetch_header){j->request.headers[i].name, j->request.headers[i].value};
     if (j->owner->api->signs_aws) {
-        j->headers[f->header_count++] = (struct fetch_header){"X-Amz-Date", text_of(j->amz_date)};
         j->headers[f->header_count++] =
-            (struct fetch_header){"Authorization", text_of(j->authorization)};
+            (struct fetch_header){"X-Amz-Date", text_of(j->signature.date)};
+        j->headers[f->header_count++] =
+            (struct fetch_header){"Authorization", text_of(j->signature.authorization)};
     }
     f->path = j->request.path;
     f->body = buf_text(&j->request.body);

@@ -2,6 +2,8 @@
 #include "io/store/reads.h"
 #include "io/store/writes.h"
 
+#define LISTED_PRESET 1000
+
 /* -- Finding what news is about ------------------------------------------------------------------
  */
 
@@ -144,6 +146,22 @@ void news_read(struct db *db, struct store_ask *req, tide_wall_ms now)
         read_past(db, req, r, of_attempt ? a->id : 0, now);
     }
     read_suppressions(db, req, found ? r->address : news->recipient);
+}
+
+void news_read_listed(struct db *db, struct store_ask *req)
+{
+    size_t most = req->most ? req->most : LISTED_PRESET;
+    req->listed = db_array(db, &req->arena, most, sizeof *req->listed);
+    struct values which = DB_VALUES(db_text(req->account), db_int((int64_t)most));
+    for (sqlite3_stmt *row = db_row(db, Q_ESP_LISTS, which);
+         row && req->listed && req->listed_count < most; row = db_next(db, Q_ESP_LISTS))
+        req->listed[req->listed_count++] =
+            (struct esp_listed){.account = col_text(db, row, 0, &req->arena),
+                                .address = col_text(db, row, 1, &req->arena),
+                                .list = col_text(db, row, 2, &req->arena),
+                                .cause = col_text(db, row, 3, &req->arena),
+                                .state = col_text(db, row, 4, &req->arena),
+                                .since = col_int(row, 5)};
 }
 
 /* -- Changes -------------------------------------------------------------------------------------

@@ -329,6 +329,9 @@ void ask_read(struct db *db, struct store_ask *req, tide_wall_ms now)
     case STORE_VIEW_ADDRESSES:
         ask_addresses(db, req);
         break;
+    case STORE_VIEW_ESP_LISTS:
+        news_read_listed(db, req);
+        break;
     case STORE_VIEW_SENDERS:
         ask_senders(db, req);
         break;

@@ -208,6 +208,8 @@ enum store_view {
     STORE_VIEW_ACCEPTED,     /* how many of `application` from notification `id` on */
     STORE_VIEW_NEWS,         /* what is known about `news`: found */
     STORE_VIEW_ADDRESSES,    /* of recipient_ids */
+    STORE_VIEW_ESP_LISTS,    /* addresses on the lists of `account` that are to be looked at:
+                              * those whose state is not an end, oldest first */
     STORE_VIEW_SENDERS,      /* watched senders, by domain and account */
     STORE_VIEW_EVENTS,       /* the journal as others see it (core/record/event.h): of `application`
                               * ("": all), of `kinds`, behind the cursor `after` */
@@ -253,6 +255,9 @@ struct store_ask {
     size_t recipient_id_count;
     struct text *addresses;        /* "": there is no such recipient */
     struct sender_record *senders; /* SENDERS */
+    struct text account;           /* ESP_LISTS */
+    struct esp_listed *listed;     /* ESP_LISTS */
+    size_t listed_count;
     size_t sender_count;
     struct store_counts counts;
     int64_t count;                /* ACCEPTED */
