@@ -141,7 +141,7 @@ static const struct esp_case cases[] = {
      "POST",
      "/email/withTemplate",
      NULL,
-     "{}",
+     "{" FROM ",\"To\":\"a@b.example\",\"TemplateId\":1,\"TemplateModel\":{}}",
      {"422\n", "{\"ErrorCode\":1101,"},
      {NULL}},
     {"template in place",

@@ -351,7 +351,8 @@ static const struct esp_case v1[] = {
      "POST",
      "/",
      FORM,
-     "Action=SendTemplatedEmail&Template=T",
+     "Action=SendTemplatedEmail&Template=T&TemplateData={}&Source=n%40s.example"
+     "&Destination.ToAddresses.member.1=a%40b.example",
      {"400\n", "<Code>TemplateDoesNotExist</Code>", "Template T does not exist"},
      {NULL}},
 };

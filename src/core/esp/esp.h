@@ -74,6 +74,7 @@ struct esp_ask {
     tide_wall_ms now;
     const char *const *streams;
     size_t stream_count;
+    struct text behind;    /* the API that all of the application's accounts speak; "": none does */
     size_t recipients_max; /* of one mail: the least of this and the ESP's counts */
 };
 

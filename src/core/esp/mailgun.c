@@ -1,12 +1,16 @@
 /* Mailgun, POST /v3/{domain}/messages and /v3/{domain}/messages.mime.
  *
  *   mapped    from, to, cc, bcc, subject, text, html, h:* (Reply-To and Message-Id too),
- * attachment, inline, recipient-variables (each "to" a mail of its own, %recipient.KEY%,
- *             %recipient%, %recipient_email%, %recipient_name% replaced in subject, text, html and
- *             h:*), o:deliverytime (RFC 2822 or seconds since 1970), o:testmode; the first o:tag
- * that is a stream's name chooses that stream; messages.mime: to, message ignored   other tags, v:*
- * (Mailgun keeps them for its events), amp-html, the other o:* (dkim, tracking, require-tls, ...),
- * h:* beside a whole message refused   template; recipient-variables beside a whole message: 400
+ *             attachment, inline, recipient-variables (each "to" a mail of its own,
+ *             %recipient.KEY%, %recipient%, %recipient_email%, %recipient_name% replaced in
+ *             subject, text, html and h:*), o:deliverytime (RFC 2822 or seconds since 1970),
+ *             o:testmode; the first o:tag that is a stream's name chooses that stream;
+ *             messages.mime: to, message
+ *   ignored   other tags, amp-html, the other o:* (dkim, tracking, require-tls, ...), h:* beside a
+ *             whole message
+ *   passed on template with t:* and h:X-Mailgun-Variables, where all accounts of the application
+ *             are Mailgun's own API; else refused: 400
+ *   refused   recipient-variables beside a whole message: 400
  *
  * Field names of PHP ("to[0]") are taken as without the index. The id in the answer is the mails'
  * Message-ID.
@@ -59,11 +63,16 @@ static void answer(const struct esp_ask *ask, const struct esp_batch *batch, str
 /* -- Fields -------------------------------------------------------------------------------------
  */
 
+#define TEMPLATE_FIELDS_MAX 16
+
 /* What all mails of the request have in common, and whom they are for. */
 struct letter {
-    struct api_draft draft; /* `to` holds all */
-    struct text variables;  /* recipient-variables */
-    struct text mime;       /* of messages.mime */
+    struct api_draft draft;                          /* `to` holds all */
+    struct text variables;                           /* recipient-variables */
+    struct text mime;                                /* of messages.mime */
+    struct esp_member template[TEMPLATE_FIELDS_MAX]; /* template, t:*, h:X-Mailgun-Variables */
+    size_t template_count;
+    bool has_template;
 };
 
 /* "to[0]" is "to". */
@@ -143,6 +152,39 @@ static bool read_option(struct esp_reading *r,
     return true;
 }
 
+static bool keep_field(struct esp_reading *r, struct text name, struct text value, struct letter *l)
+{
+    char *own = arena_strndup(r->arena, name.p, name.n);
+    if (!own)
+        return esp_no_memory(r);
+    for (size_t i = 0; i < name.n; i++) /* it becomes a field's name again */
+        if (!ascii_is_alnum(name.p[i]) && !strchr(":-_", name.p[i] ? name.p[i] : '"'))
+            return esp_refuse(r, ESP_BAD_VALUE, "", "a parameter's name is not valid");
+    if (l->template_count == TEMPLATE_FIELDS_MAX)
+        return esp_refuse(r, ESP_TOO_MANY, "template", "more than %d parameters of a template",
+                          TEMPLATE_FIELDS_MAX);
+    l->has_template |= text_eq(name, TEXT("template"));
+    l->template[l->template_count++] = (struct esp_member){.name = own, .value = value};
+    return true;
+}
+
+/* The template with its parameters, in which the recipient's variables are replaced. */
+static bool take_template(struct esp_reading *r,
+                          const struct letter *l,
+                          const struct esp_pair *pairs,
+                          size_t count,
+                          struct api_draft *d)
+{
+    struct esp_member own[TEMPLATE_FIELDS_MAX];
+    for (size_t i = 0; i < l->template_count; i++) {
+        own[i] = l->template[i];
+        own[i].value = esp_substitute(r, own[i].value, pairs, count);
+    }
+    d->text = d->html = (struct text){NULL, 0};
+    return esp_template(r, own, l->template_count, "template",
+                        "template parameter: templates stored at Mailgun are not known here", d);
+}
+
 static bool read_field(struct esp_reading *r, const struct form_field *f, struct letter *l)
 {
     struct text name = plain_name(f->name);
@@ -172,9 +214,9 @@ static bool read_field(struct esp_reading *r, const struct form_field *f, struct
         d->html = esp_body(r, f->value);
     else if (text_eq(name, TEXT("recipient-variables")))
         l->variables = text_trim(f->value);
-    else if (text_eq(name, TEXT("template")) && f->value.n > 0)
-        return esp_refuse(r, ESP_TEMPLATE, "template",
-                          "template parameter: templates stored at Mailgun are not known here");
+    else if ((text_eq(name, TEXT("template")) && f->value.n > 0) ||
+             text_istarts(name, TEXT("t:")) || text_ieq(name, TEXT("h:X-Mailgun-Variables")))
+        return keep_field(r, name, f->value, l);
     else if (text_istarts(name, TEXT("o:")))
         return read_option(r, name, f->value, l);
     else if (text_istarts(name, TEXT("h:")) && f->value.n > 0 &&
@@ -281,7 +323,7 @@ static bool personalise(struct esp_reading *r,
                               "h:" TEXT_FMT " parameter is not a valid header",
                               TEXT_ARG(text_cut(h->name, 0, 60)));
     }
-    return true;
+    return !l->has_template || take_template(r, l, pairs, count, d);
 }
 
 static bool read_messages(const struct esp_ask *ask,
@@ -296,7 +338,7 @@ static bool read_messages(const struct esp_ask *ask,
         return false;
     if (!l.draft.from.address.p)
         return esp_refuse(&r, ESP_MISSING, "from", "from parameter is missing");
-    if (!l.draft.text.p && !l.draft.html.p)
+    if (!l.draft.text.p && !l.draft.html.p && !l.has_template)
         return esp_refuse(&r, ESP_MISSING, "text",
                           "Need at least one of 'text' or 'html' parameters specified");
     if (l.variables.n > 0 && (json_parse(l.variables, SIZE_MAX, &ret->doc, &err) != TIDE_OK ||
@@ -309,7 +351,7 @@ static bool read_messages(const struct esp_ask *ask,
         if (!esp_mails(&r, 1))
             return false;
         ret->mails[0].draft = l.draft;
-        return true;
+        return !l.has_template || take_template(&r, &l, NULL, 0, &ret->mails[0].draft);
     }
     if (!esp_mails(&r, l.draft.to.count))
         return false;

@@ -117,6 +117,37 @@ struct text esp_filled(const struct json *object, const char *name)
     return t.n > 0 ? t : (struct text){NULL, 0};
 }
 
+bool esp_template(struct esp_reading *r,
+                  const struct esp_member *members,
+                  size_t count,
+                  const char *field,
+                  const char *unknown,
+                  struct api_draft *d)
+{
+    struct buf all = {0}, one = {0};
+    struct json_writer w;
+    if (!text_eq(r->ask->behind, text_of(r->ask->call->esp->name)))
+        return esp_refuse(r, ESP_TEMPLATE, field, "%s", unknown);
+    jw_init(&w, &all);
+    jw_object(&w, NULL);
+    for (size_t i = 0; i < count; i++) {
+        const struct json *v = members[i].of ? json_member(members[i].of, members[i].name) : NULL;
+        buf_clear(&one);
+        if (v)
+            json_dump(v, &one);
+        else if (members[i].value.p)
+            json_quote(&one, members[i].value);
+        if (one.len > 0)
+            jw_json(&w, members[i].name, buf_text(&one));
+    }
+    jw_end(&w);
+    d->template = arena_text(r->arena, buf_text(&all));
+    bool good = all.failed == TIDE_OK && one.failed == TIDE_OK && d->template.p;
+    buf_fini(&all);
+    buf_fini(&one);
+    return good || esp_no_memory(r);
+}
+
 /* -- Texts --------------------------------------------------------------------------------------
  */
 

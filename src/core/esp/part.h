@@ -50,6 +50,22 @@ struct text esp_string(const struct json *object, const char *name);
 /* The same, but an empty string counts as not given. */
 struct text esp_filled(const struct json *object, const char *name);
 
+/* A member to be passed on: of an object (NULL: it is a text), by the ESP's own name. */
+struct esp_member {
+    const struct json *of;
+    const char *name;
+    struct text value; /* without an object; p NULL: not given */
+};
+
+/* Makes those that are there the draft's template, which the ESP stores. False: the ESP behind is
+ * another, so that it is not known (ESP_TEMPLATE, `field`, `unknown`). */
+bool esp_template(struct esp_reading *r,
+                  const struct esp_member *members,
+                  size_t count,
+                  const char *field,
+                  const char *unknown,
+                  struct api_draft *d);
+
 /* One line for a header: controls become blanks. */
 struct text esp_line(struct esp_reading *r, struct text t);
 /* Text of a body: NULs become blanks. {NULL, 0} stays. */

@@ -3,13 +3,16 @@
  *   mapped    From, To, Cc, Bcc, ReplyTo, Subject, TextBody, HtmlBody, Headers, Attachments
  * (ContentID shows it inline); MessageStream, else Tag, chooses the stream of that name ignored
  * other streams and tags, Metadata, TrackOpens, TrackLinks, InlineCss: Postmark shows none of them
- * in the mail refused   TemplateId, TemplateAlias and /email/withTemplate,
- * /email/batchWithTemplates: 422, 1101
+ *             in the mail
+ *   passed on TemplateId or TemplateAlias with TemplateModel, where all accounts of the application
+ *             are Postmark's own API; else refused: 422, 1101
  *
  * A recipient that mailtide knows to be dead is Postmark's inactive one: 406 when there is no
  * other, else a word about it in the answer. Reference  Postmark developer documentation, "Email
  * API" and "API error codes". */
 #include "core/esp/part.h"
+
+#include "base/macros.h"
 
 #include <stdio.h>
 
@@ -271,16 +274,27 @@ static bool read_attachments(struct esp_reading *r, const struct json *list, str
     return true;
 }
 
+static bool read_template(struct esp_reading *r, const struct json *v, struct api_draft *d)
+{
+    const struct esp_member members[] = {
+        {.of = v, .name = "TemplateId"},
+        {.of = v, .name = "TemplateAlias"},
+        {.of = v, .name = "TemplateModel"},
+        {.of = v, .name = "InlineCss"},
+    };
+    return esp_template(r, members, TIDE_COUNT(members), "TemplateId",
+                        "The 'TemplateId' or 'TemplateAlias' associated with this request is not "
+                        "valid or was not found: templates stored at Postmark are not known here.",
+                        d);
+}
+
 static bool read_mail(struct esp_reading *r, const struct json *v, struct api_draft *d)
 {
     if (json_kind(v) != JSON_KIND_OBJECT)
         return esp_refuse(r, ESP_BAD_BODY, "", "want an object");
-    if (json_member(v, "TemplateId") || json_member(v, "TemplateAlias") ||
-        json_member(v, "TemplateModel"))
-        return esp_refuse(r, ESP_TEMPLATE, "TemplateId",
-                          "The 'TemplateId' or 'TemplateAlias' associated with this request is not "
-                          "valid or was not found: templates stored at Postmark are not known "
-                          "here.");
+    if ((json_member(v, "TemplateId") || json_member(v, "TemplateAlias")) &&
+        !read_template(r, v, d))
+        return false;
     d->subject = esp_line(r, esp_string(v, "Subject"));
     d->subject = d->subject.p ? d->subject : TEXT("");
     d->text = esp_body(r, esp_filled(v, "TextBody"));
@@ -289,7 +303,7 @@ static bool read_mail(struct esp_reading *r, const struct json *v, struct api_dr
     esp_choose_stream(r, d, esp_string(v, "Tag"));
     if (!read_addresses(r, v, d))
         return false;
-    if (!d->text.p && !d->html.p)
+    if (!d->text.p && !d->html.p && !d->template.p)
         return esp_refuse(r, ESP_MISSING, "TextBody",
                           "Provide either email TextBody or HtmlBody or both.");
     return read_headers(r, json_member(v, "Headers"), d) &&
@@ -308,32 +322,34 @@ static bool read_one(const struct esp_ask *ask,
     return esp_json(&r) && esp_mails(&r, 1) && read_mail(&r, ret->doc, &ret->mails[0].draft);
 }
 
+static bool read_array(struct esp_reading *r, const struct json *list)
+{
+    size_t count = json_count(list);
+    if (json_kind(list) != JSON_KIND_ARRAY)
+        return esp_refuse(r, ESP_BAD_BODY, "", "want an array");
+    if (count > BATCH_MAX)
+        return esp_refuse(r, ESP_TOO_MANY, "",
+                          "You may only send up to %d emails in a single batch.", BATCH_MAX);
+    return esp_mails(r, count) && esp_each(r, list, read_mail);
+}
+
 static bool read_batch(const struct esp_ask *ask,
                        struct arena *arena,
                        struct esp_batch *ret,
                        struct esp_refusal *why)
 {
     struct esp_reading r = {.ask = ask, .arena = arena, .batch = ret, .why = why};
-    if (!esp_json(&r))
-        return false;
-    size_t count = json_count(ret->doc);
-    if (json_kind(ret->doc) != JSON_KIND_ARRAY)
-        return esp_refuse(&r, ESP_BAD_BODY, "", "want an array");
-    if (count > BATCH_MAX)
-        return esp_refuse(&r, ESP_TOO_MANY, "",
-                          "You may only send up to %d emails in a single batch.", BATCH_MAX);
-    return esp_mails(&r, count) && esp_each(&r, ret->doc, read_mail);
+    return esp_json(&r) && read_array(&r, ret->doc);
 }
 
-static bool read_template(const struct esp_ask *ask,
+/* The array stands in an object: {"Messages":[...]}. */
+static bool read_messages(const struct esp_ask *ask,
                           struct arena *arena,
                           struct esp_batch *ret,
                           struct esp_refusal *why)
 {
     struct esp_reading r = {.ask = ask, .arena = arena, .batch = ret, .why = why};
-    return esp_refuse(&r, ESP_TEMPLATE, "TemplateId",
-                      "The template associated with this request is not valid or was not found: "
-                      "templates stored at Postmark are not known here.");
+    return esp_json(&r) && read_array(&r, json_member(ret->doc, "Messages"));
 }
 
 static const struct esp postmark = {.name = "postmark",
@@ -344,7 +360,7 @@ static const struct esp postmark = {.name = "postmark",
 const struct esp_call esp_postmark_calls[] = {
     {&postmark, "POST", "/email", read_one, answer_one},
     {&postmark, "POST", "/email/batch", read_batch, answer_batch},
-    {&postmark, "POST", "/email/withTemplate", read_template, answer_one},
-    {&postmark, "POST", "/email/batchWithTemplates", read_template, answer_batch},
+    {&postmark, "POST", "/email/withTemplate", read_one, answer_one},
+    {&postmark, "POST", "/email/batchWithTemplates", read_messages, answer_batch},
     {0},
 };

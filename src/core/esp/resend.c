@@ -321,19 +321,23 @@ static bool read_mail(struct esp_reading *r, const struct json *v, struct api_dr
     const struct json *template = json_member(v, "template");
     if (json_kind(v) != JSON_KIND_OBJECT)
         return esp_refuse(r, ESP_BAD_BODY, "", "Want an object.");
-    if (template && json_kind(template) != JSON_KIND_NULL)
-        return esp_refuse(r, ESP_TEMPLATE, "template",
-                          "Invalid `template` field: templates stored at Resend are not known "
-                          "here.");
+    if (template && json_kind(template) != JSON_KIND_NULL &&
+        !esp_template(r, &(struct esp_member){.of = v, .name = "template"}, 1, "template",
+                      "Invalid `template` field: templates stored at Resend are not known here.",
+                      d))
+        return false;
     if (!read_addresses(r, v, d))
         return false;
-    if (!json_member(v, "subject"))
+    if (!json_member(v, "subject") && !d->template.p)
         return esp_refuse(r, ESP_MISSING, "subject", "Missing `subject` field.");
     d->subject = esp_line(r, esp_string(v, "subject"));
     d->subject = d->subject.p ? d->subject : TEXT("");
     d->text = esp_body(r, esp_string(v, "text"));
     d->html = esp_body(r, esp_filled(v, "html"));
-    if (!d->text.p && !d->html.p)
+    if (d->template.p && (d->text.p || d->html.p))
+        return esp_refuse(r, ESP_BAD_VALUE, "template",
+                          "Invalid `template` field: want no `html` or `text` beside it.");
+    if (!d->text.p && !d->html.p && !d->template.p)
         return esp_refuse(r, ESP_MISSING, "html", "Missing `html` or `text` field.");
     read_tags(r, json_member(v, "tags"), d);
     return read_schedule(r, v, d) && read_headers(r, json_member(v, "headers"), d) &&

@@ -71,7 +71,7 @@ static enum tide_err build(const struct send_mail *mail,
 {
     struct send_fields f;
     struct json_writer w;
-    enum tide_err rc = send_fields_read(mail, a, &f, err);
+    enum tide_err rc = send_fields_read(mail, &send_brevo, a, &f, err);
     if (rc != TIDE_OK)
         return rc;
     ret->path = TEXT("/v3/smtp/email");

@@ -2,6 +2,7 @@
 
 #include "base/base64.h"
 #include "base/macros.h"
+#include "core/record/template.h"
 
 static const char *const own_fields[] = {
     "From",
@@ -50,7 +51,50 @@ static struct mailbox named(const struct message *m, struct text address, struct
     return ret;
 }
 
+/* The first part is the template's fields (core/record/template.h), the others are files. */
+static enum tide_err take_template(struct send_fields *f,
+                                   const struct send_api *api,
+                                   struct arena *a,
+                                   struct tide_error *err)
+{
+    struct text whose = message_raw_value(&f->message, TEXT(TEMPLATE_FIELD), a);
+    if (!whose.p)
+        return TIDE_OK;
+    if (!text_eq(whose, text_of(api->name)))
+        return tide_fail(err, TIDE_EINVAL, "its text is a template stored at " TEXT_FMT,
+                         TEXT_ARG(whose));
+    if (f->parts.file_count == 0)
+        return tide_fail(err, TIDE_EINVAL, "it names no template");
+    f->template = f->parts.files[0].bytes;
+    f->parts.file_count--;
+    memmove(f->parts.files, f->parts.files + 1, f->parts.file_count * sizeof f->parts.files[0]);
+    return TIDE_OK;
+}
+
+/* A JSON value that stands in another place now. */
+static void put_value(struct json_writer *w, const char *name, const struct json *v)
+{
+    struct buf b = {0};
+    json_dump(v, &b);
+    if (b.failed != TIDE_OK)
+        w->out->failed = b.failed;
+    jw_json(w, name, buf_text(&b));
+    buf_fini(&b);
+}
+
+void send_put_template(const struct send_fields *f, struct json_writer *w, const char *name)
+{
+    struct json *doc = NULL;
+    if (f->template.n == 0 || json_parse(f->template, SIZE_MAX, &doc, NULL) != TIDE_OK)
+        return;
+    const struct json *v = json_member(doc, name);
+    if (v)
+        put_value(w, name, v);
+    json_free(doc);
+}
+
 enum tide_err send_fields_read(const struct send_mail *mail,
+                               const struct send_api *api,
                                struct arena *a,
                                struct send_fields *ret,
                                struct tide_error *err)
@@ -64,13 +108,15 @@ enum tide_err send_fields_read(const struct send_mail *mail,
                                &ret->reply_to_count, err);
     if (rc == TIDE_OK)
         rc = take_apart(&ret->message, a, &ret->parts, err);
+    if (rc == TIDE_OK)
+        rc = take_template(ret, api, a, err);
     if (rc != TIDE_OK)
         return rc;
     ret->to = named(&ret->message, mail->recipient, a);
     ret->subject = message_value(&ret->message, TEXT("Subject"), a);
     if (!ret->subject.p)
         ret->subject = TEXT("");
-    if (ret->parts.plain.n == 0 && ret->parts.html.n == 0)
+    if (ret->parts.plain.n == 0 && ret->parts.html.n == 0 && !ret->template.p)
         ret->parts.plain = TEXT(" "); /* APIs insist on a body */
     return TIDE_OK;
 }
@@ -153,17 +199,22 @@ void send_put_mailbox(struct json_writer *w, const char *name, const struct mail
     put(w, name, &b);
 }
 
+void send_add_mailboxes(struct buf *b, const struct mailbox *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (i > 0)
+            buf_adds(b, ", ");
+        add_mailbox(b, &list[i]);
+    }
+}
+
 void send_put_mailboxes(struct json_writer *w,
                         const char *name,
                         const struct mailbox *list,
                         size_t count)
 {
     struct buf b = {0};
-    for (size_t i = 0; i < count; i++) {
-        if (i > 0)
-            buf_adds(&b, ", ");
-        add_mailbox(&b, &list[i]);
-    }
+    send_add_mailboxes(&b, list, count);
     put(w, name, &b);
 }
 

@@ -21,12 +21,19 @@ struct send_fields {
     size_t reply_to_count;
     struct text subject;      /* "" when there is none */
     struct taken_parts parts; /* never without text and HTML both: then the text is a blank */
+    struct text template; /* stored at this ESP: a JSON object of fields for it, in place of text
+                           * and HTML; p NULL: none */
 };
 
+/* Of a mail for the API of that name: another one's template is TIDE_EINVAL. */
 TIDE_MUST_CHECK enum tide_err send_fields_read(const struct send_mail *mail,
+                                               const struct send_api *api,
                                                struct arena *a,
                                                struct send_fields *ret,
                                                struct tide_error *err);
+
+/* A field of the template, where it has it. */
+void send_put_template(const struct send_fields *f, struct json_writer *w, const char *name);
 
 /* Walks the header fields that an API passes on as they are: not those that it makes from fields of
  * its own, nor those that belong to one way of transport. Values are unfolded, words not decoded.
@@ -47,6 +54,7 @@ void send_put_mailboxes(struct json_writer *w,
                         const char *name,
                         const struct mailbox *list,
                         size_t count);
+void send_add_mailboxes(struct buf *b, const struct mailbox *list, size_t count);
 void send_put_base64(struct json_writer *w, const char *name, struct text bytes);
 void send_put_id(struct json_writer *w, const char *name, tide_id id);
 

@@ -1,4 +1,4 @@
-/* Postmark, POST /email, behind.
+/* Postmark, POST /email and, of mail with a stored template, /email/withTemplate, behind.
  *
  *   fields   From, To (the recipient alone), ReplyTo, Subject, TextBody, HtmlBody, Headers,
  *            Attachments (inline with ContentID "cid:.."), Metadata; MessageStream from the
@@ -59,7 +59,14 @@ static void put_body(struct json_writer *w,
     send_put_mailbox(w, "To", &f->to);
     if (f->reply_to_count > 0)
         send_put_mailboxes(w, "ReplyTo", f->reply_to, f->reply_to_count);
-    jw_text(w, "Subject", f->subject);
+    if (f->template.p) {
+        send_put_template(f, w, "TemplateId");
+        send_put_template(f, w, "TemplateAlias");
+        send_put_template(f, w, "TemplateModel");
+        send_put_template(f, w, "InlineCss");
+    } else {
+        jw_text(w, "Subject", f->subject);
+    }
     if (f->parts.plain.n > 0)
         jw_text(w, "TextBody", f->parts.plain);
     if (f->parts.html.n > 0)
@@ -81,10 +88,10 @@ static enum tide_err build(const struct send_mail *mail,
 {
     struct send_fields f;
     struct json_writer w;
-    enum tide_err rc = send_fields_read(mail, a, &f, err);
+    enum tide_err rc = send_fields_read(mail, &send_postmark, a, &f, err);
     if (rc != TIDE_OK)
         return rc;
-    ret->path = TEXT("/email");
+    ret->path = f.template.p ? TEXT("/email/withTemplate") : TEXT("/email");
     send_add_header(ret, "X-Postmark-Server-Token", mail->key);
     send_add_header(ret, "Content-Type", TEXT("application/json"));
     send_add_header(ret, "Accept", TEXT("application/json"));

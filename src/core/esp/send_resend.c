@@ -1,7 +1,8 @@
 /* Resend, POST /emails, behind.
  *
  *   fields   from, to (the recipient alone), reply_to, subject, text, html, headers, attachments
- *            (inline with content_id), tags; Idempotency-Key: the attempt's id
+ *            (inline with content_id), template (of a mail that came by this API), tags;
+ *            Idempotency-Key: the attempt's id
  *   answer   200 {"id"}; the same again for the same key and body, for 24 hours
  *   errors   {"statusCode","name","message"}; 409: the first request with that key is still being
  *            worked on, so its fate is not known yet
@@ -48,7 +49,9 @@ static void put_body(struct json_writer *w,
     send_put_mailbox(w, "from", &f->from);
     put_addresses(w, "to", &f->to, 1);
     put_addresses(w, "reply_to", f->reply_to, f->reply_to_count);
-    jw_text(w, "subject", f->subject);
+    if (f->subject.n > 0 || !f->template.p)
+        jw_text(w, "subject", f->subject);
+    send_put_template(f, w, "template");
     if (f->parts.plain.n > 0)
         jw_text(w, "text", f->parts.plain);
     if (f->parts.html.n > 0)
@@ -74,7 +77,7 @@ static enum tide_err build(const struct send_mail *mail,
     struct send_fields f;
     struct json_writer w;
     char id[ID_TEXT_BYTES];
-    enum tide_err rc = send_fields_read(mail, a, &f, err);
+    enum tide_err rc = send_fields_read(mail, &send_resend, a, &f, err);
     if (rc == TIDE_OK)
         rc = send_add_bearer(ret, mail->key, a, err);
     char *key = arena_printf(a, "mailtide-%s", id_text(mail->attempt_id, id));

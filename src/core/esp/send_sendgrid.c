@@ -5,6 +5,7 @@
  *   answer   202 without a body; the mail's id is X-Message-Id
  *   errors   {"errors":[{"message","field","help"}]}; 403 with a field "from": the sender is not
  *            verified
+ *   template template_id, dynamic_template_data and substitutions of a mail that came by this API
  *   changed  an empty subject becomes "(no subject)", which the API insists on
  */
 #include "core/esp/send_fields.h"
@@ -61,15 +62,21 @@ static void put_body(struct json_writer *w,
     jw_array(w, "to");
     send_put_pair(w, NULL, &f->to);
     jw_end(w);
+    send_put_template(f, w, "dynamic_template_data");
+    send_put_template(f, w, "substitutions");
     jw_end(w);
     jw_end(w);
+    send_put_template(f, w, "template_id");
     send_put_pair(w, "from", &f->from);
     put_reply_to(w, f);
-    jw_text(w, "subject", f->subject.n > 0 ? f->subject : TEXT("(no subject)"));
-    jw_array(w, "content");
-    put_content(w, "text/plain", f->parts.plain);
-    put_content(w, "text/html", f->parts.html);
-    jw_end(w);
+    if (f->subject.n > 0 || !f->template.p)
+        jw_text(w, "subject", f->subject.n > 0 ? f->subject : TEXT("(no subject)"));
+    if (!f->template.p) {
+        jw_array(w, "content");
+        put_content(w, "text/plain", f->parts.plain);
+        put_content(w, "text/html", f->parts.html);
+        jw_end(w);
+    }
     put_files(w, &f->parts);
     jw_object(w, "headers");
     send_fields_put_headers(f, a, w);
@@ -87,7 +94,7 @@ static enum tide_err build(const struct send_mail *mail,
 {
     struct send_fields f;
     struct json_writer w;
-    enum tide_err rc = send_fields_read(mail, a, &f, err);
+    enum tide_err rc = send_fields_read(mail, &send_sendgrid, a, &f, err);
     if (rc == TIDE_OK)
         rc = send_add_bearer(ret, mail->key, a, err);
     if (rc != TIDE_OK)

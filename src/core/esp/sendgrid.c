@@ -6,11 +6,15 @@
  *             category that is a stream's name chooses that stream
  *   ignored   other categories, custom_args, batch_id, asm, ip_pool_name, tracking_settings, the
  *             other mail_settings (footer, bcc, spam_check): SendGrid shows none of them in the
- * mail refused   template_id and dynamic_template_data with it: 400, field template_id
+ *             mail
+ *   passed on template_id with dynamic_template_data or substitutions, where all accounts of the
+ *             application are SendGrid's own API; else refused: 400, field template_id
  *
  * What is stricter than the real service: addresses are checked at once.
  * Reference  SendGrid v3 API reference, "Mail Send" and its "Errors" page. */
 #include "core/esp/part.h"
+
+#include "base/macros.h"
 
 #include <stdio.h>
 
@@ -187,6 +191,8 @@ static bool read_send_at(struct esp_reading *r,
 static bool read_content(struct esp_reading *r, const struct json *v, struct api_draft *d)
 {
     char path[ESP_FIELD_BYTES];
+    if (esp_filled(r->batch->doc, "template_id").p)
+        return true; /* text and html are the template's */
     if (json_count(v) == 0 || json_kind(v) != JSON_KIND_ARRAY)
         return esp_refuse(
             r, ESP_MISSING, "content",
@@ -310,6 +316,19 @@ static bool substitute(struct esp_reading *r, const struct json *p, struct api_d
     return true;
 }
 
+static bool read_template(struct esp_reading *r, const struct json *p, struct api_draft *d)
+{
+    const struct esp_member members[] = {
+        {.of = r->batch->doc, .name = "template_id"},
+        {.of = p, .name = "dynamic_template_data"},
+        {.of = p, .name = "substitutions"},
+    };
+    return esp_template(r, members, TIDE_COUNT(members), "template_id",
+                        "The template_id must be a valid template ID; templates stored at "
+                        "SendGrid are not known here.",
+                        d);
+}
+
 /* `common` is what stands outside; it has been read. */
 static bool read_personalization(struct esp_reading *r,
                                  const struct json *p,
@@ -327,7 +346,9 @@ static bool read_personalization(struct esp_reading *r,
     struct text subject = esp_filled(p, "subject");
     if (subject.p)
         d->subject = esp_line(r, subject);
-    if (!d->subject.n)
+    if (esp_filled(r->batch->doc, "template_id").p && !read_template(r, p, d))
+        return false;
+    if (!d->subject.n && !d->template.p)
         return esp_refuse(r, ESP_MISSING, "subject",
                           "The subject is required. You can get around this requirement if you use "
                           "a template with a subject defined or if every personalization has a "
@@ -345,7 +366,7 @@ static bool read_personalization(struct esp_reading *r,
     const struct json *from = json_member(p, "from");
     if (from && !read_mailbox(r, from, field, &d->from))
         return false;
-    return read_recipients(r, p, index, d) && substitute(r, p, d);
+    return read_recipients(r, p, index, d) && (d->template.p || substitute(r, p, d));
 }
 
 /* -- The request --------------------------------------------------------------------------------
@@ -379,10 +400,6 @@ static bool read_categories(struct esp_reading *r, const struct json *v, struct 
 static bool read_common(struct esp_reading *r, const struct json *v, struct api_draft *d)
 {
     const struct json *from = json_member(v, "from");
-    if (esp_filled(v, "template_id").p)
-        return esp_refuse(r, ESP_TEMPLATE, "template_id",
-                          "The template_id must be a valid template ID; templates stored at "
-                          "SendGrid are not known here.");
     if (!from)
         return esp_refuse(
             r, ESP_MISSING, "from.email",

@@ -10,11 +10,14 @@
  * Reference  Amazon SES API Reference (2010-12-01). */
 #include "core/esp/ses.h"
 
+#include "base/macros.h"
+
 #include "core/proto/form.h"
 
 #include <stdio.h>
 
-#define NAMESPACE "http://ses.amazonaws.com/doc/2010-12-01/"
+#define STORED_ACTION "SendTemplatedEmail"
+#define NAMESPACE     "http://ses.amazonaws.com/doc/2010-12-01/"
 
 /* -- Answers ------------------------------------------------------------------------------------
  */
@@ -104,7 +107,9 @@ static void answer(const struct esp_ask *ask, const struct esp_batch *batch, str
         end(ask, b, "GetSendQuota");
         return;
     }
-    const char *action = batch->mails[0].draft.message.p ? "SendRawEmail" : "SendEmail";
+    const char *action = batch->mails[0].draft.message.p    ? "SendRawEmail"
+                         : batch->mails[0].draft.template.p ? STORED_ACTION
+                                                            : "SendEmail";
     buf_addf(b,
              "<%sResponse xmlns=\"" NAMESPACE "\">\n  <%sResult>\n    <MessageId>%s</MessageId>\n"
              "  </%sResult>\n",
@@ -137,9 +142,25 @@ static void read_stream(struct esp_reading *r, const struct form *f, struct api_
             esp_choose_stream(r, d, f->fields[i].value);
 }
 
+static bool read_stored(struct esp_reading *r, const struct form *f, struct api_draft *d)
+{
+    struct text name = form_value(f, "Template"), arn = form_value(f, "TemplateArn");
+    char unknown[ESP_MESSAGE_BYTES];
+    snprintf(unknown, sizeof unknown,
+             "Template " TEXT_FMT " does not exist: templates stored at SES are not known here.",
+             TEXT_ARG(text_cut(name, 0, 100)));
+    const struct esp_member members[] = {
+        {.name = "TemplateName", .value = name},
+        {.name = "TemplateArn", .value = arn},
+        {.name = "TemplateData", .value = form_value(f, "TemplateData")},
+    };
+    return esp_template(r, members, TIDE_COUNT(members), "Template", unknown, d);
+}
+
 static bool read_email(struct esp_reading *r, const struct form *f, struct api_draft *d)
 {
     struct text subject = form_value(f, "Message.Subject.Data");
+    bool stored = text_eq(form_value(f, "Action"), TEXT(STORED_ACTION));
     if (!d->from.address.p)
         return esp_refuse(r, ESP_MISSING, "Source", "Missing required Source.");
     d->subject = subject.p ? esp_line(r, subject) : TEXT("");
@@ -150,6 +171,8 @@ static bool read_email(struct esp_reading *r, const struct form *f, struct api_d
         !read_list(r, f, "Destination.BccAddresses.member.", &d->bcc) ||
         !read_list(r, f, "ReplyToAddresses.member.", &d->reply_to) || !ses_check_recipients(r, d))
         return false;
+    if (stored)
+        return read_stored(r, f, d);
     if (!d->text.p && !d->html.p)
         return esp_refuse(r, ESP_MISSING, "Message", "The body wants Text or Html.");
     return (text_is_utf8(d->subject) && text_is_utf8(d->text) && text_is_utf8(d->html)) ||
@@ -187,14 +210,14 @@ static bool read(const struct esp_ask *ask,
         return esp_no_memory(&r);
     if (rc != TIDE_OK)
         return esp_refuse(&r, ESP_BAD_BODY, "", "%s", err.text);
-    if (text_eq(action, TEXT("SendEmail")) || text_eq(action, TEXT("SendRawEmail")))
+    if (text_eq(action, TEXT("SendEmail")) || text_eq(action, TEXT("SendRawEmail")) ||
+        text_eq(action, TEXT(STORED_ACTION)))
         return read_mail(&r, &form, text_eq(action, TEXT("SendRawEmail")));
     if (text_eq(action, TEXT("GetSendQuota"))) {
         ret->does = ESP_COUNTS;
         return true;
     }
-    if (text_eq(action, TEXT("SendTemplatedEmail")) ||
-        text_eq(action, TEXT("SendBulkTemplatedEmail")))
+    if (text_eq(action, TEXT("SendBulkTemplatedEmail")))
         return esp_refuse(&r, ESP_TEMPLATE, "Template",
                           "Template " TEXT_FMT " does not exist: templates stored at SES are not "
                           "known here.",

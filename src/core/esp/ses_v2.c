@@ -1,19 +1,21 @@
 /* Amazon SES API v2: outbound-emails, outbound-bulk-emails, account.
  *
  *   mapped    FromEmailAddress, Destination, ReplyToAddresses, Content.Simple (Subject, Body,
- * Headers, Attachments), Content.Raw (recipients and sender from its header where they are not
- *             given, Bcc taken out), Content.Template with TemplateContent (plain {{name}} only);
- *             bulk with such a template, each entry a mail of its own; ConfigurationSetName or the
- *             first value of EmailTags that is a stream's name chooses that stream;
- *             amz-sdk-invocation-id is the idempotency key
- *   ignored   other tags and configuration sets, the ARNs, FeedbackForwardingEmailAddress (events
- * come through mailtide), ListManagementOptions, EndpointId; X-SES-* in a raw message refused
- * stored templates (TemplateName, TemplateArn): 404 NotFoundException; templates with blocks: 400
- * BadRequestException
+ *             Headers, Attachments), Content.Raw (recipients and sender from its header where they
+ * are not given, Bcc taken out), Content.Template with TemplateContent (plain {{name}} only); bulk
+ * with such a template, each entry a mail of its own; ConfigurationSetName or the first value of
+ * EmailTags that is a stream's name chooses that stream; amz-sdk-invocation-id is the idempotency
+ * key ignored   other tags and configuration sets, the ARNs, FeedbackForwardingEmailAddress (events
+ *             come through mailtide), ListManagementOptions, EndpointId; X-SES-* in a raw message
+ *   passed on stored templates (TemplateName, TemplateArn), where all accounts of the application
+ *             are SES's own API; else refused: 404 NotFoundException
+ *   refused   templates in the request with blocks: 400 BadRequestException
  *
  * The account's quota is the application's intake_per_minute_max.
  * Reference  Amazon SES API v2 Reference, "SendEmail", "SendBulkEmail", "GetAccount". */
 #include "core/esp/ses.h"
+
+#include "base/macros.h"
 
 #include <stdio.h>
 
@@ -290,6 +292,64 @@ static bool fill_in(struct esp_reading *r,
     return good;
 }
 
+/* An entry's own values take the place of those for all, as in bulk mail at SES. */
+static bool merge_data(struct esp_reading *r, const struct text data[2], struct text *ret)
+{
+    struct json *docs[2] = {NULL, NULL};
+    struct buf all = {0}, value = {0};
+    struct json_writer w;
+    bool good = true;
+    jw_init(&w, &all);
+    jw_object(&w, NULL);
+    for (size_t i = 0; good && i < 2; i++) {
+        struct text name;
+        const struct json *v;
+        if (data[i].n > 0 && (json_parse(data[i], SIZE_MAX, &docs[i], NULL) != TIDE_OK ||
+                              json_kind(docs[i]) != JSON_KIND_OBJECT))
+            good = esp_refuse(r, ESP_BAD_VALUE, "TemplateData", "TemplateData is not valid JSON.");
+        for (void *pos = NULL; good && json_next(docs[i], &pos, &name, &v);) {
+            const char *key = arena_strndup(r->arena, name.p, name.n);
+            if (!key)
+                good = esp_no_memory(r);
+            else if (i == 0 || !json_member(docs[0], key)) {
+                buf_clear(&value);
+                json_dump(v, &value);
+                jw_json(&w, key, buf_text(&value));
+            }
+        }
+    }
+    jw_end(&w);
+    if (good) {
+        *ret = arena_text(r->arena, buf_text(&all));
+        good = (all.failed == TIDE_OK && value.failed == TIDE_OK && ret->p) || esp_no_memory(r);
+    }
+    buf_fini(&all);
+    buf_fini(&value);
+    json_free(docs[0]);
+    json_free(docs[1]);
+    return good;
+}
+
+static bool read_stored(struct esp_reading *r,
+                        const struct json *v,
+                        const struct text data[2],
+                        struct api_draft *d)
+{
+    struct text merged = TEXT("");
+    char unknown[ESP_MESSAGE_BYTES];
+    snprintf(unknown, sizeof unknown,
+             "Template " TEXT_FMT " does not exist: templates stored at SES are not known here.",
+             TEXT_ARG(text_cut(esp_string(v, "TemplateName"), 0, 100)));
+    if (!merge_data(r, data, &merged))
+        return false;
+    const struct esp_member members[] = {
+        {.of = v, .name = "TemplateName"},
+        {.of = v, .name = "TemplateArn"},
+        {.name = "TemplateData", .value = merged},
+    };
+    return esp_template(r, members, TIDE_COUNT(members), "TemplateName", unknown, d);
+}
+
 static bool read_template(struct esp_reading *r,
                           const struct json *v,
                           struct text own,
@@ -297,14 +357,10 @@ static bool read_template(struct esp_reading *r,
 {
     const struct text data[] = {own, esp_string(v, "TemplateData")};
     const struct json *content = json_member(v, "TemplateContent");
-    struct text name = esp_string(v, "TemplateName");
-    if (json_kind(content) != JSON_KIND_OBJECT)
-        return esp_refuse(r, ESP_TEMPLATE, "TemplateName",
-                          "Template " TEXT_FMT " does not exist: templates stored at SES are not "
-                          "known here.",
-                          TEXT_ARG(text_cut(name, 0, 100)));
-    return fill_in(r, content, data, d) && check_content(r, d) &&
-           read_headers(r, json_member(v, "Headers"), d) &&
+    bool good = json_kind(content) == JSON_KIND_OBJECT
+                    ? fill_in(r, content, data, d) && check_content(r, d)
+                    : read_stored(r, v, data, d);
+    return good && read_headers(r, json_member(v, "Headers"), d) &&
            read_attachments(r, json_member(v, "Attachments"), d);
 }
 
@@ -385,8 +441,8 @@ static bool read_bulk(const struct esp_ask *ask,
     if (count == 0 || count > BULK_MAX)
         return esp_refuse(&r, ESP_TOO_MANY, "BulkEmailEntries", "Want 1 to %d BulkEmailEntries.",
                           BULK_MAX);
-    if (!json_member(template, "TemplateContent"))
-        return read_template(&r, template, TEXT(""), &common);
+    if (!read_template(&r, template, TEXT(""), &common))
+        return false; /* what is wrong for all is the request's fault */
     if (!esp_mails(&r, count) || !esp_each(&r, entries, read_entry))
         return false;
     for (size_t i = 0; i < count; i++)

@@ -56,6 +56,8 @@ struct api_draft {
     struct digest_item item;
     tide_wall_ms not_before, deadline_at; /* 0: none */
     struct text message;                  /* the whole, as given; p NULL: to be composed */
+    struct text template; /* stored at the ESP in front, which is the one behind too: its own fields
+                           * for it, a JSON object, in place of text and html; p NULL: none */
 };
 
 struct api_rules {

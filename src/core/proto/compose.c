@@ -190,7 +190,9 @@ static GMimeObject *body_of(struct composer *c)
 {
     const struct api_draft *d = c->draft;
     GMimeObject *body;
-    if (d->text.p && d->html.p) {
+    if (d->template.p) {
+        body = text_part("application/json", d->template);
+    } else if (d->text.p && d->html.p) {
         GMimeMultipart *m = level(c, "alternative");
         add(m, text_part("text/plain; charset=utf-8", d->text));
         add(m, text_part("text/html; charset=utf-8", d->html));

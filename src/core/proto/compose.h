@@ -1,5 +1,7 @@
 /* compose.h - builds the RFC 5322 message of a draft from its fields.
  *
+ * The fields of a stored template stand as application/json where text and html would.
+ *
  *   multipart/mixed            where there are attachments
  *     multipart/related        where there are inline files beside html
  *       multipart/alternative  where there are text and html

@@ -218,3 +218,17 @@ bool json_next(const struct json *v, void **pos, struct text *ret_name, const st
     *ret = outer(json_object_iter_value(*pos));
     return true;
 }
+
+static int dump_piece(const char *bytes, size_t n, void *arg)
+{
+    struct buf *b = arg;
+    buf_add(b, bytes, n);
+    return b->failed == TIDE_OK ? 0 : -1;
+}
+
+void json_dump(const struct json *v, struct buf *out)
+{
+    if (json_dump_callback(inner(v), dump_piece, out, JSON_COMPACT | JSON_ENCODE_ANY) != 0 &&
+        out->failed == TIDE_OK)
+        out->failed = TIDE_ENOMEM;
+}

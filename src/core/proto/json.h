@@ -13,7 +13,7 @@
 #ifndef CORE_PROTO_JSON_H
 #define CORE_PROTO_JSON_H
 
-#include "base/text.h"
+#include "base/buf.h"
 
 #define JSON_DEPTH_MAX  64
 #define JSON_VALUES_MAX 500000 /* some 50 MB: "[]," is three bytes, but a hundred in memory */
@@ -46,6 +46,9 @@ bool json_number(const struct json *v, double *ret);
 size_t json_count(const struct json *v); /* elements or members; 0 for the others */
 const struct json *json_element(const struct json *v, size_t i);
 const struct json *json_member(const struct json *v, const char *name);
+
+/* Appends the value as JSON text, compact. */
+void json_dump(const struct json *v, struct buf *out);
 
 /* Walks an object's members in the order they were written: start with *pos NULL; false at the
  * end. U+0000 in a name is given as U+FFFF. */

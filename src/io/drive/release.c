@@ -6,6 +6,7 @@
 #include "base/macros.h"
 #include "core/digest/digest.h"
 #include "core/digest/message.h"
+#include "core/record/template.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,6 +66,27 @@ static void not_sent(struct release_job *job, const char *why)
     tell_outcome(job, &outcome);
 }
 
+/* A template stored at one ESP is nothing that another way out could send: it would be the JSON
+ * that names it. Intake takes it only for the ESP behind; the configuration may have changed since.
+ */
+static bool is_foreign_template(const struct config_account *account,
+                                const struct message *m,
+                                struct arena *a,
+                                struct account_outcome *ret)
+{
+    static const int enhanced[3] = {5, 6, 1}; /* RFC 3463: media not supported */
+    if (!message_has(m, TEXT(TEMPLATE_FIELD)))
+        return false;
+    struct text api = message_raw_value(m, TEXT(TEMPLATE_FIELD), a);
+    if (account->type == ACCOUNT_HTTPS && text_eq(api, text_of(account->api)))
+        return false;
+    *ret = (struct account_outcome){.result = ACCOUNT_REFUSED, .stage = STAGE_DATA};
+    reply_set(&ret->reply, 554, enhanced,
+              "its text is a template stored at " TEXT_FMT ", which account %s cannot send",
+              TEXT_ARG(api), account->name);
+    return true;
+}
+
 static void send_mail(struct release_job *job)
 {
     struct drive *d = job->drive;
@@ -77,9 +99,14 @@ static void send_mail(struct release_job *job)
     bool digest = job->claim.notification_count > 1;
     struct text message = digest ? buf_text(&job->digest) : n->message;
     struct message parsed;
-    bool utf8_head =
-        digest ? job->result.needs_smtputf8
-               : message_open(message, &parsed, NULL) == TIDE_OK && !text_is_ascii(parsed.head);
+    bool opened = !digest && message_open(message, &parsed, NULL) == TIDE_OK;
+    bool utf8_head = digest ? job->result.needs_smtputf8 : opened && !text_is_ascii(parsed.head);
+    struct account_outcome unfit;
+    if (opened && is_foreign_template(&d->parts.config->accounts[index], &parsed, &job->claim.arena,
+                                      &unfit)) {
+        tell_outcome(job, &unfit);
+        return;
+    }
     job->mail = (struct account_mail){
         .attempt_id = job->claim.attempt.id,
         .sender = n->sender,

@@ -49,7 +49,8 @@ static bool take_fingerprint(struct handin *h, const struct api_draft *d)
         return true;
     const struct text texts[] = {d->from.name, d->from.address, d->subject,    d->text,
                                  d->html,      d->stream,       d->thread,     d->message,
-                                 d->item.url,  d->item.text,    d->item.title, d->item.icon};
+                                 d->item.url,  d->item.text,    d->item.title, d->item.icon,
+                                 d->template};
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
     if (!ctx || EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) != 1) {
         EVP_MD_CTX_free(ctx);
@@ -134,6 +135,7 @@ void handin_submit(struct handin *h,
         .item = d->item,
         .not_before = d->not_before,
         .deadline_at = d->deadline_at,
+        .template_api = d->template.p ? h->template_api : TEXT(""),
         .source = source,
         .done = done,
         .arg = h->in.arg,

@@ -21,6 +21,8 @@ struct handin {
     struct buf composed;
     char fingerprint[HANDIN_FINGERPRINT_BYTES]; /* of the draft without its times and key */
     bool has_fingerprint;
+    struct text
+        template_api; /* of a draft with a template; the caller's to set before submitting */
     /* recipients, and after `done` the results */
     struct intake_request in;
 };

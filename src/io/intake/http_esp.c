@@ -222,6 +222,7 @@ static void submit_all(struct job *j)
             continue;
         j->pending++;
         j->handins[i].in.arg = j;
+        j->handins[i].template_api = text_of(j->ask.call->esp->name);
         handin_submit(&j->handins[i], intake, application, source, on_submitted);
     }
     if (--j->pending == 0)
@@ -327,13 +328,30 @@ static struct text fresh_unique(char out[2 * UNIQUE_BYTES + 1])
     return text_of(out);
 }
 
-/* Names of the streams, copied: the pool may still read them when the configuration changes. */
-static bool take_streams(struct job *j, const struct config *config)
+/* The one API that all ways out of the application speak: a template stored there can be used. */
+static const char *api_behind(const struct config *config, const struct config_application *a)
 {
+    const char *api = NULL;
+    for (size_t i = 0; i < a->account_count; i++) {
+        const struct config_account *account = &config->accounts[a->accounts[i]];
+        if (account->type != ACCOUNT_HTTPS || (api && strcmp(api, account->api) != 0))
+            return NULL;
+        api = account->api;
+    }
+    return api;
+}
+
+/* Names of the streams, copied: the pool may still read them when the configuration changes. */
+static bool take_config(struct job *j,
+                        const struct config *config,
+                        const struct config_application *application)
+{
+    const char *api = api_behind(config, application);
     const char **names = arena_array(&j->arena, config->stream_count + 1, sizeof *names);
     for (size_t i = 0; names && i < config->stream_count; i++)
         if (!(names[i] = arena_strdup(&j->arena, config->streams[i].name)))
             return false;
+    j->ask.behind = arena_text(&j->arena, text_of(api));
     j->ask.streams = names;
     j->ask.stream_count = config->stream_count;
     j->ask.recipients_max = (size_t)config->smtp.recipients_max;
@@ -355,7 +373,7 @@ static struct job *job_new(const struct http_esp_door *door,
     memcpy(j->unique, ask->unique.p, ask->unique.n);
     j->ask.unique = text_of(j->unique);
     j->application = strdup(application->name);
-    if (j->application && take_streams(j, intake_config(door->submit.intake)))
+    if (j->application && take_config(j, intake_config(door->submit.intake), application))
         return j;
     job_free(j);
     return NULL;

@@ -47,7 +47,9 @@ struct intake_request {
     struct digest_item item;
     tide_wall_ms not_before, deadline_at; /* 0: none */
     struct text ret, envid;
-    struct text source; /* "smtp 127.0.0.1:40312" */
+    struct text template_api; /* whose stored template the message names (core/record/template.h);
+                               * "": none */
+    struct text source;       /* "smtp 127.0.0.1:40312" */
     /* out */
     struct intake_result *results; /* recipient_count, in arena */
     struct arena arena;            /* zeroed by the caller, arena_fini() by the caller */

@@ -4,6 +4,7 @@
 #include "core/address/addr.h"
 #include "core/digest/content.h"
 #include "core/digest/message.h"
+#include "core/record/template.h"
 
 #include <stdio.h>
 
@@ -132,6 +133,7 @@ static enum tide_err take_recipients(const struct intake_request *req,
 /* The message as it will leave: without what is mailtide's or secret, with what is missing. */
 static enum tide_err edit_message(const struct submission_times *times,
                                   const struct message *m,
+                                  struct text template_api,
                                   struct arena *arena,
                                   struct submission *ret,
                                   struct tide_error *err)
@@ -139,8 +141,10 @@ static enum tide_err edit_message(const struct submission_times *times,
     struct buf b = {0};
     char date[TIME_TEXT_BYTES], id[ID_TEXT_BYTES];
     enum tide_err rc = TIDE_OK;
+    if (template_api.n > 0)
+        rc = message_put_structured(&b, TEXT(TEMPLATE_FIELD), template_api, err);
     ret->message_id = message_first_id(m, TEXT("Message-ID"), arena);
-    if (!ret->message_id.n) {
+    if (rc == TIDE_OK && !ret->message_id.n) {
         char *fresh =
             arena_printf(arena, "<%s@%s>", id_text(times->message_number, id), times->hostname);
         ret->message_id = text_of(fresh);
@@ -224,10 +228,12 @@ enum tide_err submission_make(const struct config *config,
         rc = take_identity(req, &m, arena, ret, err);
     if (rc == TIDE_OK)
         rc = take_recipients(req, arena, ret, err);
+    if (req->template_api.n > 0)
+        ret->digestible = false;
     if (rc == TIDE_OK)
         rc = look_at_content(&m, arena, ret, err);
     if (rc == TIDE_OK)
-        rc = edit_message(times, &m, arena, ret, err);
+        rc = edit_message(times, &m, req->template_api, arena, ret, err);
     buf_fini(&normal);
     return rc;
 }
