@@ -151,6 +151,7 @@ struct config_account {
     struct secret events_token; /* of bearer authentication; of all three several, by lines */
     char **events_topics;       /* ARNs of the SNS topics that may tell */
     size_t events_topic_count;
+    char *events_certificate; /* PEM file that SNS's signatures are checked with; NULL: fetched */
     char *events_url; /* as the ESP was told it, where that is signed too; NULL: as asked for */
     bool events_open; /* nothing is proven: for private networks */
     bool verp;        /* smtp: the envelope sender is an address of bounce.domain */

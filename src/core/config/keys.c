@@ -320,6 +320,9 @@ const struct key config_keys[] = {
     LIST("accounts.*.events_topics", NULL, 0, 100, struct account_form, a.events_topics,
       a.events_topic_count,
       "SES: ARNs of the SNS topics that may tell; anybody's topics are signed by Amazon."),
+    A("events_certificate", STRING, NULL, NULL, 0, 0, NULL, a.events_certificate,
+      "SES: PEM file of the certificate that SNS signs with, where this machine cannot fetch it from "
+      "Amazon. Not set: it is fetched, once."),
     A("events_url", STRING, NULL, NULL, 0, 0, NULL, a.events_url,
       "Mandrill: the address of the webhook as it was given there, which is signed too. Not set: "
       "as it is asked for."),

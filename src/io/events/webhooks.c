@@ -5,11 +5,13 @@
 #include "base/map.h"
 #include "io/crypto/events_crypto.h"
 #include "io/events/amazon.h"
+#include "io/loop/files.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-#define REFUSALS_PER_MINUTE 20
+#define REFUSALS_PER_MINUTE   20
+#define CERTIFICATE_BYTES_MAX 65536
 
 /* One request until its answer. */
 struct hook_job {
@@ -227,16 +229,26 @@ static void on_certificate(void *arg, struct text pem, const char *error)
     free_job(job);
 }
 
+/* A file in place of what Amazon would answer. */
+static void read_certificate(struct hook_job *job)
+{
+    struct tide_error err = {.text = "it is empty"};
+    struct buf pem = {.max = CERTIFICATE_BYTES_MAX};
+    if (files_source.read(NULL, job->account->events_certificate, &pem, &err) != TIDE_OK)
+        buf_clear(&pem);
+    on_certificate(job, buf_text(&pem), err.text);
+    buf_fini(&pem);
+}
+
 static void read_job(struct hook_job *job)
 {
     struct events_batch *b = &job->batch;
     switch (events_read(&job->ask, &job->arena, b)) {
     case EVENTS_WANT_CERTIFICATE:
-        if (job->ask.certificate.n > 0) {
-            refuse(job, 403, "bad_proof", "The certificate cannot be used.");
-            return;
-        }
-        amazon_certificate(job->webhooks->amazon, b->certificate_url, on_certificate, job);
+        if (job->account->events_certificate)
+            read_certificate(job);
+        else
+            amazon_certificate(job->webhooks->amazon, b->certificate_url, on_certificate, job);
         break;
     case EVENTS_REFUSED:
         refuse(job, events_fault_status(b->fault), events_fault_name(b->fault), b->message);
