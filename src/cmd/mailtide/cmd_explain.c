@@ -5,6 +5,7 @@
 #include "base/macros.h"
 #include "core/config/limits.h"
 #include "core/outcome/explain.h"
+#include "core/outcome/mbox.h"
 #include "io/loop/files.h"
 
 #include <stdarg.h>
@@ -14,6 +15,7 @@
 #define CONFIG_PATH    "/etc/mailtide/mailtide.conf"
 #define LABEL_COLUMNS  13
 #define TEXT_BYTES_MAX (64u << 10)
+#define MAILS_MAX      1000 /* of an mbox */
 
 struct run {
     struct config *config;
@@ -219,28 +221,72 @@ static void show_bounce(struct cli *cli, const struct run *run, const struct bou
 
 /* -- The command ------------------------------------------------------------------------------- */
 
+/* Each mail of the file, up to MAILS_MAX. */
+static enum tide_err read_mails(struct run *run,
+                                struct text file,
+                                struct bounce **ret,
+                                size_t *ret_count,
+                                struct tide_error *err)
+{
+    struct text mail;
+    enum tide_err rc = TIDE_OK;
+    size_t n = 0;
+    struct bounce *mails = arena_array(&run->arena, MAILS_MAX, sizeof *mails);
+    if (!mails)
+        return tide_fail(err, TIDE_ENOMEM, "out of memory for the mails of a file");
+    for (; rc == TIDE_OK && n < MAILS_MAX && mbox_next(&file, &mail); n++)
+        rc = bounce_read(mail, run->rules, &run->providers, &run->arena, &mails[n], err);
+    if (rc == TIDE_OK && n == 0)
+        rc = tide_fail(err, TIDE_EINVAL, "--message: want a mail, got nothing");
+    *ret = mails;
+    *ret_count = n;
+    return rc;
+}
+
+static void show_mails(struct cli *cli,
+                       const struct run *run,
+                       const struct bounce *mails,
+                       size_t count)
+{
+    char title[64];
+    for (size_t i = 0; i < count; i++) {
+        if (count > 1) {
+            snprintf(title, sizeof title, "mail %zu of %zu", i + 1, count);
+            if (i > 0)
+                buf_addc(&cli->out, '\n');
+            show_styled(&cli->show, STYLE_BOLD, text_of(title));
+            buf_addc(&cli->out, '\n');
+        }
+        show_bounce(cli, run, &mails[i]);
+    }
+}
+
 static int explain_mail(struct cli *cli, struct run *run, const char *path)
 {
     struct tide_error err;
-    struct buf mail = {0};
-    struct bounce b;
-    enum tide_err rc = read_mail(path, &mail, &err);
+    struct buf file = {0};
+    struct bounce *mails = NULL;
+    size_t count = 0;
+    bool any = false;
+    enum tide_err rc = read_mail(path, &file, &err);
     if (rc == TIDE_OK)
-        rc = bounce_read(buf_text(&mail), run->rules, &run->providers, &run->arena, &b, &err);
-    buf_fini(&mail);
+        rc = read_mails(run, buf_text(&file), &mails, &count, &err);
+    buf_fini(&file);
     if (rc != TIDE_OK)
         return cli_fail(cli, CLI_NO, "%s", err.text);
     if (cli_json(cli)) {
         struct json_writer w;
         jw_init(&w, &cli->out);
         jw_object(&w, NULL);
-        explain_put_bounce(&w, &b);
+        explain_put_bounces(&w, mails, count);
         jw_end(&w);
         buf_addc(&cli->out, '\n');
     } else {
-        show_bounce(cli, run, &b);
+        show_mails(cli, run, mails, count);
     }
-    return b.kind == BOUNCE_OTHER ? CLI_NO : CLI_OK;
+    for (size_t i = 0; i < count; i++)
+        any |= mails[i].kind != BOUNCE_OTHER;
+    return any ? CLI_OK : CLI_NO;
 }
 
 static int explain_words(struct cli *cli, struct run *run)

@@ -2,6 +2,7 @@
 
 #include "base/macros.h"
 #include "core/outcome/bounce_parts.h"
+#include "core/outcome/event_mail.h"
 #include "core/outcome/explain.h"
 #include "core/outcome/notice.h"
 
@@ -487,6 +488,25 @@ static enum tide_err read_report(struct reading *r, struct bounce *b, struct tid
     return TIDE_OK;
 }
 
+/* An ESP's event that came as a mail. False: it is none. */
+static bool read_event(struct reading *r, struct bounce *b)
+{
+    struct event_mail e;
+    const struct notice nothing = {0};
+    if (!event_mail_read(buf_text(&r->parts.text), r->arena, &e))
+        return false;
+    b->kind = e.complaint ? BOUNCE_COMPLAINT : BOUNCE_REPORT;
+    b->complaint = e.arf;
+    b->reporting_mta = e.dsn.reporting_mta;
+    b->original_id = e.mail_id;
+    b->original_from = e.mail_from;
+    b->original_subject = e.subject;
+    take_dsn(r, &e.dsn, &nothing, b);
+    for (size_t i = 0; i < e.arf.recipient_count; i++)
+        add(b, e.arf.recipients[i], e.arf.recipients[i]);
+    return true;
+}
+
 /* Complaints from before RFC 5965: the message itself, sent back by a desk for complaints. */
 static bool is_old_complaint(const struct reading *r, const struct bounce *b)
 {
@@ -507,6 +527,8 @@ static enum tide_err read_mail(struct reading *r, struct bounce *b, struct tide_
     bounce_parts_take(&r->parts, &r->mail);
     read_head(r, b);
     enum tide_err rc = TIDE_OK;
+    if (read_event(r, b))
+        return TIDE_OK;
     if (r->parts.has_feedback || is_old_complaint(r, b))
         rc = read_complaint(r, b, err);
     else if (r->parts.has_receipt)

@@ -97,6 +97,11 @@ static struct text without_type(struct text value)
     return text_trim(text_cut(value, semicolon + 1, value.n));
 }
 
+struct text dsn_diagnostic(struct text value)
+{
+    return without_type(value);
+}
+
 struct text dsn_address(struct text value, struct arena *a)
 {
     struct text t = without_type(value);

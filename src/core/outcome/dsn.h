@@ -55,6 +55,9 @@ bool dsn_status(struct text value, int ret[3]);
 /* "rfc822;ann@example.com", "<ann@example.com>", "utf-8; \x{E4}nn@example.com": the address. */
 struct text dsn_address(struct text value, struct arena *a);
 
+/* "smtp; 550 no", "dns; mx.example": what stands behind the type. */
+struct text dsn_diagnostic(struct text value);
+
 /* Takes the next field of a block of them from *rest: folded lines are joined, blanks trimmed. An
  * empty name is an empty line; a line that is no field is passed over. False at the end. */
 bool dsn_field(struct text *rest, struct arena *a, struct text *ret_name, struct text *ret_value);

@@ -129,7 +129,7 @@ static void put_text(struct json_writer *w, const char *name, struct text t)
         jw_null(w, name);
 }
 
-void explain_put_bounce(struct json_writer *w, const struct bounce *b)
+static void put_head(struct json_writer *w, const struct bounce *b)
 {
     jw_str(w, "kind", bounce_kind_name(b->kind));
     put_text(w, "subject", b->subject);
@@ -141,13 +141,19 @@ void explain_put_bounce(struct json_writer *w, const struct bounce *b)
     put_text(w, "reporting_mta", b->reporting_mta);
     if (b->kind == BOUNCE_COMPLAINT)
         put_text(w, "complaint", b->complaint.type);
-    jw_array(w, "recipients");
+}
+
+/* `mail`: its number; 0: it is the only one. */
+static void put_recipients(struct json_writer *w, const struct bounce *b, size_t mail)
+{
     for (size_t i = 0; i < b->recipient_count; i++) {
         const struct bounce_recipient *r = &b->recipients[i];
         struct reply_said said = {
             .provider = r->provider, .stage = r->stage, .code = r->code, .words = r->said};
         memcpy(said.status, r->status, sizeof said.status);
         jw_object(w, NULL);
+        if (mail > 0)
+            jw_int(w, "mail", (int64_t)mail);
         jw_text(w, "address", r->address);
         put_text(w, "final_address", r->final);
         put_text(w, "action", text_of(dsn_action_name(r->action)));
@@ -155,5 +161,25 @@ void explain_put_bounce(struct json_writer *w, const struct bounce *b)
             explain_put_meaning(w, &said, &r->meaning);
         jw_end(w);
     }
+}
+
+void explain_put_bounces(struct json_writer *w, const struct bounce *mails, size_t count)
+{
+    size_t report = 0;
+    while (report + 1 < count && mails[report].kind == BOUNCE_OTHER)
+        report++;
+    put_head(w, mails[report].kind == BOUNCE_OTHER ? &mails[0] : &mails[report]);
+    if (count > 1) {
+        jw_array(w, "mails");
+        for (size_t i = 0; i < count; i++) {
+            jw_object(w, NULL);
+            put_head(w, &mails[i]);
+            jw_end(w);
+        }
+        jw_end(w);
+    }
+    jw_array(w, "recipients");
+    for (size_t i = 0; i < count; i++)
+        put_recipients(w, &mails[i], count > 1 ? i + 1 : 0);
     jw_end(w);
 }

@@ -26,7 +26,9 @@ void explain_put_meaning(struct json_writer *w,
                          const struct reply_said *said,
                          const struct meaning *m);
 
-/* The same for a whole mail that came back, one object a recipient. */
-void explain_put_bounce(struct json_writer *w, const struct bounce *b);
+/* The same for mails that came back (an mbox may hold several), into an open object: what the first
+ * report of them is, then the recipients of all. With several, "mails" says what each of them is,
+ * and "mail" in a recipient which one it is of, from 1. At least one mail. */
+void explain_put_bounces(struct json_writer *w, const struct bounce *mails, size_t count);
 
 #endif
