@@ -2,6 +2,7 @@
 
 #include "base/macros.h"
 #include "core/outcome/bounce_parts.h"
+#include "core/outcome/bounce_words.h"
 #include "core/outcome/event_mail.h"
 #include "core/outcome/explain.h"
 #include "core/outcome/notice.h"
@@ -28,122 +29,6 @@ struct reading {
 
 #define HAS(t, list) text_ihas((t), (list), TIDE_COUNT(list))
 
-static const char *const daemons[] = {
-    "mailer-daemon",
-    "postmaster",
-    "mail delivery",
-    "mail-daemon",
-    "maildaemon",
-    "mailerdaemon",
-    "mail system",
-    "mail administrator",
-    "mmdf",
-    "uucp",
-    "mailsystem",
-    "mail-system",
-    "delivery system",
-    "delivery subsystem",
-    "mdaemon",
-    "mail router",
-    "bounce",
-    "mailadmin",
-    "system administrator",
-    "root@",
-    "mailer@",
-    "mta@",
-    "smtp@",
-    "daemon",
-    "fml-owner",
-    "internet mail",
-    "mail.deliver",
-    "system attendant",
-    "administrator",
-};
-
-static const char *const report_subjects[] = {
-    "undeliver",
-    "delivery status",
-    "delivery failure",
-    "delivery fail",
-    "failure notice",
-    "returned mail",
-    "returned to sender",
-    "mail failure",
-    "mail delivery",
-    "delivery notif",
-    "could not be delivered",
-    "not delivered",
-    "non remis",
-    "delivery problem",
-    "failed mail",
-    "mail system error",
-    "message delivery",
-    "delivery error",
-    "nondeliver",
-    "non-deliver",
-    "bounce",
-    "delivery has failed",
-    "warning: could not",
-    "warning - delayed",
-    "delayed",
-    "unzustellbar",
-    "nicht zustellbar",
-    "error sending",
-    "unable to deliver",
-    "delivery warning",
-    "mail could not",
-    "message status",
-    "deferred",
-    "rejected",
-    "user unknown",
-    "not deliverable",
-    "delivery report",
-    "failure delivery",
-    "notification d",
-    "mail error",
-    "returned message",
-    "return receipt",
-    "undelivered",
-    "mail not delivered",
-    "failed",
-    "error in",
-    "address not found",
-    "delivery",
-    "rebote",
-    "no se ha podido",
-    "pas pu",
-    "non distribu",
-    "non livr",
-    "devuelto",
-    "no entregado",
-    "mancata consegna",
-    "\xE3\x82\xA8\xE3\x83\xA9\xE3\x83\xBC", /* error (ja) */
-    "\xE9\x80\x80\xE4\xBF\xA1",             /* returned letter (zh) */
-    "\xE5\xA4\xB1\xE8\xB4\xA5",             /* failure (zh) */
-    "couldn't deliver",
-};
-
-static const char *const away_subjects[] = {
-    "out of office",
-    "out of the office",
-    "autoreply",
-    "auto-reply",
-    "auto reply",
-    "automatic reply",
-    "vacation",
-    "on holiday",
-    "away from",
-    "abwesen",
-    "automatische antwort",
-    "absence",
-    "auto:",
-    "autoresponse",
-    "auto response",
-    "fuera de la oficina",
-    "respuesta automatica",
-    "automatisch",
-};
-
 /* RFC 3834 5 and the habits before it. */
 static bool is_autoreply(const struct reading *r, struct text subject)
 {
@@ -160,7 +45,7 @@ static bool is_autoreply(const struct reading *r, struct text subject)
         message_has(&r->mail, TEXT("X-Auto-Response-From")) ||
         message_has(&r->mail, TEXT("X-Mail-Autoreply")))
         return true;
-    return HAS(subject, away_subjects);
+    return bounce_subject_is_away(subject);
 }
 
 /* Does it come from a mail system rather than from a person? */
@@ -169,9 +54,12 @@ static bool from_system(const struct reading *r, const struct bounce *b)
     struct text path = message_raw_value(&r->mail, TEXT("Return-Path"), r->arena);
     if (text_eq(text_trim(path), TEXT("<>")) || text_istarts(path, TEXT("<MAILER-DAEMON")))
         return true;
-    if (message_has(&r->mail, TEXT("X-Failed-Recipients")))
+    if (message_has(&r->mail, TEXT("X-Failed-Recipients")) ||
+        message_has(&r->mail, TEXT("X-MLServer")))
         return true;
-    return HAS(b->from, daemons);
+    enum bounce_sender sender = bounce_sender_of(b->from);
+    return sender == SENDER_DAEMON ||
+           (sender == SENDER_OFFICE && bounce_subject_of(b->subject) == SUBJECT_REPORT);
 }
 
 /* -- Recipients -------------------------------------------------------------------------------- */
@@ -192,6 +80,22 @@ static void choose_status(struct bounce_recipient *r, const struct reply_said *s
         r->code = said->code;
 }
 
+static bool is_expired(const int status[3])
+{
+    return status[1] == 4 && status[2] == 7;
+}
+
+/* "4.4.7" says that the time ran out; what it ran out over is said elsewhere, or not at all. */
+static void look_behind_expiry(struct bounce_recipient *to, const struct text *texts, size_t count)
+{
+    for (size_t i = 0; i < count && is_expired(to->status); i++) {
+        struct reply_said said = {0};
+        reply_said_of(texts[i], &said);
+        if (weight_of(said.status) == 3)
+            memcpy(to->status, said.status, sizeof to->status);
+    }
+}
+
 /* Classifies by the text that a rule knows best: by its words before by a code, and of equals the
  * first. The code and status are those of the first text that has them. */
 static void classify(const struct reading *r,
@@ -210,8 +114,7 @@ static void classify(const struct reading *r,
             to->provider.n ? to->provider : explain_provider_told(r->providers, texts[i]);
         if (!settled)
             choose_status(to, &said);
-        bool expired = to->status[1] == 4 && to->status[2] == 7; /* and why is said elsewhere */
-        settled |= !expired && (to->code != 0 || weight_of(to->status) == 3);
+        settled |= !is_expired(to->status) && (to->code != 0 || weight_of(to->status) == 3);
         if (said.status[0] == 0)
             memcpy(said.status, to->status, sizeof said.status);
         meaning_of(r->rules, &said, &m);
@@ -222,6 +125,12 @@ static void classify(const struct reading *r,
             to->stage = said.stage;
         }
         any = true;
+    }
+    look_behind_expiry(to, texts, count);
+    for (size_t i = 0; i < count && to->code == 0 && to->status[0] == 0; i++) {
+        struct reply_said said = {0};
+        reply_said_of(texts[i], &said);
+        choose_status(to, &said);
     }
 }
 
@@ -289,7 +198,8 @@ static void take_dsn(struct reading *r,
                                                                          : DSN_FAILED;
         struct text written = in_text ? in_text->reason : TEXT("");
         struct text core = text_cut(from->diagnostic, 0, 40);
-        bool fuller = core.n > 10 && text_ifind(written, core) < written.n;
+        bool fuller =
+            core.n > 10 && written.n > from->diagnostic.n && text_ifind(written, core) < written.n;
         const struct text texts[] = {with_host(r, fuller ? written : from->diagnostic, from),
                                      written, n->replies, n->said};
         classify(r, to, texts, TIDE_COUNT(texts));
@@ -432,15 +342,18 @@ static struct text fields_within(struct reading *r)
     return fields.p ? fields : TEXT("");
 }
 
-/* People write about mail that failed, and shops about parcels. What no mail system seems to have
- * written counts only when it names a recipient as a report does: surely, and where a person seems
- * to have written it in a list, not in a sentence, and not in an answer. */
+/* People write about mail that failed, shops about parcels, machines about builds. What no mail
+ * system seems to have written counts only when its subject speaks of mail or it returns one, and
+ * when it names a recipient as a report does: surely, and where a person seems to have written it
+ * in a list, not in a sentence, and not in an answer. */
 static bool listed(const struct reading *r, const struct notice *n, const struct bounce *b)
 {
     static const char *const robots[] = {"no-reply",   "noreply", "no_reply",
                                          "donotreply", "system",  "automat"};
     static const char *const answers[] = {"re:", "fw:", "fwd:", "aw:", "wg:", "tr:", "rv:"};
     bool robot = HAS(b->from, robots) || message_has(&r->mail, TEXT("Auto-Submitted"));
+    if (bounce_subject_of(b->subject) != SUBJECT_REPORT && !r->parts.has_original && n->rest.n == 0)
+        return false;
     for (size_t i = 0; i < TIDE_COUNT(answers); i++)
         if (text_istarts(b->subject, text_of(answers[i])))
             return false;
@@ -460,7 +373,7 @@ static enum tide_err read_report(struct reading *r, struct bounce *b, struct tid
     if (rc != TIDE_OK)
         return rc;
     bool autoreply = is_autoreply(r, b->subject);
-    bool told = HAS(b->subject, report_subjects);
+    bool told = bounce_subject_of(b->subject) != SUBJECT_OTHER;
     b->envelope_id = d.envelope_id;
     b->reporting_mta = d.reporting_mta;
     take_dsn(r, &d, &n, b);
@@ -473,7 +386,7 @@ static enum tide_err read_report(struct reading *r, struct bounce *b, struct tid
     int signs =
         (from_system(r, b) ? 1 : 0) + (told ? 1 : 0) + (n.tone != NOTICE_PLAIN ? 1 : 0) +
         (r->parts.has_status || message_has(&r->mail, TEXT("X-Failed-Recipients")) ? 2 : 0) +
-        (from_system(r, b) && r->parts.has_original ? 1 : 0);
+        (from_system(r, b) && (r->parts.has_original || n.rest.n > 0) ? 1 : 0);
     if (autoreply && signs < 3) {
         b->kind = BOUNCE_AUTOREPLY;
         return TIDE_OK;

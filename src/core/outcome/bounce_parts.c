@@ -30,12 +30,39 @@ static void walk_multipart(struct bounce_parts *r,
     }
 }
 
+/* The message without what is put before each of its lines: blanks, or ">". */
+static struct text without_margin(struct bounce_parts *r, struct text t)
+{
+    size_t margin = 0;
+    struct text line, rest = t;
+    while (t.n > 0 && strchr("\r\n", t.p[0]))
+        rest = t = text_cut(t, 1, t.n);
+    while (margin < t.n && margin < 8 && strchr("> ", t.p[margin]))
+        margin++;
+    if (margin == 0)
+        return t;
+    struct buf b = {.max = BOUNCE_TEXT_BYTES};
+    while (text_split(&rest, '\n', &line)) {
+        size_t n = 0;
+        while (n < margin && n < line.n && strchr("> ", line.p[n]))
+            n++;
+        buf_add_text(&b, text_cut(line, n, line.n));
+        buf_addc(&b, '\n');
+    }
+    struct text plain = arena_text(r->arena, buf_text(&b));
+    buf_fini(&b);
+    return plain.p ? plain : t;
+}
+
 void bounce_parts_original(struct bounce_parts *r, struct text t)
 {
     if (r->has_original)
         return;
+    t = without_margin(r, t);
     while (t.n > 0 && strchr(" \t\r\n", t.p[0]))
         t = text_cut(t, 1, t.n);
+    if (text_starts(t, TEXT("From ")))
+        t = text_cut(t, text_find(t, '\n') + 1, t.n);
     message_open_part(t, &r->original);
     r->has_original = r->original.head.n > 0;
 }

@@ -175,13 +175,29 @@ static int weigh(struct text whole, struct text address, bool led)
         weight += 2;
     if (HAS(before, not_recipient_words) && !HAS(before, recipient_words))
         weight -= 6;
-    if (text_istarts(text_trim(before), TEXT("from:")) ||
+    if (text_iends(lead, TEXT("mail from")) || text_iends(lead, TEXT("messages from")) ||
+        text_istarts(text_trim(before), TEXT("from:")) ||
         text_istarts(text_trim(before), TEXT("from <")))
         weight -= 6;
     if (text_istarts(address, TEXT("postmaster@")) ||
         text_istarts(address, TEXT("mailer-daemon@")) || text_istarts(address, TEXT("abuse@")))
         weight -= 4;
     return weight;
+}
+
+/* "To:" between "Sent:" and "Subject:" shows the mail that failed, with all its recipients: some of
+ * them may have it. */
+static bool quotes_head(const struct reading *r, size_t line)
+{
+    static const char *const fields[] = {"subject:", "sent:"};
+    struct text t = text_trim(r->lines[line]);
+    bool near = false;
+    if (!text_istarts(t, TEXT("to:")) && !text_istarts(t, TEXT("cc:")))
+        return false;
+    for (size_t i = line < 2 ? 0 : line - 2; i < r->line_count && i < line + 4; i++)
+        for (size_t k = 0; k < TIDE_COUNT(fields); k++)
+            near |= text_istarts(text_trim(r->lines[i]), text_of(fields[k]));
+    return near;
 }
 
 static void note(struct reading *r, struct text address, int weight, size_t line)
@@ -221,10 +237,9 @@ static void weigh_lines(struct reading *r)
         for (int n = 0; n < LINE_ADDRESSES_MAX && notice_address(line, &pos, &address); n++) {
             any = true;
             /* somebody may have written to himself */
-            note(r, address,
-                 weigh(line, address, led > 0) - (is_own(r, address) ? 3 : 0) -
-                     (sender_next ? 6 : 0),
-                 i);
+            int weight = weigh(line, address, led > 0) - (is_own(r, address) ? 3 : 0) -
+                         (sender_next ? 6 : 0);
+            note(r, address, quotes_head(r, i) ? TIDE_MIN(weight, 2) : weight, i);
         }
         if (text_trim(line).n > 0)
             sender_next = leads_to_sender(line);
@@ -285,16 +300,36 @@ static struct text reason_of(const struct reading *r, size_t which)
     return reason.p ? reason : TEXT("");
 }
 
-/* Replies about this address elsewhere in a transcript. */
-static struct text replies_about(const struct reading *r, struct text address)
+/* Replies about this address, wherever they are in a transcript. */
+static struct text replies_about(const struct reading *r, size_t which)
 {
     struct buf b = {.max = NOTICE_REASON_BYTES};
+    struct text address = r->found[which].address;
     for (size_t i = 0; i < r->line_count; i++)
         if (text_ifind(r->lines[i], address) < r->lines[i].n && quotes_reply(r->lines[i]))
             add_line(&b, r->lines[i]);
     struct text t = arena_text(r->arena, buf_text(&b));
     buf_fini(&b);
     return t.p ? t : TEXT("");
+}
+
+/* Does the line of the address go on below, as Postfix folds what it says? */
+static bool is_folded(const struct reading *r, size_t which)
+{
+    size_t next = r->at_line[which] + 1;
+    struct text line = r->lines[r->at_line[which]];
+    return next < r->line_count && r->lines[next].n > 0 && strchr(" \t", r->lines[next].p[0]) &&
+           line.n > 0 && !strchr(" \t", line.p[0]) && text_trim(r->lines[next]).n > 0;
+}
+
+/* What stands with the address; of a transcript its replies, one a line. */
+static struct text told_of(const struct reading *r, size_t which)
+{
+    struct text about = replies_about(r, which);
+    if (about.n > 0 && !is_folded(r, which))
+        return about;
+    struct text reason = reason_of(r, which);
+    return reason.n > about.n ? reason : about;
 }
 
 /* -- All of it --------------------------------------------------------------------------------- */
@@ -408,10 +443,8 @@ enum tide_err notice_read(struct text body,
     weigh_lines(&r);
     drop_originals(&r);
     keep_sure(&r);
-    for (size_t i = 0; i < r.found_count; i++) {
-        struct text about = replies_about(&r, r.found[i].address);
-        r.found[i].reason = about.n > 0 ? about : reason_of(&r, i);
-    }
+    for (size_t i = 0; i < r.found_count; i++)
+        r.found[i].reason = told_of(&r, i);
     for (size_t i = 0; i < r.found_count; i++)
         r.found[i].begins = begins_line(without_code(r.lines[r.at_line[i]]), r.found[i].address);
     n.recipients = r.found;

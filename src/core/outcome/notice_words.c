@@ -81,6 +81,53 @@ static const char *const failure_words[] = {
     "unable to accept",
     "problem",
     "refused",
+    "delivery of this",
+    "zustellung",
+    "unzustellbar",
+    "onbestelbaar",
+    "niet worden",
+    "kon niet",
+    "chec de la remise",
+    "no ha podido",
+    "no pudo",
+    "devuelto",
+    "falha",
+    "o foi poss",
+    "o foi entregue",
+    "devolvid",
+    "mancata consegna",
+    "impossibile",
+    "non recapitat",
+    "nie dostarczon",
+    "niedostarczon",
+    "nie mog",
+    "nedoru",
+    "kunde inte",
+    "olevererbart",
+    "iletilemedi",
+    "teslim edilemedi",
+    "\xD0\xBC\xD0\xBE\xD0\xB6\xD0\xB5\xD1\x82 \xD0\xB1\xD1\x8B\xD1\x82\xD1\x8C "
+    "\xD0\xB4\xD0\xBE\xD1\x81\xD1\x82\xD0\xB0\xD0\xB2" /* ru */,
+    "\xD0\xBD\xD0\xB5\xD0\xB4\xD0\xBE\xD1\x81\xD1\x82\xD0\xB0\xD0\xB2\xD0\xBB\xD0\xB5\xD0\xBD" /* ru
+                                                                                                */
+    ,
+    "\xD1\x83\xD0\xB4\xD0\xB0\xD0\xBB\xD0\xBE\xD1\x81\xD1\x8C "
+    "\xD0\xB4\xD0\xBE\xD1\x81\xD1\x82\xD0\xB0\xD0\xB2" /* ru */,
+    "\xD0\xB5\xD0\xB2\xD0\xBE\xD0\xB7\xD0\xBC\xD0\xBE\xD0\xB6\xD0\xBD\xD0\xBE" /* ru */,
+    "\xE9\x80\x80\xE4\xBF\xA1" /* zh */,
+    "\xE9\x80\x80\xE5\x9B\x9E" /* zh */,
+    "\xE6\x9C\xAA\xE8\x83\xBD" /* zh */,
+    "\xE7\x84\xA1\xE6\xB3\x95" /* zh */,
+    "\xE5\xA4\xB1\xE6\x95\x97" /* zh, ja */,
+    "\xE4\xB8\x8D\xE5\xAD\x98\xE5\x9C\xA8" /* zh */,
+    "\xE5\xB1\x8A\xE3\x81\x91\xE3\x82\x89\xE3\x82\x8C" /* ja */,
+    "\xE5\xB1\x8A\xE3\x81\x8D\xE3\x81\xBE\xE3\x81\x9B\xE3\x82\x93" /* ja */,
+    "\xE9\x85\x8D\xE4\xBF\xA1\xE4\xB8\x8D\xE8\x83\xBD" /* ja */,
+    "\xE3\x82\xA8\xE3\x83\xA9\xE3\x83\xBC" /* ja */,
+    "\xEB\xB0\x98\xEC\x86\xA1" /* ko */,
+    "\xEC\x8B\xA4\xED\x8C\xA8" /* ko */,
+    "\xEB\xAA\xBB\xED\x96\x88" /* ko */,
+    "\xEC\xA1\xB4\xEC\x9E\xAC\xED\x95\x98\xEC\xA7\x80" /* ko */,
 };
 
 static const char *const delay_words[] = {
@@ -170,6 +217,38 @@ static size_t quoted_start(struct text t, size_t at)
     return at;
 }
 
+/* Chinese, Japanese and Korean text leaves no blank before and behind an address: three bytes from
+ * U+2E80 on. */
+static bool is_wide(struct text t, size_t i)
+{
+    return i + 2 < t.n && (unsigned char)t.p[i] >= 0xE2 && (unsigned char)t.p[i] < 0xF0 &&
+           (t.p[i + 1] & 0xC0) == 0x80 && (t.p[i + 2] & 0xC0) == 0x80 &&
+           ((unsigned char)t.p[i] > 0xE2 || (unsigned char)t.p[i + 1] >= 0xBA);
+}
+
+/* "recipient:ann@example.com does not" without the words that touch it: of a part that has letters
+ * of ASCII next to wide ones, those of ASCII. Addresses that are wide themselves stay whole, but
+ * for signs such as the wide colon. */
+static void without_wide(struct text t, size_t at, size_t *start, size_t *end)
+{
+    size_t from = *start;
+    for (size_t i = *start; i < at; i++) {
+        bool sign =
+            is_wide(t, i) && (!memcmp(t.p + i, "\xE3\x80", 2) || (!memcmp(t.p + i, "\xEF\xBC", 2)));
+        if (sign || (is_wide(t, i) && i + 3 < at && !(t.p[i + 3] & 0x80)))
+            from = i + 3;
+    }
+    *start = from;
+    for (size_t i = at + 1; i < *end; i++) {
+        bool sign =
+            is_wide(t, i) && (!memcmp(t.p + i, "\xE3\x80", 2) || !memcmp(t.p + i, "\xEF\xBC", 2));
+        if (sign || (is_wide(t, i) && ascii_is_alnum(t.p[i - 1]))) {
+            *end = i;
+            break;
+        }
+    }
+}
+
 bool notice_address(struct text t, size_t *pos, struct text *ret)
 {
     for (size_t at = *pos; at < t.n; at++) {
@@ -183,6 +262,7 @@ bool notice_address(struct text t, size_t *pos, struct text *ret)
                 start--;
         while (end < t.n && in_domain(t.p[end]) && end - at < 254)
             end++;
+        without_wide(t, at, &start, &end);
         while (end > at + 1 && !ascii_is_alnum(t.p[end - 1]) && !(t.p[end - 1] & 0x80))
             end--;
         while (start < at && strchr(".'`*=#", t.p[start]))
