@@ -464,6 +464,7 @@ static void apply_changes(struct world *w, const struct change *changes, size_t 
         case CHANGE_LETTER:
         case CHANGE_LETTER_TAKEN:
         case CHANGE_LETTERS_AGAIN:
+        case CHANGE_LETTERS_SOON:
             break;
         }
     }

@@ -421,6 +421,23 @@ static const struct {
      F ":1: http.tls.listen: want tls.certificate beside it, got \"127.0.0.1:0\""},
     {APP("ses_access_key = \"u\";"),
      F ":1: applications.a: want ses_access_key and ses_secret together"},
+    {APP("webhook: { url = \"https://a.test/\"; };"),
+     F ":1: applications.a: want webhook.url and webhook.secret together"},
+    {APP("webhook: { url = \"http://a.test/\"; secret = \"x\"; };"),
+     F ":1: applications.a: webhook.url: want https://HOST[:PORT]/PATH, or http:// with localhost, "
+       "127.0.0.1 or [::1], got \"http://a.test/\""},
+    {APP("webhook: { url = \"http://127.0.0.1.a.test/\"; secret = \"x\"; };"),
+     F ":1: applications.a: webhook.url: want https://HOST[:PORT]/PATH, or http:// with localhost, "
+       "127.0.0.1 or [::1], got \"http://127.0.0.1.a.test/\""},
+    {APP("webhook: { url = \"http://localhost:1@a.test/\"; secret = \"x\"; };"),
+     F ":1: applications.a: webhook.url: want https://HOST[:PORT]/PATH, or http:// with localhost, "
+       "127.0.0.1 or [::1], got \"http://localhost:1@a.test/\""},
+    {APP("webhook: { url = \"http://[::1]:8/\"; secret = \"whsec_MfKQ\"; };"),
+     F ":1: applications.a: webhook.secret: want \"whsec_\" and 24 to 64 bytes in base64 (openssl "
+       "rand -base64 32 makes some)"},
+    {APP("webhook: { url = \"https://a.test\"; types = [\"mail.*\"]; };"),
+     F ":1: applications.a: webhook.types: want types of events as \"notification.sent\" or "
+       "\"recipient.*\", got \"mail.*\""},
     {APP("smtp_user = \"u\";"), F ":1: applications.a: want smtp_user and smtp_password together"},
     {"applications: { a: { senders = [\"a.b\"]; }; };",
      F ":1: applications.a: want a key, an smtp_user or anonymous = true, or nobody could use it"},

@@ -105,6 +105,7 @@ int cmd_status(struct cli *cli);
 int cmd_top(struct cli *cli);
 int cmd_queue(struct cli *cli);
 int cmd_why(struct cli *cli);
+int cmd_events(struct cli *cli);
 int cmd_limits(struct cli *cli);
 int cmd_verify(struct cli *cli);
 int cmd_send(struct cli *cli);

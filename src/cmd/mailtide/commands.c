@@ -15,6 +15,11 @@ const struct cli_command cli_commands[] = {
      "the story of a recipient or of one notification",
      "Who the recipient is (domain, provider, verdict with evidence), what is pending with its "
      "reason and release time, then every decision in order."},
+    {"events", "[retry [ID]]", 0, 2, cmd_events,
+     "what became of mail, in order; what webhooks did not take",
+     "The events that applications follow over HTTP or are told by webhooks (README: Events), the "
+     "oldest that is kept first. With --dead, those that a webhook did not take in a day of tries; "
+     "\"retry\" tells them, or the one of that ID, again."},
     {"limits", "[ADDRESS] | pin SCOPE NAME [NAME] COUNT | forget SCOPE NAME [NAME]", 0, 5, cmd_limits,
      "every limit with what is used of it",
      "With an address, the limits that apply to it; else those of providers and accounts that "
@@ -108,6 +113,14 @@ const struct cli_option cli_options[] = {
     {"limits", 'w', "window", "WINDOW", "of a pinned number: \"day\" (not given), \"hour\", "
                                         "\"rolling 1h\" ..."},
     {"limits", 'z', "zone", "ZONE", "in which its days turn over (UTC)"},
+
+    {"events", 'a', "after", "CURSOR", "behind this one; \"newest\" skips what is there"},
+    {"events", 'f', "follow", NULL, "goes on as they come (without --after: the new ones)"},
+    {"events", 't', "types", "TYPE,TYPE", "of these types only, as \"notification.bounced\" or "
+                                          "\"recipient.*\""},
+    {"events", 0, "application", "NAME", "as this application sees them"},
+    {"events", 'n', "most", "N", "at most so many at once (100)"},
+    {"events", 'd', "dead", NULL, "those that a webhook did not take and that were given up"},
 
     {"why", 'n', "most", "N", "at most so many of the newest decisions (1000)"},
 

@@ -50,6 +50,7 @@ enum closing_step {
     CLOSE_SMTP,
     CLOSE_STATUS,
     CLOSE_HTTP,
+    CLOSE_FEED,
     CLOSE_WEBHOOKS,
     CLOSE_DESK,
     CLOSE_INTAKE,
@@ -83,6 +84,11 @@ static void close_next(void *arg)
             if (!d->http)
                 continue;
             http_api_close(d->http, close_next, d);
+            return;
+        case CLOSE_FEED:
+            if (!d->feed)
+                continue;
+            feed_close(d->feed, close_next, d);
             return;
         case CLOSE_WEBHOOKS:
             if (!d->webhooks)
@@ -254,6 +260,33 @@ static bool on_status_notifications(void *arg,
     return http_api_notifications(d->http, req, &caller);
 }
 
+static void raise_alarm(void *arg,
+                        struct text key,
+                        enum alarm_severity severity,
+                        struct text sentence,
+                        struct text advice)
+{
+    struct daemon *d = arg;
+    drive_raise_alarm(d->drive, key, severity, sentence, advice);
+}
+
+static void clear_alarm(void *arg, struct text key, struct text why)
+{
+    struct daemon *d = arg;
+    drive_clear_alarm(d->drive, key, why);
+}
+
+static enum tide_err open_feed(struct daemon *d, struct tide_error *err)
+{
+    const struct feed_parts parts = {.loop = &d->loop,
+                                     .clock = &d->options.clock,
+                                     .store = d->store,
+                                     .raise_alarm = raise_alarm,
+                                     .clear_alarm = clear_alarm,
+                                     .arg = d};
+    return feed_open(&parts, d->generation->config, &d->feed, err);
+}
+
 static enum tide_err open_doors(struct daemon *d, struct tide_error *err)
 {
     const struct config *config = d->generation->config;
@@ -284,6 +317,8 @@ static enum tide_err open_doors(struct daemon *d, struct tide_error *err)
         rc = http_api_open(&options, &d->http, err);
     if (rc == TIDE_OK)
         rc = status_open(&status, &config->status, &d->status, err);
+    if (rc == TIDE_OK)
+        rc = open_feed(d, err);
     return rc;
 }
 

@@ -6,6 +6,7 @@
 #include "core/plan/policy_quiet.h"
 #include "io/dns/verifier.h"
 #include "io/drive/drive.h"
+#include "io/feed/feed.h"
 #include "io/intake/http_api.h"
 #include "io/intake/intake_open.h"
 #include "io/intake/smtp_listener.h"
@@ -49,6 +50,7 @@ struct daemon {
     struct smtp_listener *smtp;
     struct http_api *http;
     struct event_feed *events;
+    struct feed *feed;
     struct status *status;
     struct operate operate;
     uv_signal_t signals[3];

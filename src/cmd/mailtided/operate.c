@@ -281,9 +281,17 @@ static void operate_status_of(void *arg, struct arena *arena, struct operate_sta
     fill_alarms(d, arena, ret);
 }
 
+static void operate_wake_webhooks(void *arg)
+{
+    struct daemon *d = arg;
+    if (d->feed)
+        feed_wake(d->feed);
+}
+
 void daemon_fill_operate(struct daemon *d)
 {
     d->operate = (struct operate){.arg = d,
+                                  .wake_webhooks = operate_wake_webhooks,
                                   .cancel = operate_cancel,
                                   .release = operate_release,
                                   .limits = operate_limits_of,

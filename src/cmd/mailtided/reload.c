@@ -77,6 +77,7 @@ static enum tide_err put_in_force(struct daemon *d, struct generation *g, struct
     if (rc != TIDE_OK)
         log_error("reload.senders", "error=\"%s\" consequence=\"checks go on by the old rules\"",
                   err->text);
+    feed_configure(d->feed, config);
     rc = status_configure(d->status, &config->status, err);
     if (rc == TIDE_OK)
         rc = smtp_listener_reload(d->smtp, err);
@@ -94,7 +95,7 @@ void daemon_reload(struct daemon *d)
     struct tide_error err;
     notify_systemd("RELOADING=1");
     enum tide_err rc = daemon_read_config(d, &g, &err);
-    if (rc == TIDE_OK && !d->status)
+    if (rc == TIDE_OK && !d->feed)
         rc = tide_fail(&err, TIDE_EBUSY, "mailtide has not started yet");
     if (rc == TIDE_OK)
         rc = put_in_force(d, g, &err);

@@ -1,5 +1,6 @@
 #include "core/config/load.h"
 
+#include "base/base64.h"
 #include "base/macros.h"
 
 #include <arpa/inet.h>
@@ -260,6 +261,71 @@ static enum tide_err check_senders(const struct load *l,
     return TIDE_OK;
 }
 
+/* -- Webhooks: signed with a good key, in the clear on this machine only -------------------------
+ */
+
+#define WEBHOOK_KEY_LEAST 24 /* bytes; Standard Webhooks 1.0: 24 to 64 */
+#define WEBHOOK_KEY_MOST  64
+
+static bool webhook_secret_ok(struct text list)
+{
+    static const struct text prefix = {"whsec_", 6};
+    struct text one;
+    size_t count = 0;
+    bool ok = true;
+    list = text_trim(list);
+    for (; ok && text_split(&list, ' ', &one); count++) {
+        struct buf key = {0};
+        ok = text_starts(one, prefix) &&
+             base64_decode(text_cut(one, prefix.n, SIZE_MAX), &key, NULL) == TIDE_OK &&
+             key.len >= WEBHOOK_KEY_LEAST && key.len <= WEBHOOK_KEY_MOST;
+        if (key.data)
+            explicit_bzero(key.data, key.len);
+        buf_fini(&key);
+    }
+    return ok && count > 0 && count <= WEBHOOK_SECRETS_MAX;
+}
+
+static bool webhook_url_ok(struct text url)
+{
+    static const struct text https = {"https://", 8}, http = {"http://", 7};
+    bool plain = text_istarts(url, http);
+    struct text host = text_cut(url, plain ? http.n : https.n, SIZE_MAX);
+    size_t end = 0, port;
+    if (!plain && !text_istarts(url, https))
+        return false;
+    while (end < host.n && !strchr("/?#", host.p[end]))
+        end++;
+    host.n = end;
+    port = host.n > 0 && host.p[0] == '[' ? text_find(host, ']') + 1 : text_find(host, ':');
+    struct text name = text_cut(host, 0, port);
+    for (size_t i = 0; i < url.n; i++)
+        if ((unsigned char)url.p[i] <= ' ' || url.p[i] == '#' || url.p[i] == 0x7f)
+            return false;
+    if (name.n == 0 || text_find(host, '@') < host.n)
+        return false;
+    return !plain || text_ieq(name, TEXT("localhost")) || text_eq(name, TEXT("[::1]")) ||
+           (text_starts(name, TEXT("127.")) && address_ok(name, false));
+}
+
+static enum tide_err check_webhook(const struct load_item *item,
+                                   const struct config_webhook *hook,
+                                   struct tide_error *err)
+{
+    if (!hook->url != !hook->secret.value)
+        return fail_item(item, err, "want webhook.url and webhook.secret together");
+    if (hook->url && !webhook_url_ok(text_of(hook->url)))
+        return doc_fail(item->doc, item->at, err, TIDE_EINVAL,
+                        "webhook.url: want https://HOST[:PORT]/PATH, or http:// with localhost, "
+                        "127.0.0.1 or [::1], got \"%.80s\"",
+                        hook->url);
+    if (hook->url && !webhook_secret_ok(text_of(hook->secret.value)))
+        return fail_item(item, err,
+                         "webhook.secret: want \"whsec_\" and 24 to 64 bytes in base64 (openssl "
+                         "rand -base64 32 makes some)");
+    return TIDE_OK;
+}
+
 static bool same(const char *a, const char *b)
 {
     return a && b && strcmp(a, b) == 0;
@@ -297,6 +363,8 @@ static enum tide_err check_application(const struct load *l, size_t at, struct t
     if (!a->smtp_user != !a->smtp_password.value)
         return fail_item(item, err, "want smtp_user and smtp_password together");
     enum tide_err rc = check_senders(l, item, a, err);
+    if (rc == TIDE_OK)
+        rc = check_webhook(item, &a->webhook, err);
     return rc == TIDE_OK ? check_twins(l, at, err) : rc;
 }
 

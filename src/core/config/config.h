@@ -13,6 +13,7 @@
 
 #include "base/buf.h"
 #include "core/config/profile.h"
+#include "core/record/event.h"
 
 /* A value that is never printed, logged or shown. */
 struct secret {
@@ -163,6 +164,20 @@ struct config_account {
     size_t limit_count;
 };
 
+#define WEBHOOK_SECRETS_MAX 4
+
+/* Where an application is told of events (io/feed). */
+struct config_webhook {
+    char *url;            /* NULL: nowhere */
+    struct secret secret; /* "whsec_" and base64; several, by blanks: each signs */
+    char **types;
+    size_t type_count;
+    event_set kinds; /* the same; none named: the usual ones */
+    int connections;
+    int64_t timeout_ms;
+    char *tls_ca_file; /* NULL: the system's */
+};
+
 struct config_application {
     char *name;
     struct secret key;    /* HTTP bearer; not set: none may use HTTP */
@@ -177,7 +192,8 @@ struct config_application {
     int *accounts; /* indices, in order of preference: the next takes over when one fails */
     size_t account_count;
     int64_t intake_per_minute_max; /* 0: no bound */
-    bool alarms;                   /* it may learn of what concerns operators */
+    struct config_webhook webhook;
+    bool alarms; /* it may learn of what concerns operators */
 };
 
 struct config_planner {

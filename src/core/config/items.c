@@ -395,6 +395,21 @@ static enum tide_err load_accounts(struct load *l, struct tide_error *err)
     return c->accounts ? TIDE_OK : fail_memory(err);
 }
 
+static enum tide_err read_types(const struct load_item *item, struct tide_error *err)
+{
+    struct application_form *form = item->form;
+    struct config_webhook *hook = &form->a.webhook;
+    for (size_t i = 0; i < hook->type_count; i++)
+        if (!event_set_add(&hook->kinds, text_of(hook->types[i])))
+            return doc_fail(item->doc, item->at, err, TIDE_EINVAL,
+                            "webhook.types: want types of events as \"notification.sent\" or "
+                            "\"recipient.*\", got \"%.60s\"",
+                            hook->types[i]);
+    if (hook->type_count == 0)
+        hook->kinds = event_usual();
+    return TIDE_OK;
+}
+
 static enum tide_err load_applications(struct load *l, struct tide_error *err)
 {
     static const struct item_kind kind = {"applications", "applications.*",
@@ -405,6 +420,8 @@ static enum tide_err load_applications(struct load *l, struct tide_error *err)
         rc = finish_stream(l, &l->applications.items[i], err);
         if (rc == TIDE_OK)
             rc = finish_accounts(l, &l->applications.items[i], err);
+        if (rc == TIDE_OK)
+            rc = read_types(&l->applications.items[i], err);
     }
     if (rc != TIDE_OK)
         return rc;

@@ -360,6 +360,22 @@ const struct key config_keys[] = {
     P("intake_per_minute_max", COUNT, "notifications per minute", "0", 0, 1000000000, NULL,
       a.intake_per_minute_max,
       "0: no bound."),
+    P("webhook.url", STRING, NULL, NULL, 0, 0, NULL, a.webhook.url,
+      "Where it is told of events as they come, signed as the Standard Webhooks say: https://, "
+      "or http:// on this machine."),
+    P("webhook.secret", SECRET, NULL, NULL, 0, 0, NULL, a.webhook.secret,
+      "What the webhook is signed with: \"whsec_\" and 24 to 64 bytes in base64. Two with a "
+      "blank between both sign, while one takes the other's place."),
+    LIST("applications.*.webhook.types", NULL, 0, 64, struct application_form, a.webhook.types,
+      a.webhook.type_count,
+      "Types of events: \"notification.bounced\", \"recipient.*\". Not set: those that tell of a "
+      "fate or a trouble."),
+    P("webhook.connections", INT, NULL, "1", 1, 32, NULL, a.webhook.connections,
+      "So many are told at once; with 1 they come in order."),
+    P("webhook.timeout", DURATION, NULL, "15s", 1000, 5 * MINUTE, NULL, a.webhook.timeout_ms,
+      "To take one event."),
+    P("webhook.tls_ca_file", STRING, NULL, NULL, 0, 0, NULL, a.webhook.tls_ca_file,
+      "Certificates to trust in place of the system's."),
     P("alarms", BOOL, NULL, "false", 0, 0, NULL, a.alarms,
       "Its events tell of alarms, too, which concern the installation as a whole."),
 

@@ -73,6 +73,7 @@ enum change_type {
     CHANGE_LETTERS_AGAIN,  /* dead ones (seq, or 0: all) of an application ("": all) are tried anew:
                             * next_at, tries count from 0 */
     CHANGE_LEARNED,        /* of a recipient, known or not: what `merge` makes of its plan blob */
+    CHANGE_LETTERS_SOON,   /* none that waits of an application waits longer than next_at */
 };
 
 struct change {

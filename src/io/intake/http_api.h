@@ -7,6 +7,7 @@
  *   POST   /v1/notifications/{id}/release   by hand; it counts against the limits
  *   GET    /v1/events                       what became of its notifications (io/status/events.h)
  *   POST   /v1/events/{account}             what an ESP tells (io/events/webhooks.h)
+ *   GET    /v1/webhooks/dead, POST /v1/webhooks/retry   its own that were not taken
  *   GET    /healthz                         200, or 503 and why
  *   GET    /metrics                         Prometheus; local clients, or with a key
  *   ...                                     the ESPs' own APIs (http_esp.h)

@@ -78,13 +78,18 @@ static void shape_mail(struct json_writer *w, const struct attempt *a)
     jw_end(w);
 }
 
+const char *event_id(const struct store_event *e, char *out, size_t size)
+{
+    snprintf(out, size, "%" PRId64 "-%" PRIx64, e->entry.seq, (uint64_t)e->entry.at);
+    return out;
+}
+
 void shape_event(struct json_writer *w, const char *name, const struct store_event *e)
 {
     const struct event_kind *kind = event_of_journal(e->entry.event);
     char id[48];
-    snprintf(id, sizeof id, "%" PRId64 "-%" PRIx64, e->entry.seq, (uint64_t)e->entry.at);
     jw_object(w, name);
-    jw_str(w, "id", id);
+    jw_str(w, "id", event_id(e, id, sizeof id));
     jw_str(w, "type", kind ? kind->type : NULL);
     jw_time(w, "timestamp", e->entry.at);
     jw_object(w, "data");

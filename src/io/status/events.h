@@ -45,6 +45,9 @@ void event_feed_get(struct event_feed *f,
                     struct text application,
                     bool with_alarms);
 
+/* "SEQ-TIME", a cursor too. Returns out. */
+const char *event_id(const struct store_event *e, char *out, size_t size);
+
 /* EVENT, as above. */
 void shape_event(struct json_writer *w, const char *name, const struct store_event *e);
 

@@ -195,6 +195,7 @@ struct operate {
     void (*learn)(void *arg, struct operate_learn *req);
     void (*learnt)(void *arg, struct operate_learnt_list *req);
     void (*limit_word)(void *arg, struct operate_limit_word *req);
+    void (*wake_webhooks)(void *arg); /* letters were put back */
     /* Fills *ret (zeroed) at once; its strings and arrays go into `arena` or outlive it. What is
      * not known stays zero. */
     void (*status)(void *arg, struct arena *arena, struct operate_status *ret);

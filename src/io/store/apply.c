@@ -198,6 +198,10 @@ void change_write(struct writing *w,
                DB_VALUES(db_text(c->letter.application), db_int(c->letter.seq),
                          db_int(c->letter.next_at)));
         break;
+    case CHANGE_LETTERS_SOON:
+        db_run(w->db, Q_LETTERS_SOON,
+               DB_VALUES(db_text(c->letter.application), db_int(c->letter.next_at)));
+        break;
     }
 }
 

@@ -280,6 +280,7 @@ void news_write(struct writing *w, const struct change *c, tide_wall_ms at, stru
     case CHANGE_LETTER:
     case CHANGE_LETTER_TAKEN:
     case CHANGE_LETTERS_AGAIN:
+    case CHANGE_LETTERS_SOON:
         break; /* change_write()'s own */
     }
 }

@@ -301,8 +301,10 @@
     X(LETTER_DELETE, "DELETE FROM webhook_letter WHERE application = ?1 AND seq = ?2") \
     X(LETTERS_AGAIN, "UPDATE webhook_letter SET next_at = ?3, tries = 0" \
         " WHERE next_at = 0 AND (?1 = '' OR application = ?1) AND (?2 = 0 OR seq = ?2)") \
+    X(LETTERS_SOON, "UPDATE webhook_letter SET next_at = ?2" \
+        " WHERE application = ?1 AND next_at > ?2") \
     X(LETTERS_NEXT, "SELECT " LETTER_COLUMNS ", body FROM webhook_letter" \
-        " WHERE application = ?1 AND next_at > 0 ORDER BY next_at LIMIT ?2") \
+        " WHERE application = ?1 AND next_at > 0 ORDER BY next_at, seq LIMIT ?2") \
     X(LETTERS_DEAD, "SELECT " LETTER_COLUMNS ", '' FROM webhook_letter" \
         " WHERE next_at = 0 AND (?1 = '' OR application = ?1) ORDER BY seq, application LIMIT ?2") \
     X(LETTERS_PRUNE, "DELETE FROM webhook_letter WHERE next_at = 0 AND tried_at <= ?1") \
