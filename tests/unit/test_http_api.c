@@ -118,6 +118,14 @@ void store_ask(struct store *s, struct store_ask *req)
     w.asked[w.asked_count++] = req;
 }
 
+/* What ESPs tell has tests of its own; here its room would want the whole store. */
+bool webhooks_take(struct webhooks *wh, struct http_request *req)
+{
+    (void)wh;
+    (void)req;
+    return false;
+}
+
 static void answer_ask(struct store_ask *ask)
 {
     static struct notification n = {.id = 7,
