@@ -125,6 +125,18 @@ void store_apply(struct store *s, struct store_apply *req)
     T_FAIL("nothing that is asked here writes");
 }
 
+void store_watch(struct store *s, struct store_watch *watch)
+{
+    (void)s;
+    (void)watch;
+    T_FAIL("nobody follows the journal here");
+}
+
+void store_unwatch(struct store_watch *watch)
+{
+    (void)watch;
+}
+
 /* What ESPs tell has tests of its own; here its room would want the whole store. */
 bool webhooks_take(struct webhooks *wh, struct http_request *req)
 {
