@@ -1,5 +1,6 @@
 /* learn: what a site has sent so far, so that the forecast knows it from the first day on. */
 #include "base/base64.h"
+#include "base/log.h"
 #include "base/macros.h"
 #include "cmd/mailtide/ask.h"
 #include "cmd/mailtide/learn.h"
@@ -49,20 +50,15 @@ static void learn_window(void *arg, uint32_t id, struct window_rule *rule)
     l->zone = rule->def->zone ? rule->def->zone : "UTC";
 }
 
-/* Every kind of day that the configuration's limits count in; without one, days of UTC. */
+/* Every kind of day that the configuration's limits count in, and that of UTC. */
 static enum tide_err learn_all(struct lesson *l, struct tide_error *err)
 {
-    static const struct window day = {.kind = WINDOW_CALENDAR, .unit = WINDOW_DAY};
     const struct plan_zones zones = {NULL, sim_zone_load};
     struct planner *planner = NULL;
     enum tide_err rc = planner_new(l->config, &zones, &planner, err);
     if (rc != TIDE_OK)
         return rc;
     planner_days(planner, learn_window, l);
-    if (l->rc == TIDE_OK && !l->first.recipients) {
-        struct window_rule utc = {.def = &day};
-        learn_window(l, window_hash(&day), &utc);
-    }
     l->zone = l->zone ? l->zone : "UTC";
     planner_free(planner);
     if (l->rc != TIDE_OK)
@@ -265,6 +261,7 @@ int cmd_learn(struct cli *cli)
         return cli_fail(cli, CLI_NO, "out of memory");
     l->cli = cli;
     l->file = cli->argv[0];
+    log_set_level(LOG_WARN);
     int code = find_daemon(l);
     if (code == CLI_OK && prepare(l, &err) != TIDE_OK)
         code = cli_fail(cli, CLI_NO, "%s", err.text);

@@ -73,6 +73,11 @@ const struct cli_command cli_commands[] = {
      "SendGrid's and SES' exports do), a Postfix log, or events as JSON (of SES, or SendGrid's "
      "webhook). A time is in seconds since 1970, RFC 3339 or \"2026-03-02 10:11:12\". Files that "
      "end in .xz or .gz are unpacked by xz(1) and gzip(1)."},
+    {"forecast", "[ADDRESS]", 0, 1, cmd_forecast,
+     "what is still to come, by hour, and whether a limit holds it",
+     "For a recipient until his limit starts anew; with --provider or --account the sum over all "
+     "their recipients, against the limits that these share. Counts are notifications, as if each "
+     "left as a mail of its own: digests make fewer of them."},
     {"learn", "FILE", 1, 1, cmd_learn, "what was sent before mailtide came, for the forecast",
      "Reads a log of what your application has sent so far, so that the forecast knows the hours, "
      "the weekdays and each recipient from the first day on: into the running daemon (for "
@@ -160,6 +165,9 @@ const struct cli_option cli_options[] = {
     {"simulate", 0, "hold-max", "TIME", "no digest waits longer while there is room, as \"4h\""},
     {"simulate", 0, "direct-weight", "N", "direct mail weighs so many times watched mail (1)"},
     {"simulate", 0, "html", "FILE", "writes a report with plots"},
+
+    {"forecast", 0, "provider", "NAME", "all recipients whose mailboxes this provider runs"},
+    {"forecast", 'a', "account", "NAME", "all mail through this account"},
 
     {"learn", 0, "format", "FORMAT", "of the log: any, table, postfix or events (any: by its looks)"},
     {"learn", 0, "log-zone", "ZONE", "of times in the log that name none (UTC)"},

@@ -175,6 +175,7 @@ static void on_rates(uv_timer_t *timer)
 {
     daemon_sample_rates(timer->data);
     daemon_build_tables(timer->data);
+    daemon_watch_limits(timer->data);
 }
 
 static void open_handles(struct daemon *d)

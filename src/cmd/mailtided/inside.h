@@ -42,6 +42,13 @@ struct daemon {
     struct planner *planner;
     struct quiet_policy *quiet; /* NULL until planner.policy asks for it */
     bool building;              /* a table, on the pool */
+    bool foreseeing;            /* the sums of shared limits are being read */
+    tide_wall_ms foreseen_at;   /* were read last */
+    struct daemon_warned {
+        char key[128];
+        tide_wall_ms until;
+    } warned[64]; /* of limits that will be full, until their windows end */
+    unsigned warned_count;
     struct drive *drive;
     struct sender_watch *senders;
     struct news_desk *desk;
@@ -71,6 +78,11 @@ struct daemon {
 /* operate.c */
 void daemon_fill_operate(struct daemon *d);
 void daemon_sample_rates(struct daemon *d);
+
+/* foresee.c */
+void daemon_forecast(void *arg, struct operate_forecast *req);
+void daemon_expect(void *arg, struct operate_expect *req);
+void daemon_watch_limits(struct daemon *d); /* to be called now and then; most calls do nothing */
 
 /* learn.c */
 void daemon_learn(void *arg, struct operate_learn *req);

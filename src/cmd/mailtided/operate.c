@@ -298,5 +298,7 @@ void daemon_fill_operate(struct daemon *d)
                                   .learn = daemon_learn,
                                   .learnt = operate_learnt_of,
                                   .limit_word = operate_limit_word,
+                                  .forecast = daemon_forecast,
+                                  .expect = daemon_expect,
                                   .status = operate_status_of};
 }

@@ -747,6 +747,12 @@ tide_id gate_next_id(struct gate *g, tide_wall_ms now)
 /* -- For status
  * ------------------------------------------------------------------------------------------ */
 
+struct plan_recipient *gate_plan_of(const struct gate *g, int64_t recipient_id)
+{
+    struct gate_recipient *r = idmap_get(&g->recipients, recipient_id);
+    return r ? &r->plan : NULL;
+}
+
 void gate_count(const struct gate *g, struct gate_counts *ret)
 {
     *ret = g->counts;

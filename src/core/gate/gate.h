@@ -225,6 +225,10 @@ struct gate_counts {
 /* Those that are active, most severe first; until the next step. */
 const struct alarms *gate_alarms(const struct gate *g);
 
+/* What the planner keeps of a recipient with something pending or in flight; else NULL. Until the
+ * next step. */
+struct plan_recipient *gate_plan_of(const struct gate *g, int64_t recipient_id);
+
 void gate_count(const struct gate *g, struct gate_counts *ret);
 void gate_account(const struct gate *g,
                   int account,

@@ -650,6 +650,9 @@ void planner_days(struct planner *p,
     for (struct meter *m; (m = idmap_next(&p->rules->by_id, &pos));)
         if (is_own_day(m->limit) && !idmap_get(&told, m->window) && idmap_put(&told, m->window, m))
             each(arg, m->window, &m->rule);
+    struct window_rule plain = {.def = planner_plain_day()};
+    if (!idmap_get(&told, window_hash(plain.def)))
+        each(arg, window_hash(plain.def), &plain);
     idmap_fini(&told);
 }
 

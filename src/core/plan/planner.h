@@ -67,6 +67,9 @@ void plan_recipient_encode(const struct plan_recipient *r, struct buf *ret);
  * struct change. */
 bool plan_recipient_learn(struct text stored, struct text learnt, struct buf *ret);
 
+/* Before such a recipient's memory goes to something else. */
+void planner_forget_query(struct planner *p, const struct plan_recipient *r);
+
 /* -- A release --------------------------------------------------------------------------------- */
 
 /* Whose limits apply. Names are interned once by the planner: small numbers that stay the same as
@@ -153,6 +156,25 @@ const struct limit *planner_daily(struct planner *p,
                                   int64_t *ret_used,
                                   struct window_span *ret_window);
 
+/* A limit that many share, as the one of its counters that is fullest has it. */
+struct plan_wide {
+    const struct limit *limit;
+    struct text subject; /* "sendgrid", "shop.example > qq"; "" when nothing was counted yet */
+    int64_t used;
+    tide_wall_ms reset_at; /* 0: it has no such instant */
+    outlook_room *room;    /* what it lets out until an instant; for the call alone */
+    void *room_arg;
+};
+
+/* Every limit of an account, or (account "") of a provider as a whole, whose window is an hour or
+ * longer. */
+void planner_wide(struct planner *p,
+                  struct text account,
+                  struct text provider,
+                  tide_wall_ms now,
+                  void (*each)(void *arg, const struct plan_wide *w),
+                  void *arg);
+
 /* struct policy's; false: not this policy, or too many. */
 bool planner_expect(
     struct planner *p, int64_t recipient_id, double value, tide_wall_ms now, tide_wall_ms until);
@@ -178,8 +200,8 @@ TIDE_MUST_CHECK enum tide_err planner_restore(struct planner *p,
                                               struct text blob,
                                               struct tide_error *err);
 
-/* Every kind of day that recipients' own limits count in; `id` is what the forecast's rows are
- * named by. Zones are borrowed for the call. */
+/* Every kind of day that recipients' own limits count in, the plain one of UTC last; `id` is what
+ * the forecast's rows are named by. Zones are borrowed for the call. */
 void planner_days(struct planner *p,
                   void (*each)(void *arg, uint32_t id, struct window_rule *rule),
                   void *arg);

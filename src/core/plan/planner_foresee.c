@@ -18,10 +18,15 @@ static const struct applied *daily(const struct applied_set *set)
     return least;
 }
 
+const struct window *planner_plain_day(void)
+{
+    static const struct window day = {.kind = WINDOW_CALENDAR, .unit = WINDOW_DAY};
+    return &day;
+}
+
 /* Who has no daily limit is learnt of by days of UTC: accounts and providers want to know too. */
 static void plain_day(const struct planner *p, const struct plan_query *q, struct policy_view *ret)
 {
-    static const struct window day = {.kind = WINDOW_CALENDAR, .unit = WINDOW_DAY};
     int64_t number = q->now / TIME_DAY_MS;
     *ret = (struct policy_view){
         .now = q->now,
@@ -33,7 +38,7 @@ static void plain_day(const struct planner *p, const struct plan_query *q, struc
         .span_ms = TIME_DAY_MS,
         .is_day = true,
         .day = (int32_t)number,
-        .window_id = window_hash(&day),
+        .window_id = window_hash(planner_plain_day()),
         .direct_share = p->config->planner.direct_share,
     };
 }
@@ -103,6 +108,12 @@ bool planner_arrived(struct planner *p,
     return a && ret_warning && warn(p, &v, a, ret_warning);
 }
 
+void planner_forget_query(struct planner *p, const struct plan_recipient *r)
+{
+    if (p->ready.recipient == r)
+        p->ready.recipient = NULL;
+}
+
 bool planner_foresee(struct planner *p, const struct plan_query *q, struct foreseen *ret)
 {
     struct policy_view v;
@@ -124,6 +135,97 @@ const struct limit *planner_daily(struct planner *p,
     *ret_used = v.used;
     *ret_window = v.window;
     return a->tally.meter->limit;
+}
+
+/* -- Limits that many share ---------------------------------------------------------------------
+ */
+
+struct wide_room {
+    struct tally tally;
+};
+
+static double wide_left(void *arg, tide_wall_ms at)
+{
+    const struct wide_room *r = arg;
+    int64_t used = r->tally.ledger ? tally_used(&r->tally, at) : 0;
+    return (double)(r->tally.meter->limit->count - used);
+}
+
+/* A window's fixed end is the end of what is asked: until then nothing is given back. */
+static double fixed_left(void *arg, tide_wall_ms at)
+{
+    (void)at;
+    return ((const struct room *)arg)->left;
+}
+
+static bool is_foreseeable(const struct limit *l)
+{
+    return l->count > 0 && window_length_ms(&l->window) >= TIME_HOUR_MS &&
+           l->window.kind != WINDOW_RATE && l->window.kind != WINDOW_COOLDOWN;
+}
+
+/* The name stands last in the key of what crosses something with it: "ip-provider|pool|qq". */
+static bool is_about(const struct subject *s, struct text name)
+{
+    struct text key = text_of(s->key),
+                tail = text_cut(key, key.n - TIDE_MIN(key.n, name.n), name.n);
+    return key.n > name.n && text_eq(tail, name) && key.p[key.n - name.n - 1] == '|';
+}
+
+static void tell_wide(struct planner *p,
+                      struct meter *m,
+                      struct text name,
+                      tide_wall_ms now,
+                      void (*each)(void *arg, const struct plan_wide *w),
+                      void *arg)
+{
+    struct wide_room rolling = {{.meter = m, .id = m->id}};
+    struct plan_wide w = {.limit = m->limit, .subject = TEXT("")};
+    uint32_t pos = 0;
+    for (struct subject *s; (s = idmap_next(&p->subjects.by_pair[m->limit->scope], &pos));)
+        for (struct counter *c = s->counters; c; c = c->next) {
+            struct tally t = {.meter = m, .ledger = &c->ledger, .id = m->id};
+            if (c->limit != m->id || !is_about(s, name) ||
+                (rolling.tally.ledger && tally_used(&t, now) <= w.used))
+                continue;
+            rolling.tally = t;
+            w.subject = text_of(s->label);
+            w.used = tally_used(&t, now);
+        }
+    struct room fixed = {(double)(m->limit->count - w.used)};
+    if (window_is_fixed(&m->limit->window)) {
+        w.reset_at = window_at(&m->rule, now).end;
+        w.room = fixed_left;
+        w.room_arg = &fixed;
+    } else {
+        w.room = wide_left;
+        w.room_arg = &rolling;
+    }
+    each(arg, &w);
+}
+
+void planner_wide(struct planner *p,
+                  struct text account,
+                  struct text provider,
+                  tide_wall_ms now,
+                  void (*each)(void *arg, const struct plan_wide *w),
+                  void *arg)
+{
+    const struct rule_set *set = NULL;
+    int index = account.n ? config_account_index(p->config, account) : -1;
+    if (index >= 0)
+        set = &p->rules->accounts[index];
+    else if (!account.n)
+        set = strmap_get(&p->rules->providers, provider);
+    for (size_t i = 0; set && i < set->count; i++) {
+        struct meter *m = &set->meters[i];
+        bool is_wide = m->limit->scope != LIMIT_RECIPIENT && m->limit->scope != LIMIT_PAIR &&
+                       m->limit->scope != LIMIT_DOMAIN && m->limit->scope != LIMIT_IP_DOMAIN &&
+                       m->limit->scope != LIMIT_ACCOUNT_STREAM;
+        bool is_own = index < 0 || m->limit->scope == LIMIT_ACCOUNT;
+        if (is_wide && is_own && is_foreseeable(m->limit))
+            tell_wide(p, m, account.n ? account : provider, now, each, arg);
+    }
 }
 
 bool planner_expect(

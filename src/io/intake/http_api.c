@@ -4,6 +4,7 @@
 #include "base/macros.h"
 #include "io/intake/http_esp.h"
 #include "io/status/letters.h"
+#include "io/status/view_forecast.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -195,9 +196,9 @@ static void on_request(void *arg, struct http_request *req)
         view_status(&api->views, req, VIEW_METRICS);
     else if (text_eq(req->path, TEXT("/v1/events")) && reads)
         event_feed_get(api->events, req, text_of(a->name), a->alarms);
-    else if (view_letters(&api->views, req, text_of(a->name), true))
-        return;
-    else if (!http_api_notifications(api, req, &caller))
+    else if (!view_letters(&api->views, req, text_of(a->name), true) &&
+             !view_forecast(&api->views, req, true, text_of(by)) &&
+             !http_api_notifications(api, req, &caller))
         http_reply_error(req, 404, "not_found", "There is nothing at this path.");
 }
 

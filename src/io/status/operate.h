@@ -18,6 +18,7 @@
 #include "base/arena.h"
 #include "base/id.h"
 #include "base/list.h"
+#include "core/plan/outlook.h"
 #include "io/store/learn.h"
 
 /* -- Cancel and release by hand -----------------------------------------------------------------
@@ -184,6 +185,43 @@ struct operate_learn {
     void *private;
 };
 
+/* -- What is to come: GET /v1/forecast ----------------------------------------------------------
+ */
+
+struct operate_foreseen {
+    struct text name, text, subject; /* of the limit: "qq/recipient-day", "10 per day", whose */
+    int64_t count, used, pending;
+    tide_wall_ms reset_at; /* 0: it has no such instant */
+    double chance;         /* that more comes than it lets out until then, if each left alone */
+    tide_wall_ms over_at;  /* when, if so; 0: it cannot be */
+};
+
+struct operate_forecast {
+    /* in: one of them */
+    struct text recipient, provider, account;
+    /* out, in arena */
+    struct outlook outlook; /* until the window's end that matters most */
+    uint64_t recipients;    /* summed over so many */
+    struct operate_foreseen *limits;
+    size_t limit_count;
+    int64_t today, pending; /* a recipient's: came today, waits */
+    tide_wall_ms now;
+    struct arena arena;
+    void (*done)(struct operate_forecast *req, enum tide_err rc, const struct tide_error *err);
+    void *arg;
+};
+
+/* What an application says is to come: PUT /v1/recipients/ADDRESS/expected, PUT /v1/expected. */
+struct operate_expect {
+    struct text recipient; /* "": all */
+    double value;          /* his count of the day; of all, so many times the usual; 0 takes back */
+    tide_wall_ms until;    /* 0: for a day */
+    struct text by;
+    struct arena arena;
+    void (*done)(struct operate_expect *req, enum tide_err rc, const struct tide_error *err);
+    void *arg;
+};
+
 /* -- The table that the daemon fills ------------------------------------------------------------
  */
 
@@ -196,6 +234,8 @@ struct operate {
     void (*learnt)(void *arg, struct operate_learnt_list *req);
     void (*limit_word)(void *arg, struct operate_limit_word *req);
     void (*wake_webhooks)(void *arg); /* letters were put back */
+    void (*forecast)(void *arg, struct operate_forecast *req);
+    void (*expect)(void *arg, struct operate_expect *req);
     /* Fills *ret (zeroed) at once; its strings and arrays go into `arena` or outlive it. What is
      * not known stays zero. */
     void (*status)(void *arg, struct arena *arena, struct operate_status *ret);

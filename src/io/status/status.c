@@ -3,6 +3,7 @@
 #include "io/status/letters.h"
 
 #include "base/macros.h"
+#include "io/status/view_forecast.h"
 #include "io/status/view_learn.h"
 
 #include <pwd.h>
@@ -203,7 +204,8 @@ static void on_request(void *arg, struct http_request *req)
             operable[i].post(s, req, text_of(by));
         return;
     }
-    if (view_letters(&s->views, req, TEXT(""), may))
+    if (view_letters(&s->views, req, TEXT(""), may) ||
+        view_forecast(&s->views, req, may, text_of(by)))
         return;
     if (!s->options.notifications || !s->options.notifications(s->options.arg, req, may, by))
         http_reply_error(req, 404, "not_found", "There is nothing at this path.");

@@ -286,6 +286,26 @@ static void ask_senders(struct db *db, struct store_ask *req)
                                    .report = col_text(db, row, 6, &req->arena)};
 }
 
+/* -- Ask: plans, page by page: the forecast's sums are made of them
+ * ------------------------------ */
+
+static void ask_plans(struct db *db, struct store_ask *req)
+{
+    size_t most = bounded(req->most, ASK_MOST_MAX);
+    const struct values which =
+        DB_VALUES(db_int(req->id), db_text(req->domain), db_int((int64_t)most));
+    req->recipients = db_array(db, &req->arena, most, sizeof *req->recipients);
+    for (sqlite3_stmt *row = db_row(db, Q_RECIPIENT_PLANS, which);
+         row && req->recipients && req->recipient_count < most;
+         row = db_next(db, Q_RECIPIENT_PLANS)) {
+        struct recipient_state *r = &req->recipients[req->recipient_count++];
+        *r = (struct recipient_state){.id = col_int(row, 0),
+                                      .plan = col_text(db, row, 1, &req->arena)};
+        r->verdict.provider = col_text(db, row, 2, &req->arena);
+        r->verdict.gateway = col_text(db, row, 3, &req->arena);
+    }
+}
+
 /* -- Ask: counts --------------------------------------------------------------------------------
  */
 
@@ -331,6 +351,9 @@ void ask_read(struct db *db, struct store_ask *req, tide_wall_ms now)
         break;
     case STORE_VIEW_ESP_LISTS:
         news_read_listed(db, req);
+        break;
+    case STORE_VIEW_PLANS:
+        ask_plans(db, req);
         break;
     case STORE_VIEW_SENDERS:
         ask_senders(db, req);

@@ -109,6 +109,9 @@
     X(ADDRESS_OF, "SELECT address FROM recipient WHERE id = ?1") \
     X(RECIPIENT_GET, "SELECT " RECIPIENT_COLUMNS " FROM recipient r" RECIPIENT_JOIN \
         "WHERE r.id = ?2") \
+    X(RECIPIENT_PLANS, "SELECT r.id, r.plan, d.provider, d.gateway FROM recipient r" \
+        " JOIN domain d ON d.id = r.domain_id WHERE r.id > ?1 AND length(r.plan) > 0" \
+        " AND (?2 = '' OR d.provider = ?2 OR d.gateway = ?2) ORDER BY r.id LIMIT ?3") \
     /* ?2 of domain ?3, whether there yet (id) or not (NULL); the last column is the domain's id. */ \
     X(RECIPIENT_OR_NEW, "SELECT r.id, ?2, d.name, r.plan, d.kind, d.provider, d.gateway," \
         " d.reason, d.evidence, d.found_at, d.valid_until, d.provider_likely, " \

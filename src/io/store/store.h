@@ -216,6 +216,8 @@ enum store_view {
     STORE_VIEW_WEBHOOK,      /* webhook_cursor and letters (the next to be tried first) of
                               * `application` */
     STORE_VIEW_DEAD_LETTERS, /* without bodies; of `application` ("": all) */
+    STORE_VIEW_PLANS,        /* recipients with a plan behind `id`, in order; of provider or gateway
+                              * `domain` ("": all); only id, plan, provider and gateway of each */
     STORE_VIEW_COUNTS,       /* notifications by state, attempts by state, bytes, oldest pending */
 };
 
@@ -250,6 +252,8 @@ struct store_ask {
     size_t attempt_count;
     struct journal_entry *journal;
     size_t journal_count;
+    struct recipient_state *recipients; /* PLANS */
+    size_t recipient_count;
     struct recipient_state *recipient_row; /* WHY; NULL: nobody by that name */
     const int64_t *recipient_ids;          /* ADDRESSES: so many, and as many answers */
     size_t recipient_id_count;
