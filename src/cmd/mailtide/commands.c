@@ -30,6 +30,15 @@ const struct cli_command cli_commands[] = {
      "domain DOMAIN, provider PROVIDER, sender-domain-provider DOMAIN PROVIDER, ip-provider POOL "
      "PROVIDER, ip-domain POOL DOMAIN, account ACCOUNT, account-stream ACCOUNT STREAM; a POOL is "
      "the account's ip_pool, or the account."},
+    {"suppress", "list | add ADDRESS | remove ADDRESS | why ADDRESS | export | import FILE", 1, 2,
+     cmd_suppress, "who is not to be mailed, why, and until when",
+     "list shows who is suppressed now, with the words that did it; why all that was ever said of "
+     "one address. add and remove are for operators; remove marks the ESPs' own lists for mending "
+     "too.\n\n"
+     "export writes CSV (email, reason, created, cause, scope, expires) or, with --format ses, what "
+     "SES imports. import takes what the consoles of SES, SendGrid and others export, or an address "
+     "a line; - is standard input. An entry whose reason turns out to be a limit, an outage or a "
+     "fault of the sender suppresses nobody, and is named."},
     {"verify", "[ADDRESS...|FILE|-]", 0, -1, cmd_verify,
      "whether addresses can take mail, with evidence",
      "Checks the syntax and asks DNS with the servers of the configuration; needs no daemon. When"
@@ -126,6 +135,19 @@ const struct cli_option cli_options[] = {
     {"events", 0, "application", "NAME", "as this application sees them"},
     {"events", 'n', "most", "N", "at most so many at once (100)"},
     {"events", 'd', "dead", NULL, "those that a webhook did not take and that were given up"},
+
+    {"suppress", 'd', "domain", "DOMAIN", "list, export: of this recipient domain only"},
+    {"suppress", 0, "cause", "CAUSE", "manual, invalid, disabled, full, complaint, unsubscribed or "
+                                      "refused: of the list those alone; of what is added (manual)"},
+    {"suppress", 'a', "all", NULL, "list, export: those that are over too"},
+    {"suppress", 'n', "most", "N", "list: at most so many (100)"},
+    {"suppress", 'e', "expires", "WHEN", "add: \"30d\" from now, or an RFC 3339 time; not given: "
+                                         "never"},
+    {"suppress", 0, "scope", "SCOPE", "add, remove: all mail (not given), bulk, stream:NAME or "
+                                      "sender:ADDRESS"},
+    {"suppress", 0, "evidence", "TEXT", "add: what was said"},
+    {"suppress", 0, "csv", NULL, "export: as CSV, which it is anyway"},
+    {"suppress", 'f', "format", "FORMAT", "export: csv (not given) or ses"},
 
     {"why", 'n', "most", "N", "at most so many of the newest decisions (1000)"},
 

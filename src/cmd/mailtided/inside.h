@@ -106,4 +106,7 @@ void operate_limits_of(void *arg, struct operate_limits *req);
 void operate_learnt_of(void *arg, struct operate_learnt_list *req);
 void operate_limit_word(void *arg, struct operate_limit_word *req);
 
+/* operate_suppress.c: an entry of struct operate. */
+void operate_suppress(void *arg, struct operate_suppress *req);
+
 #endif

@@ -300,5 +300,6 @@ void daemon_fill_operate(struct daemon *d)
                                   .limit_word = operate_limit_word,
                                   .forecast = daemon_forecast,
                                   .expect = daemon_expect,
+                                  .suppress = operate_suppress,
                                   .status = operate_status_of};
 }

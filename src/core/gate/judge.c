@@ -97,6 +97,8 @@ static void stop(const struct suppression *s,
             ? gate_printf(todo, "until %s", gate_when(s->expires_at, now, when, sizeof when))
             : TEXT("until somebody lifts it");
     struct journal_entry entry = *about;
+    if (about->recipient_id == 0)
+        return; /* nobody that mail was ever for: the list itself tells */
     entry.detail = gate_detail_of_suppression(s, todo);
     gate_journal(todo, now, &entry, "suppressed",
                  gate_printf(todo, TEXT_FMT " is %s " TEXT_FMT ": " TEXT_FMT, TEXT_ARG(what),
@@ -120,6 +122,8 @@ static void lift(const struct suppression *was,
     entries_put(e, &s);
     struct text what = scope_text(&s, todo);
     struct journal_entry entry = *about;
+    if (about->recipient_id == 0)
+        return;
     entry.detail = gate_detail_of_suppression(&s, todo);
     gate_journal(todo, now, &entry, "unsuppressed",
                  gate_printf(todo, TEXT_FMT " goes on (it was stopped: %s): " TEXT_FMT,
@@ -306,7 +310,7 @@ void gate_on_order(struct gate *g, const struct gate_event *ev, struct gate_todo
     entries_of(past, &e);
     if (o->what == ORDER_SUPPRESS) {
         struct suppression s = copy_of(o->entry, todo);
-        s.at = ev->now;
+        s.at = s.at > 0 ? TIDE_MIN(s.at, ev->now) : ev->now;
         s.times = 1;
         stop(&s, &about,
              gate_printf(todo, "%s, says " TEXT_FMT, gate_stop_cause(s.cause), TEXT_ARG(s.by)), &e,
@@ -323,7 +327,7 @@ void gate_on_order(struct gate *g, const struct gate_event *ev, struct gate_todo
         lift(s, &about, why, &e, ev->now, todo);
         lifted++;
     }
-    if (o->what == ORDER_CONFIRM)
+    if (o->what == ORDER_CONFIRM && r)
         gate_journal(todo, ev->now, &about, "confirmed", why);
     if (o->what == ORDER_CONFIRM || lifted > 0)
         mend_lists(g, address, o->application, why, ev->now, todo);

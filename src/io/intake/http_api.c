@@ -5,6 +5,7 @@
 #include "io/intake/http_esp.h"
 #include "io/status/letters.h"
 #include "io/status/view_forecast.h"
+#include "io/status/views_recipients.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -198,6 +199,7 @@ static void on_request(void *arg, struct http_request *req)
         event_feed_get(api->events, req, text_of(a->name), a->alarms);
     else if (!view_letters(&api->views, req, text_of(a->name), true) &&
              !view_forecast(&api->views, req, true, text_of(by)) &&
+             !view_recipient(&api->views, req, text_of(a->name), true, text_of(by)) &&
              !http_api_notifications(api, req, &caller))
         http_reply_error(req, 404, "not_found", "There is nothing at this path.");
 }

@@ -5,6 +5,8 @@
  *   DELETE /v1/notifications/{id}           the same as
  *   POST   /v1/notifications/{id}/cancel
  *   POST   /v1/notifications/{id}/release   by hand; it counts against the limits
+ *   GET    /v1/recipients/{address}         whether it is in trouble, and why; its own recipients
+ *   POST   /v1/recipients/{address}/confirm its owner has proven to be there (views_recipients.h)
  *   GET    /v1/events                       what became of its notifications (io/status/events.h)
  *   POST   /v1/events/{account}             what an ESP tells (io/events/webhooks.h)
  *   GET    /v1/webhooks/dead, POST /v1/webhooks/retry   its own that were not taken

@@ -116,6 +116,26 @@ struct operate_limit_word {
     void *arg;
 };
 
+/* -- Suppressing and lifting ---------------------------------------------------------------------
+ */
+
+enum operate_suppress_what { OPERATE_SUPPRESS, OPERATE_LIFT, OPERATE_CONFIRM };
+
+struct operate_suppress {
+    enum operate_suppress_what what;
+    /* SUPPRESS: cause, scope, evidence, at, expires_at; its address as typed. An evidence that
+     * turns out to be a limit, an outage or a fault of ours suppresses nobody: TIDE_ESTATE. */
+    struct suppression entry;
+    bool one_scope;          /* LIFT: that of `entry`->scope alone */
+    struct text application; /* whose recipient it is; "": an operator asks */
+    struct text by;
+    /* out */
+    struct arena arena;
+    void (*done)(struct operate_suppress *req, enum tide_err rc, const struct tide_error *err);
+    void *arg;
+    void *private; /* the daemon's */
+};
+
 /* -- How it goes --------------------------------------------------------------------------------
  */
 
@@ -236,6 +256,7 @@ struct operate {
     void (*wake_webhooks)(void *arg); /* letters were put back */
     void (*forecast)(void *arg, struct operate_forecast *req);
     void (*expect)(void *arg, struct operate_expect *req);
+    void (*suppress)(void *arg, struct operate_suppress *req);
     /* Fills *ret (zeroed) at once; its strings and arrays go into `arena` or outlive it. What is
      * not known stays zero. */
     void (*status)(void *arg, struct arena *arena, struct operate_status *ret);

@@ -131,6 +131,25 @@ void shape_learnt(struct json_writer *w, const char *name, const struct operate_
     jw_end(w);
 }
 
+void shape_suppression(struct json_writer *w, const char *name, const struct suppression *s)
+{
+    jw_object(w, name);
+    jw_text(w, "address", s->address);
+    jw_text(w, "scope", s->scope);
+    jw_str(w, "cause", suppression_cause_name(s->cause));
+    jw_bool(w, "pause", s->pause);
+    jw_text(w, "evidence", s->evidence);
+    jw_text(w, "rule", s->rule);
+    jw_text(w, "account", s->account);
+    jw_id(w, "attempt", s->attempt_id);
+    jw_text(w, "by", s->by);
+    jw_time(w, "at", s->at);
+    jw_time(w, "expires_at", s->expires_at);
+    jw_time(w, "lifted_at", s->lifted_at);
+    jw_int(w, "times", s->times);
+    jw_end(w);
+}
+
 void shape_verdict(struct json_writer *w, const char *name, const struct verdict *v)
 {
     jw_object(w, name);

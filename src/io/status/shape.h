@@ -30,6 +30,9 @@ void shape_limit(struct json_writer *w, const char *name, const struct operate_l
 /* scope, subject, of, text, count, used, reset_at, closed_until, closed_for, source, confidence,
  * refused_at, taught, confirmed, pinned, replies: [{at, taken, ambiguous, account, rule, words}] */
 void shape_learnt(struct json_writer *w, const char *name, const struct operate_learnt *l);
+/* address, scope, cause, pause, evidence, rule, account, attempt, by, at, expires_at, lifted_at,
+ * times */
+void shape_suppression(struct json_writer *w, const char *name, const struct suppression *s);
 void shape_verdict(struct json_writer *w, const char *name, const struct verdict *v);
 
 /* {version, started_at, now, clock, accepting, not_accepting, notifications {STATE: n},

@@ -5,6 +5,7 @@
 #include "base/macros.h"
 #include "io/status/view_forecast.h"
 #include "io/status/view_learn.h"
+#include "io/status/views_recipients.h"
 
 #include <pwd.h>
 #include <stdio.h>
@@ -122,6 +123,11 @@ static void get_events(struct status *s, struct http_request *req)
     event_feed_get(s->options.events, req, http_query(req, "application"), true);
 }
 
+static void get_suppressions(struct status *s, struct http_request *req)
+{
+    view_suppressions(&s->views, req);
+}
+
 static void get_health(struct status *s, struct http_request *req)
 {
     view_health(&s->views, req);
@@ -157,6 +163,16 @@ static void post_forget(struct status *s, struct http_request *req, struct text 
     view_limit_word(&s->views, req, true, by);
 }
 
+static void post_suppress(struct status *s, struct http_request *req, struct text by)
+{
+    view_suppress(&s->views, req, by);
+}
+
+static void post_unsuppress(struct status *s, struct http_request *req, struct text by)
+{
+    view_unsuppress(&s->views, req, by);
+}
+
 static void post_learn(struct status *s, struct http_request *req, struct text by)
 {
     (void)by;
@@ -167,8 +183,13 @@ static const struct {
     const char *path;
     void (*post)(struct status *s, struct http_request *req, struct text by);
 } operable[] = {
-    {"/v1/cancel", post_cancel},  {"/v1/release", post_release},      {"/v1/learn", post_learn},
-    {"/v1/limits/pin", post_pin}, {"/v1/limits/forget", post_forget},
+    {"/v1/cancel", post_cancel},
+    {"/v1/release", post_release},
+    {"/v1/learn", post_learn},
+    {"/v1/limits/pin", post_pin},
+    {"/v1/limits/forget", post_forget},
+    {"/v1/suppressions", post_suppress},
+    {"/v1/suppressions/remove", post_unsuppress},
 };
 
 static void wrong_method(struct http_request *req, const char *want)
@@ -193,6 +214,10 @@ static void on_request(void *arg, struct http_request *req)
             wrong_method(req, "GET");
         return;
     }
+    if (reads && text_eq(req->path, TEXT("/v1/suppressions"))) { /* which POST knows as well */
+        get_suppressions(s, req);
+        return;
+    }
     for (size_t i = 0; i < TIDE_COUNT(operable); i++) {
         if (!text_eq(req->path, text_of(operable[i].path)))
             continue;
@@ -205,7 +230,8 @@ static void on_request(void *arg, struct http_request *req)
         return;
     }
     if (view_letters(&s->views, req, TEXT(""), may) ||
-        view_forecast(&s->views, req, may, text_of(by)))
+        view_forecast(&s->views, req, may, text_of(by)) ||
+        view_recipient(&s->views, req, TEXT(""), may, text_of(by)))
         return;
     if (!s->options.notifications || !s->options.notifications(s->options.arg, req, may, by))
         http_reply_error(req, 404, "not_found", "There is nothing at this path.");

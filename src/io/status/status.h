@@ -14,6 +14,8 @@
  *   GET  /v1/events?after=&most=&types=&wait=   the journal as others follow it (events.h)
  *   GET  /v1/senders[?domain=]          view_senders()
  *   GET  /v1/webhooks/dead, POST /v1/webhooks/retry   events that webhooks did not take (letters.h)
+ *   GET  /v1/suppressions, POST /v1/suppressions, POST /v1/suppressions/remove
+ *   GET  /v1/recipients/{address}, POST /v1/recipients/{address}/confirm    (views_recipients.h)
  *   GET  /v1/notifications/{id}         a notification
  *   POST /v1/notifications[?application=]           hands in (io/intake/http_submit.h)
  *   POST /v1/notifications/{id}/cancel, .../release   {"cancelled":N}, {"released":N}

@@ -226,6 +226,29 @@ void view_notification(const struct views *v,
 /* -- Why -----------------------------------------------------------------------------------------
  */
 
+/* "invalid until 2026-03-02T10:00:00Z; unsubscribed (stream:news)" */
+static void write_suppressed(struct json_writer *w, struct text lines)
+{
+    struct buf b = {0};
+    struct text line;
+    struct suppression s;
+    char when[TIME_TEXT_BYTES];
+    while (text_split(&lines, '\n', &line)) {
+        if (!suppression_line_of(line, &s))
+            continue;
+        buf_addf(&b, "%s%s", b.len ? "; " : "", suppression_cause_name(s.cause));
+        if (s.scope.n > 0)
+            buf_addf(&b, " (" TEXT_FMT ")", TEXT_ARG(s.scope));
+        if (s.expires_at)
+            buf_addf(&b, " until %s", time_rfc3339(s.expires_at, 0, when));
+    }
+    if (b.len > 0)
+        jw_text(w, "suppressed", buf_text(&b));
+    else
+        jw_null(w, "suppressed");
+    buf_fini(&b);
+}
+
 static void on_why(struct store_ask *ask, enum tide_err rc, const struct tide_error *err)
 {
     struct job *j = ask->arg;
@@ -251,10 +274,7 @@ static void on_why(struct store_ask *ask, enum tide_err rc, const struct tide_er
         jw_object(&w, "recipient");
         jw_text(&w, "address", r->address);
         jw_text(&w, "domain", r->domain);
-        if (r->suppressed.n > 0)
-            jw_text(&w, "suppressed", r->suppressed);
-        else
-            jw_null(&w, "suppressed");
+        write_suppressed(&w, r->suppressed);
         shape_verdict(&w, "verdict", &r->verdict);
         jw_end(&w);
     } else {

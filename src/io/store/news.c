@@ -30,7 +30,8 @@ static void read_suppressions(struct db *db, struct store_ask *req, struct text 
     struct recipient_past *past = &req->found.past;
     past->suppressions =
         db_array(db, &req->arena, PAST_SUPPRESSIONS_MAX, sizeof *past->suppressions);
-    struct values which = DB_VALUES(db_text(address), db_int(PAST_SUPPRESSIONS_MAX));
+    struct values which =
+        DB_VALUES(db_text(address), db_int(PAST_SUPPRESSIONS_MAX), db_text(req->application));
     for (sqlite3_stmt *row = db_row(db, Q_SUPPRESSIONS_OF, which); row && past->suppressions;
          row = db_next(db, Q_SUPPRESSIONS_OF))
         if (past->suppression_count < PAST_SUPPRESSIONS_MAX)
@@ -145,6 +146,9 @@ void news_read(struct db *db, struct store_ask *req, tide_wall_ms now)
         req->found.recipient = r;
         read_past(db, req, r, of_attempt ? a->id : 0, now);
     }
+    if (found && req->application.n > 0)
+        req->count =
+            db_number(db, Q_GROUPS_IN, DB_VALUES(db_int(r->id), db_text(req->application)), 0);
     read_suppressions(db, req, found ? r->address : news->recipient);
 }
 
@@ -162,6 +166,34 @@ void news_read_listed(struct db *db, struct store_ask *req)
                                 .cause = col_text(db, row, 3, &req->arena),
                                 .state = col_text(db, row, 4, &req->arena),
                                 .since = col_int(row, 5)};
+}
+
+/* -- The list of what is suppressed ---------------------------------------------------------------
+ */
+
+#define SUPPRESSIONS_MOST 1000
+
+void suppressions_read(struct db *db, struct store_ask *req, tide_wall_ms now)
+{
+    size_t most = req->most > 0 && req->most < SUPPRESSIONS_MOST ? req->most : SUPPRESSIONS_MOST;
+    size_t blank = text_find(req->after, ' '); /* "ADDRESS SCOPE": neither of these holds one */
+    req->suppression_count = 0;
+    req->suppressions = db_array(db, &req->arena, most, sizeof *req->suppressions);
+    struct values page = DB_VALUES(
+        db_text(text_cut(req->after, 0, blank)),
+        db_text(blank < req->after.n ? text_cut(req->after, blank + 1, req->after.n) : TEXT("")),
+        db_text(req->recipient), db_text(req->domain), db_text(req->stream),
+        db_int(req->newest ? now : 0), db_int((int64_t)most + 1));
+    for (sqlite3_stmt *row = db_row(db, Q_SUPPRESSIONS_PAGE, page); row && req->suppressions;
+         row = db_next(db, Q_SUPPRESSIONS_PAGE)) {
+        if (req->suppression_count == most) { /* the one too many: there is a next page */
+            const struct suppression *last = &req->suppressions[most - 1];
+            req->next = text_of(arena_printf(&req->arena, TEXT_FMT " " TEXT_FMT,
+                                             TEXT_ARG(last->address), TEXT_ARG(last->scope)));
+            break;
+        }
+        rows_suppression(db, row, &req->arena, &req->suppressions[req->suppression_count++]);
+    }
 }
 
 /* -- Changes -------------------------------------------------------------------------------------

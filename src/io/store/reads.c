@@ -368,6 +368,9 @@ void ask_read(struct db *db, struct store_ask *req, tide_wall_ms now)
     case STORE_VIEW_COUNTS:
         ask_counts(db, req);
         break;
+    case STORE_VIEW_SUPPRESSIONS:
+        suppressions_read(db, req, now);
+        break;
     case STORE_VIEW_NEWS:
         news_read(db, req, now);
         break;

@@ -13,6 +13,7 @@ void load_read(struct db *db, struct store_load *req, tide_wall_ms now);
 /* news.c: what is known about req->news. */
 void news_read(struct db *db, struct store_ask *req, tide_wall_ms now);
 void news_read_listed(struct db *db, struct store_ask *req);
+void suppressions_read(struct db *db, struct store_ask *req, tide_wall_ms now);
 void ask_read(struct db *db, struct store_ask *req, tide_wall_ms now);
 
 /* read_events.c */

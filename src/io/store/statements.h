@@ -124,7 +124,18 @@
         " ?10, ?11, 0, ?12)") \
     X(UNSUPPRESS, "UPDATE suppressed SET lifted_at = ?3 WHERE address = ?1 AND scope = ?2") \
     X(SUPPRESSIONS_OF, "SELECT " SUPPRESSION_COLUMNS " FROM suppressed x WHERE x.address = ?1" \
+        " AND (?3 = '' OR x.scope NOT LIKE 'sender:%' OR EXISTS (SELECT 1 FROM recipient r" \
+        " JOIN recipient_group g ON g.recipient_id = r.id WHERE r.address = ?1" \
+        " AND g.application = ?3 AND 'sender:' || g.identity = x.scope))" \
         " ORDER BY x.scope LIMIT ?2") \
+    /* After address ?1 and scope ?2; ?3 recipient, ?4 domain, ?5 cause (or ""); ?6 now, or 0: those that are over too. */ \
+    X(SUPPRESSIONS_PAGE, "SELECT " SUPPRESSION_COLUMNS " FROM suppressed x" \
+        " WHERE (x.address, x.scope) > (?1, ?2) AND (?3 = '' OR x.address = ?3)" \
+        " AND (?4 = '' OR substr(x.address, -length(?4) - 1) = '@' || ?4)" \
+        " AND (?5 = '' OR x.cause = ?5) AND (?6 = 0 OR (x.lifted_at = 0 AND" \
+        " (x.expires_at = 0 OR x.expires_at > ?6))) ORDER BY x.address, x.scope LIMIT ?7") \
+    X(GROUPS_IN, "SELECT count(*) FROM recipient_group WHERE recipient_id = ?1" \
+        " AND application = ?2") \
     X(FINDING_ADD, "INSERT INTO finding VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)" \
         " ON CONFLICT DO UPDATE SET at = max(at, ?4), sure = max(sure, ?5)," \
         " reply = CASE WHEN ?5 >= sure THEN ?8 ELSE reply END," \

@@ -218,6 +218,8 @@ enum store_view {
     STORE_VIEW_DEAD_LETTERS, /* without bodies; of `application` ("": all) */
     STORE_VIEW_PLANS,        /* recipients with a plan behind `id`, in order; of provider or gateway
                               * `domain` ("": all); only id, plan, provider and gateway of each */
+    STORE_VIEW_SUPPRESSIONS, /* entries by address; filter by recipient, domain, stream (its cause);
+                              * with `newest` only those in force */
     STORE_VIEW_COUNTS,       /* notifications by state, attempts by state, bytes, oldest pending */
 };
 
@@ -264,7 +266,11 @@ struct store_ask {
     size_t listed_count;
     size_t sender_count;
     struct store_counts counts;
-    int64_t count;                /* ACCEPTED */
+    int64_t count;                    /* ACCEPTED */
+    struct suppression *suppressions; /* SUPPRESSIONS */
+    size_t suppression_count;
+    /* NEWS: with `application` count says whether it has had mail for the recipient, and senders'
+     * entries are those of its own */
     const struct mail_news *news; /* NEWS; its recipient in normal form */
     struct news_found found;
     struct text next; /* cursor; "" at the end */
