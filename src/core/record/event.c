@@ -5,6 +5,7 @@
 #define ROUTE "account, provider"
 #define SAID  ROUTE ", code, status, reply, stage"
 #define MEANS SAID ", class, fault, cause, advice, rule"
+#define TOLD  ROUTE ", source, word, happened_at" /* by an ESP or a bounce */
 
 /* clang-format off */
 const struct event_kind event_kinds[] = {
@@ -26,11 +27,17 @@ const struct event_kind event_kinds[] = {
     {"abandoned", "notification.abandoned", EVENT_OWN, false,
      "No news of it came: it is released again and may be seen twice.", ROUTE},
     {"delivered", "notification.delivered", EVENT_OWN, true,
-     "The recipient's provider took it.", ROUTE},
+     "The recipient's provider took it.", TOLD},
+    {"deferred_by_esp", "notification.deferred_by_esp", EVENT_OWN, false,
+     "The provider refused it for now; the ESP goes on trying.", TOLD ", " MEANS},
+    {"dropped_by_esp", "notification.dropped_by_esp", EVENT_OWN, true,
+     "The ESP did not even try: the recipient stands on its own list.", TOLD ", reply"},
     {"bounced", "notification.bounced", EVENT_OWN, true,
-     "It was refused for good.", MEANS},
+     "It was refused for good, at once or (with a source) later.", MEANS ", source, word, happened_at"},
     {"complained", "notification.complained", EVENT_OWN, true,
-     "The recipient called it spam.", ROUTE},
+     "The recipient called it spam.", TOLD},
+    {"unsubscribed", "notification.unsubscribed", EVENT_OWN, true,
+     "The recipient wants no more of its stream.", TOLD},
     {"refused", "notification.refused", EVENT_OWN, true,
      "mailtide does not send it: the recipient cannot take mail or is suppressed.", "code, domain"},
     {"expired", "notification.expired", EVENT_OWN, true,
@@ -38,9 +45,12 @@ const struct event_kind event_kinds[] = {
     {"cancelled", "notification.cancelled", EVENT_OWN, true,
      "It was withdrawn, or a newer one took its place.", "by, superseded_by"},
     {"suppressed", "recipient.suppressed", EVENT_RECIPIENT, true,
-     "The recipient is not to be mailed from now on.", "cause, evidence, until"},
+     "Mail for the recipient is refused from now on, or held (pause); all of it, or of a scope.",
+     "cause, scope, pause, evidence, rule, account, by, times, until"},
     {"unsuppressed", "recipient.unsuppressed", EVENT_RECIPIENT, true,
-     "The recipient may be mailed again.", "cause"},
+     "The recipient may be mailed again.", "cause, scope, evidence, by, times, lifted_at"},
+    {"confirmed", "recipient.confirmed", EVENT_RECIPIENT, true,
+     "The application says that the recipient has proven to own the address.", ""},
     {"sender_held", "sender.held", EVENT_OPERATOR, true,
      "A sender no longer passes: its bulk streams wait.", "domain, account, reason"},
     {"sender_open", "sender.open", EVENT_OPERATOR, true,
