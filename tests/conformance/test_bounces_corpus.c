@@ -234,10 +234,10 @@ static void test_bounces(void **state)
                                  &statuses, &replies, &actions, &classes,    &near};
     for (size_t i = 0; i < TIDE_COUNT(all); i++)
         report(all[i]);
-    at_least(&detected, 98.7);
+    at_least(&detected, 99.5);
     at_least(&quiet, 100);
-    at_least(&recipients, 97.6);
-    at_least(&statuses, 97);
+    at_least(&recipients, 98.5);
+    at_least(&statuses, 98.5);
     at_least(&near, 93);
     free(content);
     rulebook_free(book);

@@ -5,6 +5,7 @@
 #include "core/outcome/mbox.h"
 #include "io/loop/files.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -56,8 +57,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         struct tide_error err;
         const char *env = getenv("MAILTIDE_SCHEDULES");
         char *folders[] = {(char *)(uintptr_t)(env ? env : "./schedules")};
-        if (rulebook_load(&files_source, folders, 1, &rules, &err) != TIDE_OK)
+        if (rulebook_load(&files_source, folders, 1, &rules, &err) != TIDE_OK) {
+            fprintf(stderr, "%s\n", err.text);
             abort();
+        }
     }
     read_file(rules, (struct text){(const char *)data, size});
     if (size == 0 || count++ % LONG_EVERY != 0)

@@ -136,6 +136,9 @@ static void evidence(struct cli *cli,
     const char *by = who ? ", said by " : "";
     if (m->basis == BASIS_TEXT)
         linef(cli, "evidence", "the words \"%s\"%s%s", m->evidence, by, who ? who : "");
+    else if (m->basis == BASIS_WORDS)
+        linef(cli, "evidence", "the words \"%s\" hint at it; no rule knows the sentence%s%s",
+              m->evidence, by, who ? who : "");
     else if (m->basis == BASIS_CODE)
         linef(cli, "evidence", "the code %s alone; no rule knows the words%s%s", codes, by,
               who ? who : "");

@@ -118,6 +118,8 @@ static void classify(const struct reading *r,
         if (said.status[0] == 0)
             memcpy(said.status, to->status, sizeof said.status);
         meaning_of(r->rules, &said, &m);
+        if (m.basis == BASIS_WORDS && i > 0)
+            continue; /* the whole of a notice has words of all sorts */
         if (!any || m.basis > to->meaning.basis) {
             to->meaning = m;
             to->said = texts[i];

@@ -89,8 +89,10 @@ void explain_put_meaning(struct json_writer *w,
                          const struct reply_said *said,
                          const struct meaning *m)
 {
-    static const char *const bases[] = {
-        [BASIS_NOTHING] = "nothing", [BASIS_CODE] = "code", [BASIS_TEXT] = "text"};
+    static const char *const bases[] = {[BASIS_NOTHING] = "nothing",
+                                        [BASIS_CODE] = "code",
+                                        [BASIS_WORDS] = "words",
+                                        [BASIS_TEXT] = "text"};
     char consequence[512];
     jw_text(w, "said", said->words);
     if (said->provider.n > 0)

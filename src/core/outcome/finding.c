@@ -55,7 +55,7 @@ void meaning_of(const struct rulebook *rules, const struct reply_said *said, str
         ret->class = rule->class;
         ret->fault = rule->fault;
         ret->retry = rule->retry;
-        ret->basis = rule->by_text ? BASIS_TEXT : BASIS_CODE;
+        ret->basis = !rule->by_text ? BASIS_CODE : rule->loose ? BASIS_WORDS : BASIS_TEXT;
         ret->cause = rule->cause;
         ret->advice = rule->advice;
     } else {

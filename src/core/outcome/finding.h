@@ -28,6 +28,7 @@ enum finding_kind {
 enum finding_basis {
     BASIS_NOTHING, /* the first digit, or less */
     BASIS_CODE,    /* a rule that knows the code alone */
+    BASIS_WORDS,   /* single words that hint at it; no rule knows the sentence */
     BASIS_TEXT,    /* a rule that knows the words */
 };
 

@@ -91,6 +91,7 @@ struct reply_rule {
     int64_t wait_ms; /* what somebody says to wait at least; 0: nobody does */
     const char *reference, *date;
     bool by_text;   /* it has patterns: the words themselves say so, not a code alone */
+    bool loose;     /* its patterns are single words, which hint at it and no more */
     bool ambiguous; /* said for this limit as well as for an address that is wrong: the recipient's
                      * own history decides */
     bool pair;      /* the recipient wants no mail of this sender; others are not concerned */

@@ -12,7 +12,7 @@
 struct rule_form {
     char **code, **status, **stage, **patterns, **examples;
     size_t code_count, status_count, stage_count, pattern_count, example_count;
-    bool strict, ambiguous, pair;
+    bool strict, loose, ambiguous, pair;
     enum reply_class class;
     enum reply_fault fault;
     enum reply_retry retry;
@@ -63,6 +63,7 @@ static const struct key rule_keys[] = {
     LIST("rule.patterns", 1, rule_form, patterns, pattern_count),
     LIST("rule.examples", 1, rule_form, examples, example_count),
     {.path = "rule.strict", .type = KEY_BOOL, .at = offsetof(struct rule_form, strict)},
+    {.path = "rule.loose", .type = KEY_BOOL, .at = offsetof(struct rule_form, loose)},
     {.path = "rule.ambiguous", .type = KEY_BOOL, .at = offsetof(struct rule_form, ambiguous)},
     {.path = "rule.pair", .type = KEY_BOOL, .at = offsetof(struct rule_form, pair)},
     WORD("rule.class", class_words, rule_form, class),
@@ -315,6 +316,7 @@ static enum tide_err read_rule(struct reading *r,
         .reference = f.reference ? f.reference : r->file.reference,
         .date = f.date ? f.date : r->file.date,
         .by_text = f.pattern_count > 0,
+        .loose = f.loose,
         .ambiguous = f.ambiguous,
         .pair = f.pair,
         .providers = r->file.providers,
