@@ -43,13 +43,24 @@ struct http {
     size_t asked;        /* requests whose answer is due from the handler */
     size_t requests;     /* all, until MHD has done with them */
     size_t bodies_bytes; /* held by requests being received */
+    struct list streams; /* requests that are STREAMING */
     bool closing, stopped;
     void (*closed)(void *arg);
     void *closed_arg;
 };
 
 /* See the drawing in the header. */
-enum request_state { REQUEST_RECEIVING, REQUEST_ASKED, REQUEST_ANSWERED };
+enum request_state { REQUEST_RECEIVING, REQUEST_ASKED, REQUEST_STREAMING, REQUEST_ANSWERED };
+
+/* An answer in pieces. */
+struct stream {
+    struct list node;     /* in http.streams */
+    struct buf out;       /* not sent yet */
+    bool wants_room, cut; /* cut: it ends where it is, as an error that the client sees */
+    void (*on_room)(void *arg);
+    void (*on_gone)(void *arg);
+    void *arg;
+};
 
 struct request {
     struct http_request pub;
@@ -64,6 +75,7 @@ struct request {
     tide_mono_ms started_at;
     struct MHD_Response *response;
     unsigned status;
+    struct stream stream;
     char peer[64];
 };
 
@@ -166,6 +178,7 @@ static struct request *request_new(struct http *h,
     r->pub.path = text_of(url);
     r->started_at = clock_mono();
     buf_init(&r->body, h->limits.body_bytes_max);
+    list_init(&r->stream.node);
     describe_peer(r);
     h->requests++;
     return r;
@@ -218,7 +231,7 @@ static enum MHD_Result request_ask(struct request *r)
     r->state = REQUEST_ASKED;
     h->asked++;
     h->on_request(h->arg, &r->pub);
-    if (r->state == REQUEST_ANSWERED)
+    if (r->state != REQUEST_ASKED)
         return request_queue(r);
     MHD_suspend_connection(r->connection);
     r->suspended = true;
@@ -247,7 +260,7 @@ static enum MHD_Result on_access(void *arg,
         reply_refusal(r);
         return request_queue(r);
     }
-    if (r->state == REQUEST_ANSWERED)
+    if (r->state == REQUEST_ANSWERED || r->state == REQUEST_STREAMING)
         return request_queue(r);
     if (*upload_data_size == 0)
         return request_ask(r);
@@ -257,6 +270,17 @@ static enum MHD_Result on_access(void *arg,
         clock_mono() - r->started_at > h->limits.receive_max_ms)
         return MHD_NO; /* whoever goes on like that gets no answer */
     return MHD_YES;
+}
+
+/* The owner of the stream hears of it once, and has nothing to do with the request any more. */
+static void stream_cut(struct request *r)
+{
+    struct stream *s = &r->stream;
+    r->state = REQUEST_ANSWERED;
+    r->h->asked--;
+    s->cut = true;
+    list_remove(&s->node);
+    s->on_gone(s->arg);
 }
 
 static void on_completed(void *arg,
@@ -273,6 +297,10 @@ static void on_completed(void *arg,
     /* MHD keeps a suspended connection, so the handler's pointer stayed good until its answer */
     assert(r->state != REQUEST_ASKED);
     *con_cls = NULL;
+    if (r->state == REQUEST_STREAMING)
+        stream_cut(r);
+    list_remove(&r->stream.node);
+    buf_fini(&r->stream.out);
     if (r->state == REQUEST_RECEIVING)
         h->bodies_bytes -= r->body.len;
     if (r->response)
@@ -331,6 +359,93 @@ void http_reply(struct http_request *req,
     MHD_resume_connection(r->connection);
     /* MHD's own wake-up is not seen through the outer poll: it must be run, once for a batch */
     uv_idle_start(&h->kick, on_kick);
+}
+
+/* -- Answers in pieces ---------------------------------------------------------------------------
+ */
+
+/* MHD asks for more to send. */
+static ssize_t on_reader(void *arg, uint64_t pos, char *to, size_t max)
+{
+    struct request *r = arg;
+    struct stream *s = &r->stream;
+    (void)pos;
+    if (s->out.len == 0 || s->cut) {
+        if (s->cut || s->out.failed != TIDE_OK)
+            return MHD_CONTENT_READER_END_WITH_ERROR;
+        if (r->state == REQUEST_ANSWERED)
+            return MHD_CONTENT_READER_END_OF_STREAM;
+        r->suspended = true;
+        MHD_suspend_connection(r->connection);
+        return 0;
+    }
+    size_t n = TIDE_MIN(s->out.len, max);
+    memcpy(to, s->out.data, n);
+    buf_consume(&s->out, n);
+    if (s->wants_room && s->out.len < HTTP_STREAM_BYTES_MAX / 2) {
+        s->wants_room = false;
+        s->on_room(s->arg);
+    }
+    return (ssize_t)n;
+}
+
+static void resume(struct request *r)
+{
+    if (!r->suspended)
+        return;
+    r->suspended = false;
+    MHD_resume_connection(r->connection);
+    uv_idle_start(&r->h->kick, on_kick);
+}
+
+void http_begin(struct http_request *req,
+                unsigned status,
+                const char *content_type,
+                const struct http_header *headers,
+                size_t header_count,
+                void (*on_room)(void *arg),
+                void (*on_gone)(void *arg),
+                void *arg)
+{
+    struct request *r = container_of(req, struct request, pub);
+    struct stream *s = &r->stream;
+    assert(r->state == REQUEST_ASKED);
+    r->state = REQUEST_STREAMING;
+    r->status = status;
+    s->on_room = on_room;
+    s->on_gone = on_gone;
+    s->arg = arg;
+    list_append(&r->h->streams, &s->node);
+    r->response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, HTTP_STREAM_BYTES_MAX / 2,
+                                                    on_reader, r, NULL);
+    if (r->response)
+        MHD_add_response_header(r->response, MHD_HTTP_HEADER_CONTENT_TYPE, content_type);
+    for (size_t i = 0; r->response && i < header_count; i++)
+        MHD_add_response_header(r->response, headers[i].name, headers[i].value);
+    resume(r);
+}
+
+bool http_write(struct http_request *req, struct text piece)
+{
+    struct request *r = container_of(req, struct request, pub);
+    struct stream *s = &r->stream;
+    assert(r->state == REQUEST_STREAMING);
+    buf_add_text(&s->out, piece);
+    resume(r);
+    s->wants_room = s->out.len >= HTTP_STREAM_BYTES_MAX;
+    return !s->wants_room;
+}
+
+void http_end(struct http_request *req)
+{
+    struct request *r = container_of(req, struct request, pub);
+    assert(r->state == REQUEST_STREAMING);
+    r->state = REQUEST_ANSWERED;
+    r->h->asked--;
+    r->stream.wants_room = false;
+    list_remove(&r->stream.node);
+    buf_fini(&r->body);
+    resume(r);
 }
 
 void http_reply_error(struct http_request *req,
@@ -509,6 +624,7 @@ enum tide_err http_open(uv_loop_t *loop,
         return tide_fail(err, TIDE_ENOMEM, "%s", tide_err_text(TIDE_ENOMEM));
     h->loop = loop;
     h->limits = with_defaults(options->limits);
+    list_init(&h->streams);
     h->on_request = options->on_request;
     h->on_refused = options->on_refused;
     h->arg = options->arg;
@@ -578,6 +694,11 @@ void http_close(struct http *h, void (*closed)(void *arg), void *arg)
     h->closing = true;
     h->closed = closed;
     h->closed_arg = arg;
+    for (struct list *node; (node = list_first(&h->streams));) {
+        struct request *r = container_of(node, struct request, stream.node);
+        stream_cut(r);
+        resume(r);
+    }
     MHD_quiesce_daemon(h->mhd); /* the socket is ours again */
     uv_idle_start(&h->kick, on_kick);
 }

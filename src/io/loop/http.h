@@ -5,7 +5,11 @@
  * after any number of loop turns. One struct http is one listening socket.
  *
  *   RECEIVING --body complete--> ASKED --http_reply()--> ANSWERED --written or gone--> (freed)
+ *       |                          `--http_begin()--> STREAMING --http_end()--^
  *       `------ refused (413, 400, 503) ------------------^
+ *
+ * An answer may be written piece by piece (http_begin(), http_write(), http_end()): it goes out in
+ * chunks, and whoever writes it faster than the client reads is told to wait.
  *
  * Owns      its socket and connections. A request is valid from the handler's call until its
  *           http_reply(), also when the client has gone away meanwhile.
@@ -28,7 +32,9 @@
 #include <sys/types.h>
 #include <uv.h>
 
-#define HTTP_DRAIN_MS 2000
+#define HTTP_DRAIN_MS         2000
+#define HTTP_STREAM_BYTES_MAX (64u * 1024) /* written and not yet sent, then http_write() says so \
+                                            */
 
 struct http;
 
@@ -88,6 +94,23 @@ void http_reply(struct http_request *req,
                 struct text body,
                 const struct http_header *headers,
                 size_t header_count);
+
+/* An answer in pieces, in place of http_reply(). `on_room`: after http_write() has said false,
+ * there is room again; may come from inside http_end() and http_write() of other requests, never of
+ * this one. `on_gone`: the client has gone, or the server closes: the request is gone already,
+ * nothing may be written. After http_end() neither comes. */
+void http_begin(struct http_request *req,
+                unsigned status,
+                const char *content_type,
+                const struct http_header *headers,
+                size_t header_count,
+                void (*on_room)(void *arg),
+                void (*on_gone)(void *arg),
+                void *arg);
+/* Copied. False: enough for now; what comes all the same is taken, as far as memory goes. */
+bool http_write(struct http_request *req, struct text piece);
+/* The request is gone afterwards. */
+void http_end(struct http_request *req);
 
 /* {"error":{"code":CODE,"message":TEXT}} */
 void http_reply_error(struct http_request *req,
