@@ -1,15 +1,16 @@
 /* verify, of a whole list: read in pieces, asked for many domains at once, written in the list's
  * order. What is held in memory is bounded by the numbers below, however long the list is.
  *
- *   file --> bulk_input --> window of addresses --(head has its verdict)--> bulk_output --> file
- *                              `--> domains: asked once each, kept for those that come again */
+ *   file --> addresses --> batch --(daemon: who is suppressed?)--> verify_list --> verified -->
+ * file */
+#include "cmd/mailtide/ask.h"
 #include "cmd/mailtide/verify_dns.h"
 
-#include "base/list.h"
 #include "base/macros.h"
-#include "cmd/mailtide/bulk_input.h"
-#include "cmd/mailtide/bulk_output.h"
-#include "core/address/addr.h"
+#include "cmd/mailtide/bulk_resume.h"
+#include "core/proto/json_write.h"
+#include "core/verify/addresses.h"
+#include "io/dns/verify_list.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,44 +25,28 @@
 #define FLIGHTS_MAX       1000  /* domains asked for at once */
 #define DOMAINS_MAX       32768 /* verdicts kept */
 #define DOMAIN_BYTES_KEPT (32u << 20) /* of texts, in all of them */
+#define BATCH_MAX         256         /* addresses that the daemon is asked about at once */
 #define READ_BYTES        65536
 #define WRITE_BYTES       65536
 #define TICK_MS           500
 
-/* One domain, for all its addresses in the window and those that come soon after. */
-struct bulk_domain {
-    struct list node; /* oldest first */
-    char *name;
-    struct verdict verdict;
-    char *texts; /* of the verdict, in one piece */
-    size_t bytes;
-    struct bulk *bulk;
-    uint32_t refs; /* addresses in the window */
-    bool done;
-};
-
-struct bulk_slot {
-    char *given;
-    struct bulk_domain *domain; /* NULL: no address, or one without a domain */
-};
-
 struct bulk {
     struct cli *cli;
     struct verify_dns dns;
-    struct bulk_input input;
+    struct addresses input;
     uv_fs_t read;
     uv_timer_t tick;
     char bytes[READ_BYTES];
     bool reading, ended, over;
     int in_fd, out_fd;
-    enum bulk_format format;
-    struct bulk_slot *window; /* a ring */
-    size_t head, count;
-    struct strmap domains;
-    struct list kept;
-    size_t domain_count, domain_bytes, flights;
+    enum verified_form format;
+    struct verify_list *list;
+    struct arena batch; /* addresses that were read and not yet put in */
+    struct text given[BATCH_MAX], suppressed[BATCH_MAX]; /* p NULL: nobody was asked */
+    size_t batch_count, batch_at;
+    bool no_daemon;
     struct buf out;
-    uint64_t skip, done, asked, counts[4], invalid;
+    uint64_t skip, done;
     int64_t taken_bytes, size_bytes; /* of the list; size 0: not known */
     tide_mono_ms started_at;
     uint64_t done_at_start;
@@ -76,105 +61,7 @@ static void fail(struct bulk *b, const char *what, const char *why)
     b->over = true;
 }
 
-/* -- Domains ------------------------------------------------------------------------------------*/
-
-static void forget(struct bulk *b, struct bulk_domain *d)
-{
-    (void)strmap_remove(&b->domains, text_of(d->name));
-    list_remove(&d->node);
-    b->domain_count--;
-    b->domain_bytes -= d->bytes;
-    free(d->texts);
-    free(d->name);
-    free(d);
-}
-
-/* The oldest go first; those that somebody waits for stay. */
-static void make_room(struct bulk *b)
-{
-    while (b->domain_count >= DOMAINS_MAX || b->domain_bytes > DOMAIN_BYTES_KEPT) {
-        struct list *node = list_first(&b->kept);
-        struct bulk_domain *d = node ? container_of(node, struct bulk_domain, node) : NULL;
-        if (!d || d->refs > 0)
-            return; /* what is behind it is younger still, and the window bounds their number */
-        forget(b, d);
-    }
-}
-
-static void flush(struct bulk *b);
 static void pump(struct bulk *b);
-
-static struct text copy(char **at, struct text t)
-{
-    struct text made = {*at, t.n};
-    if (t.n)
-        memcpy(*at, t.p, t.n);
-    *at += t.n;
-    return made;
-}
-
-static void settle(struct bulk_domain *d, const struct verdict *v)
-{
-    size_t n = v->provider.n + v->gateway.n + v->reason.n + v->evidence.n;
-    char *at = malloc(n + 1);
-    d->done = true;
-    d->verdict = (struct verdict){.kind = VERDICT_UNKNOWN, .reason = TEXT("out of memory")};
-    if (!at)
-        return;
-    d->texts = at;
-    d->bytes = n;
-    d->bulk->domain_bytes += n;
-    d->verdict = *v;
-    d->verdict.provider = copy(&at, v->provider);
-    d->verdict.gateway = copy(&at, v->gateway);
-    d->verdict.reason = copy(&at, v->reason);
-    d->verdict.evidence = copy(&at, v->evidence);
-}
-
-static void on_verdict(void *arg, enum tide_err rc, const struct verdict *v)
-{
-    struct bulk_domain *d = arg;
-    struct bulk *b = d->bulk;
-    struct verdict none = {.kind = VERDICT_UNKNOWN, .reason = text_of(tide_err_text(rc))};
-    b->flights--;
-    settle(d, rc == TIDE_OK ? v : &none);
-    flush(b);
-    pump(b);
-}
-
-static struct bulk_domain *domain_new(struct bulk *b, struct text name)
-{
-    struct tide_error err;
-    make_room(b);
-    struct bulk_domain *d = calloc(1, sizeof *d);
-    if (!d || !(d->name = strndup(name.p, name.n)) || !strmap_put(&b->domains, name, d)) {
-        free(d ? d->name : NULL);
-        free(d);
-        return NULL;
-    }
-    d->bulk = b;
-    list_append(&b->kept, &d->node);
-    b->domain_count++;
-    b->asked++;
-    if (verifier_verify(b->dns.verifier, name, on_verdict, d, &err) == TIDE_OK) {
-        b->flights++;
-    } else {
-        struct verdict none = {.kind = VERDICT_UNKNOWN, .reason = text_of(err.text)};
-        settle(d, &none);
-    }
-    return d;
-}
-
-/* Asked once, and again only when the verdict no longer holds. */
-static struct bulk_domain *domain_of(struct bulk *b, struct text name)
-{
-    struct bulk_domain *d = strmap_get(&b->domains, name);
-    if (d && d->done && d->refs == 0 && d->verdict.valid_until <= clock_wall(&b->dns.clock)) {
-        forget(b, d);
-        d = NULL;
-    }
-    return d ? d : domain_new(b, name);
-}
 
 /* -- Writing ------------------------------------------------------------------------------------*/
 
@@ -190,54 +77,20 @@ static void write_out(struct bulk *b)
     buf_clear(&b->out);
 }
 
-static void put_row(struct bulk *b, const struct bulk_slot *s)
+static void on_row(void *arg, const struct verified *row)
 {
-    struct addr addr;
-    struct tide_error err = {0};
-    struct recipient_hints hints = {0};
-    struct bulk_row row = {.given = text_of(s->given)};
-    bool valid = addr_parse(row.given, ADDR_LITERAL, &addr, &err) == TIDE_OK;
-    struct verdict none = {.kind = valid ? VERDICT_UNKNOWN : VERDICT_UNDELIVERABLE,
-                           .reason = valid ? TEXT("An address literal needs no DNS and was not "
-                                                  "tried.")
-                                           : text_of(err.text)};
-    const struct verdict *v = s->domain ? &s->domain->verdict : &none;
-    if (valid) {
-        row.address = addr_text(&addr);
-        recipient_hints(&b->dns.hints, addr_local(&addr), domain_text(&addr.domain), &hints);
-    }
-    row.verdict = text_of(verdict_name(v->kind));
-    row.provider = v->provider;
-    row.provider_likely = v->provider_likely;
-    row.gateway = v->gateway;
-    row.hints = hints.found;
-    row.meant = hints.meant;
-    row.reason = v->reason;
-    row.evidence = v->evidence;
-    bulk_put_row(b->format, &row, &b->out);
-    b->counts[v->kind]++;
-    b->invalid += !valid;
+    struct bulk *b = arg;
+    verified_put_row(b->format, row, &b->out);
+    b->done++;
+    if (b->out.failed)
+        fail(b, "the output", "out of memory");
+    if (b->out.len >= WRITE_BYTES)
+        write_out(b);
 }
 
-/* Rows leave in the list's order: as far as the first that waits for its verdict. */
-static void flush(struct bulk *b)
+static void on_turn(void *arg)
 {
-    while (b->count && !b->over) {
-        struct bulk_slot *s = &b->window[b->head];
-        if (s->domain && !s->domain->done)
-            break;
-        put_row(b, s);
-        if (s->domain)
-            s->domain->refs--;
-        free(s->given);
-        b->head = (b->head + 1) % WINDOW_MAX;
-        b->count--;
-        b->done++;
-        if (b->out.failed)
-            fail(b, "the output", "out of memory");
-        if (b->out.len >= WRITE_BYTES)
-            write_out(b);
-    }
+    pump(arg);
 }
 
 /* -- Progress -----------------------------------------------------------------------------------*/
@@ -275,36 +128,20 @@ static void show_summary(struct bulk *b)
 {
     char took[32], a[32], d[32], r[32], u[32], n[32], q[32];
     int64_t ms = clock_mono() - b->started_at;
+    const struct verify_list_counts c = verify_list_counts(b->list);
     fprintf(stderr,
             "%s%s addresses in %s: %s deliverable, %s risky, %s undeliverable, %s unknown; %s "
             "domains asked for\n",
             b->show ? "\r\033[K" : "", show_count((int64_t)(b->done - b->done_at_start), a),
             text_of_duration(ms, took, sizeof took),
-            show_count((int64_t)b->counts[VERDICT_DELIVERABLE], d),
-            show_count((int64_t)b->counts[VERDICT_RISKY], r),
-            show_count((int64_t)b->counts[VERDICT_UNDELIVERABLE], u),
-            show_count((int64_t)b->counts[VERDICT_UNKNOWN], n), show_count((int64_t)b->asked, q));
+            show_count((int64_t)c.kinds[VERDICT_DELIVERABLE], d),
+            show_count((int64_t)c.kinds[VERDICT_RISKY], r),
+            show_count((int64_t)c.kinds[VERDICT_UNDELIVERABLE], u),
+            show_count((int64_t)c.kinds[VERDICT_UNKNOWN], n),
+            show_count((int64_t)c.domains_asked, q));
 }
 
 /* -- Reading ------------------------------------------------------------------------------------*/
-
-static void add(struct bulk *b, struct text given)
-{
-    struct addr addr;
-    struct bulk_slot *s = &b->window[(b->head + b->count) % WINDOW_MAX];
-    *s = (struct bulk_slot){.given = strndup(given.p ? given.p : "", given.n)};
-    bool ask = addr_parse(given, ADDR_LITERAL, &addr, NULL) == TIDE_OK && !addr.is_literal;
-    if (ask)
-        s->domain = domain_of(b, domain_text(&addr.domain));
-    if (!s->given || (ask && !s->domain)) {
-        free(s->given);
-        fail(b, "the list", "out of memory");
-        return;
-    }
-    if (s->domain)
-        s->domain->refs++;
-    b->count++;
-}
 
 static void on_read(uv_fs_t *req)
 {
@@ -314,7 +151,7 @@ static void on_read(uv_fs_t *req)
     b->reading = false;
     if (n < 0)
         fail(b, "the list cannot be read", uv_strerror((int)n));
-    else if (!bulk_input_feed(&b->input, b->bytes, (size_t)n))
+    else if (!addresses_feed(&b->input, b->bytes, (size_t)n))
         fail(b, "the list", "out of memory");
     b->taken_bytes += n > 0 ? n : 0;
     b->ended = n <= 0;
@@ -336,27 +173,81 @@ static void on_tick_closed(uv_handle_t *handle)
     verify_dns_end(&b->dns);
 }
 
+/* -- A batch ------------------------------------------------------------------------------------*/
+
+/* The daemon, if one runs, knows who is suppressed; without one there is nothing to add. */
+static void ask_daemon(struct bulk *b)
+{
+    struct buf body = {0};
+    struct json_writer w;
+    struct ask a;
+    if (b->no_daemon)
+        return;
+    jw_init(&w, &body);
+    jw_array(&w, NULL);
+    for (size_t i = 0; i < b->batch_count; i++)
+        jw_text(&w, NULL, b->given[i]);
+    jw_end(&w);
+    b->no_daemon = ask_post_quiet(b->cli, "/v1/suppressed", buf_text(&body), &a) != CLI_OK;
+    const struct json *list = json_member(a.doc, "suppressed");
+    for (size_t i = 0; i < b->batch_count && i < json_count(list); i++) {
+        struct text t = json_string_text(json_element(list, i));
+        b->suppressed[i] = t.p ? arena_text(&b->batch, t) : TEXT("");
+        if (!b->suppressed[i].p)
+            b->suppressed[i] = TEXT("");
+    }
+    ask_fini(&a);
+    buf_fini(&body);
+}
+
+/* Reads the next batch; says what ended it. */
+static enum tide_err fill_batch(struct bulk *b, struct tide_error *err)
+{
+    struct text address;
+    enum tide_err rc = TIDE_OK;
+    arena_reset(&b->batch);
+    b->batch_at = b->batch_count = 0;
+    while (rc == TIDE_OK && b->batch_count < BATCH_MAX) {
+        rc = addresses_next(&b->input, &address, err);
+        if (rc != TIDE_OK)
+            break;
+        if (b->skip) {
+            b->skip--;
+            continue;
+        }
+        struct text copy = arena_text(&b->batch, address);
+        if (address.n && !copy.p)
+            return tide_fail(err, TIDE_ENOMEM, "%s", tide_err_text(TIDE_ENOMEM));
+        b->suppressed[b->batch_count] = (struct text){0};
+        b->given[b->batch_count++] = copy;
+    }
+    if (b->batch_count)
+        ask_daemon(b);
+    return rc;
+}
+
 /* Takes addresses while there is room for them; ends all when there is nothing more to do. */
 static void pump(struct bulk *b)
 {
-    struct text address;
     struct tide_error err;
     enum tide_err rc = TIDE_OK;
-    while (!b->over && !b->reading && b->count < WINDOW_MAX && b->flights < FLIGHTS_MAX) {
-        rc = bulk_input_next(&b->input, &address, &err);
-        if (rc != TIDE_OK)
+    while (!b->over && !b->reading && verify_list_has_room(b->list)) {
+        if (b->batch_at == b->batch_count &&
+            (rc == TIDE_OK && (rc = fill_batch(b, &err)) != TIDE_OK) && b->batch_count == 0)
             break;
-        if (b->skip)
-            b->skip--;
-        else
-            add(b, address);
+        if (b->batch_at == b->batch_count)
+            break;
+        size_t at = b->batch_at++;
+        if (verify_list_add(b->list, b->given[at], b->suppressed[at]) != TIDE_OK)
+            fail(b, "the list", "out of memory");
     }
-    if (rc == TIDE_ENOENT && !b->ended)
+    bool more = b->batch_at < b->batch_count;
+    if (rc == TIDE_ENOENT && !b->ended && !b->reading && !more)
         read_more(b);
     else if (rc != TIDE_OK && rc != TIDE_ENOENT)
         fail(b, "the list", err.text);
-    flush(b);
-    bool nothing_left = rc == TIDE_ENOENT && b->ended && b->count == 0;
+    bool nothing_left =
+        rc == TIDE_ENOENT && b->ended && !more && verify_list_counts(b->list).waiting == 0;
     if (!b->reading && (b->over || nothing_left) && !uv_is_closing((uv_handle_t *)&b->tick))
         uv_close((uv_handle_t *)&b->tick, on_tick_closed);
 }
@@ -370,7 +261,7 @@ static int open_format(struct bulk *b)
         format = cli_json(b->cli) ? "ndjson" : "csv";
     if (strcmp(format, "csv") != 0 && strcmp(format, "ndjson") != 0)
         return cli_fail(b->cli, CLI_USAGE, "--format: want csv or ndjson, got \"%s\"", format);
-    b->format = strcmp(format, "csv") == 0 ? BULK_TO_CSV : BULK_TO_NDJSON;
+    b->format = strcmp(format, "csv") == 0 ? VERIFIED_CSV : VERIFIED_NDJSON;
     return CLI_OK;
 }
 
@@ -395,7 +286,7 @@ static int open_output(struct bulk *b)
         return cli_fail(b->cli, CLI_NO, "%s: %s", resume, strerror(errno));
     b->done = b->done_at_start = b->skip;
     if (end == 0)
-        bulk_put_head(b->format, &b->out);
+        verified_put_head(b->format, &b->out);
     return CLI_OK;
 }
 
@@ -406,7 +297,7 @@ static int open_input(struct bulk *b, const char *path)
     if (b->in_fd < 0 || fstat(b->in_fd, &st) != 0)
         return cli_fail(b->cli, CLI_NO, "%s: %s", path ? path : "standard input", strerror(errno));
     b->size_bytes = S_ISREG(st.st_mode) ? st.st_size : 0;
-    bulk_input_init(&b->input, cli_option_value(b->cli, "column"));
+    addresses_init(&b->input, cli_option_value(b->cli, "column"));
     return CLI_OK;
 }
 
@@ -422,46 +313,59 @@ static void run(struct bulk *b)
         show_summary(b);
 }
 
+static enum tide_err open_list(struct bulk *b, struct tide_error *err)
+{
+    const struct verify_list_options options = {.verifier = b->dns.verifier,
+                                                .clock = &b->dns.clock,
+                                                .hints = &b->dns.hints,
+                                                .limits = {.window_max = WINDOW_MAX,
+                                                           .flights_max = FLIGHTS_MAX,
+                                                           .domains_max = DOMAINS_MAX,
+                                                           .bytes_max = DOMAIN_BYTES_KEPT},
+                                                .on_row = on_row,
+                                                .on_turn = on_turn,
+                                                .arg = b};
+    return verify_list_new(&options, &b->list, err);
+}
+
 static void bulk_free(struct bulk *b)
 {
-    for (; b->count; b->count--, b->head = (b->head + 1) % WINDOW_MAX)
-        free(b->window[b->head].given);
-    for (struct list *node; (node = list_first(&b->kept));)
-        forget(b, container_of(node, struct bulk_domain, node));
-    strmap_fini(&b->domains);
-    bulk_input_fini(&b->input);
+    if (b->list)
+        verify_list_close(b->list);
+    addresses_fini(&b->input);
+    arena_fini(&b->batch);
     buf_fini(&b->out);
     if (b->in_fd > STDIN_FILENO)
         close(b->in_fd);
     if (b->out_fd > STDOUT_FILENO && close(b->out_fd) != 0)
         fail(b, "the output cannot be written", strerror(errno));
-    free(b->window);
 }
 
 int bulk_verify(struct cli *cli, const char *path)
 {
+    struct tide_error err;
     struct bulk *b = calloc(1, sizeof *b);
-    if (b)
-        b->window = calloc(WINDOW_MAX, sizeof *b->window);
-    if (!b || !b->window) {
-        free(b);
+    if (!b)
         return cli_fail(cli, CLI_NO, "out of memory");
-    }
     b->cli = cli;
     b->in_fd = b->out_fd = -1;
     b->show = isatty(STDERR_FILENO);
-    strmap_init(&b->domains);
-    list_init(&b->kept);
     b->code = open_format(b);
     b->code = b->code == CLI_OK ? open_input(b, path) : b->code;
     b->code = b->code == CLI_OK ? open_output(b) : b->code;
     b->code = b->code == CLI_OK ? verify_dns_open(cli, &b->dns) : b->code;
-    if (b->code == CLI_OK) {
-        run(b);
+    if (b->code != CLI_OK) {
+        bulk_free(b);
+    } else if (open_list(b, &err) != TIDE_OK) {
+        b->code = cli_fail(cli, CLI_NO, "%s", err.text);
+        verify_dns_end(&b->dns);
+        uv_run(&b->dns.loop, UV_RUN_DEFAULT);
         bulk_free(b);
         verify_dns_fini(&b->dns);
     } else {
+        run(b);
         bulk_free(b);
+        verify_dns_fini(&b->dns);
     }
     int code = b->code;
     free(b);

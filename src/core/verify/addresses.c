@@ -1,4 +1,4 @@
-#include "cmd/mailtide/bulk_input.h"
+#include "core/verify/addresses.h"
 
 #include "base/macros.h"
 #include "core/proto/json.h"
@@ -7,20 +7,20 @@ static const char *const names[] = {"email",         "address",      "e-mail",
                                     "mail",          "recipient",    "email_address",
                                     "email address", "emailaddress", "to"};
 
-void bulk_input_init(struct bulk_input *in, const char *column)
+void addresses_init(struct addresses *in, const char *column)
 {
-    *in = (struct bulk_input){.column = column};
+    *in = (struct addresses){.column = column};
 }
 
-void bulk_input_fini(struct bulk_input *in)
+void addresses_fini(struct addresses *in)
 {
-    if (in->kind == BULK_CSV)
+    if (in->kind == ADDRESSES_CSV)
         csv_fini(&in->csv);
     buf_fini(&in->fed);
     buf_fini(&in->address);
 }
 
-bool bulk_input_feed(struct bulk_input *in, const char *bytes, size_t n)
+bool addresses_feed(struct addresses *in, const char *bytes, size_t n)
 {
     buf_consume(&in->fed, in->at);
     in->at = 0;
@@ -29,7 +29,7 @@ bool bulk_input_feed(struct bulk_input *in, const char *bytes, size_t n)
     return in->fed.failed == TIDE_OK;
 }
 
-static struct text rest_of(const struct bulk_input *in)
+static struct text rest_of(const struct addresses *in)
 {
     return text_cut(buf_text(&in->fed), in->at, in->fed.len);
 }
@@ -40,7 +40,7 @@ static enum tide_err no_memory(struct tide_error *err)
 }
 
 /* The address is a copy: what it was taken from may go. */
-static enum tide_err give(struct bulk_input *in,
+static enum tide_err give(struct addresses *in,
                           struct text address,
                           struct text *ret,
                           struct tide_error *err)
@@ -67,7 +67,7 @@ static size_t column_named(const struct csv *c, const char *name)
 }
 
 /* Of the first record: which column, and whether it is a header. */
-static enum tide_err open_csv(struct bulk_input *in, bool *ret_header, struct tide_error *err)
+static enum tide_err open_csv(struct addresses *in, bool *ret_header, struct tide_error *err)
 {
     const struct csv *c = &in->csv;
     size_t with_at = 0;
@@ -96,7 +96,7 @@ static enum tide_err open_csv(struct bulk_input *in, bool *ret_header, struct ti
                      in->column ? in->column : "");
 }
 
-static enum tide_err next_csv(struct bulk_input *in, struct text *ret, struct tide_error *err)
+static enum tide_err next_csv(struct addresses *in, struct text *ret, struct tide_error *err)
 {
     for (;;) {
         struct text rest = rest_of(in);
@@ -128,12 +128,12 @@ static struct text address_in(const struct json *doc, const char *column)
     return json_string_text(v);
 }
 
-static enum tide_err next_ndjson(struct bulk_input *in, struct text *ret, struct tide_error *err)
+static enum tide_err next_ndjson(struct addresses *in, struct text *ret, struct tide_error *err)
 {
     for (;;) {
         struct text rest = rest_of(in);
         size_t n = text_find(rest, '\n');
-        bool too_long = n > BULK_LINE_BYTES_MAX, cut = n == rest.n && !in->end;
+        bool too_long = n > ADDRESSES_LINE_BYTES_MAX, cut = n == rest.n && !in->end;
         if (cut && !too_long && !in->skipping)
             return TIDE_ENOENT;
         in->at += TIDE_MIN(n + 1, rest.n);
@@ -156,27 +156,88 @@ static enum tide_err next_ndjson(struct bulk_input *in, struct text *ret, struct
     }
 }
 
+/* -- A JSON array -------------------------------------------------------------------------------*/
+
+/* Where the element that begins the text ends; n: it is not whole yet. */
+static size_t element_end(struct text t)
+{
+    unsigned depth = 0;
+    bool quoted = false;
+    for (size_t i = 0; i < t.n; i++) {
+        char c = t.p[i];
+        if (quoted) {
+            i += c == '\\';
+            quoted = c != '"';
+        } else if (c == '"') {
+            quoted = true;
+        } else if (c == '{' || c == '[') {
+            depth++;
+        } else if (depth == 0 && (c == ',' || c == ']')) {
+            return i;
+        } else if (c == '}' || c == ']') {
+            depth--;
+        }
+    }
+    return t.n;
+}
+
+/* TIDE_ENOENT: the array has ended, or more has to come. What is not whole at the end is an address
+ * that is none. */
+static enum tide_err next_in_array(struct addresses *in, struct text *ret, struct tide_error *err)
+{
+    while (!in->closed) {
+        struct text rest = rest_of(in);
+        if (rest.n == 0)
+            return TIDE_ENOENT;
+        size_t n = element_end(rest);
+        if (n == rest.n && !in->end && n <= ADDRESSES_LINE_BYTES_MAX)
+            return TIDE_ENOENT;
+        if (n > ADDRESSES_LINE_BYTES_MAX)
+            return tide_fail(err, TIDE_EINVAL, "the array has an element of more than %zu octets",
+                             (size_t)ADDRESSES_LINE_BYTES_MAX);
+        in->at += TIDE_MIN(n + 1, rest.n);
+        in->closed = n < rest.n && rest.p[n] == ']';
+        struct text element = text_trim(text_cut(rest, 0, n));
+        struct json *doc = NULL;
+        if (element.n == 0 && (in->closed || n == rest.n))
+            return TIDE_ENOENT; /* "[]", or nothing more */
+        enum tide_err rc = json_parse(element, element.n, &doc, err);
+        if (rc == TIDE_ENOMEM)
+            return rc;
+        rc = give(in, rc == TIDE_OK ? address_in(doc, in->column) : (struct text){0}, ret, err);
+        json_free(doc);
+        return rc;
+    }
+    return TIDE_ENOENT;
+}
+
 /* -- Which of them ------------------------------------------------------------------------------*/
 
 /* Once the first line is there; false: it is not yet. */
-static bool decide(struct bulk_input *in)
+static bool decide(struct addresses *in)
 {
     struct text rest = rest_of(in);
-    if (text_find(rest, '\n') == rest.n && !in->end && rest.n < BULK_LINE_BYTES_MAX)
+    if (text_find(rest, '\n') == rest.n && !in->end && rest.n < ADDRESSES_LINE_BYTES_MAX)
         return false;
     if (text_starts(rest, TEXT("\xEF\xBB\xBF"))) /* a byte order mark */
         in->at += 3;
     rest = rest_of(in);
     struct text start = text_trim(rest);
-    in->kind = start.n && start.p[0] == '{' ? BULK_NDJSON : BULK_CSV;
-    if (in->kind == BULK_CSV)
+    in->kind = start.n && start.p[0] == '{'   ? ADDRESSES_NDJSON
+               : start.n && start.p[0] == '[' ? ADDRESSES_ARRAY
+                                              : ADDRESSES_CSV;
+    if (in->kind == ADDRESSES_ARRAY)
+        in->at += text_find(rest, '[') + 1;
+    if (in->kind == ADDRESSES_CSV)
         csv_init(&in->csv, csv_separator_of(start));
     return true;
 }
 
-enum tide_err bulk_input_next(struct bulk_input *in, struct text *ret, struct tide_error *err)
+enum tide_err addresses_next(struct addresses *in, struct text *ret, struct tide_error *err)
 {
-    if (in->kind == BULK_UNDECIDED && !decide(in))
+    if (in->kind == ADDRESSES_UNDECIDED && !decide(in))
         return TIDE_ENOENT;
-    return in->kind == BULK_CSV ? next_csv(in, ret, err) : next_ndjson(in, ret, err);
+    return in->kind == ADDRESSES_CSV     ? next_csv(in, ret, err)
+           : in->kind == ADDRESSES_ARRAY ? next_in_array(in, ret, err)
+                                         : next_ndjson(in, ret, err);
 }

@@ -1,5 +1,5 @@
 /* Lists of addresses: what each form gives, in pieces of any size. */
-#include "cmd/mailtide/bulk_input.h"
+#include "core/verify/addresses.h"
 
 #include "lib/check.h"
 
@@ -24,17 +24,22 @@ static const struct {
     {"{\"email\":\"a@x.org\",\"home\":\"h@x.org\"}", "home", "h@x.org|"},
     {"{\"email\":\"a@x.org\"}\n{broken\n{\"x\":1}\n\"c@x.org\"\n{\"email\":2}", NULL,
      "a@x.org|||c@x.org||"},
+    {"[]", NULL, ""},
+    {" [ \"a@x.org\" , {\"email\":\"b@y.org\",\"to\":[1,\"],\"]},7,{]", NULL, "a@x.org|b@y.org|||"},
+    {"[\"a,b]\\\"@x.org\",\n\"c@x.org\"] what follows is not read", NULL, "a,b]\"@x.org|c@x.org|"},
+    {"[\"a@x.org\",\"cut", NULL, "a@x.org||"},
+    {"\"a@x.org\"", NULL, "a@x.org|"},
 };
 
 static enum tide_err read_all(
-    struct bulk_input *in, struct text list, size_t piece, struct buf *out, struct tide_error *err)
+    struct addresses *in, struct text list, size_t piece, struct buf *out, struct tide_error *err)
 {
     struct text address;
     enum tide_err rc = TIDE_ENOENT;
     for (size_t at = 0; rc == TIDE_ENOENT; at += piece) {
         struct text part = text_cut(list, at, piece);
-        T_TRUE(bulk_input_feed(in, part.p, part.n), "memory");
-        while ((rc = bulk_input_next(in, &address, err)) == TIDE_OK)
+        T_TRUE(addresses_feed(in, part.p, part.n), "memory");
+        while ((rc = addresses_next(in, &address, err)) == TIDE_OK)
             buf_addf(out, TEXT_FMT "|", TEXT_ARG(address));
         if (part.n == 0)
             break;
@@ -47,14 +52,14 @@ static void test_forms(void **state)
     (void)state;
     for (size_t i = 0; i < TIDE_COUNT(cases); i++)
         for (size_t piece = 1; piece <= strlen(cases[i].in) + 1; piece++) {
-            struct bulk_input in;
+            struct addresses in;
             struct buf out = {0};
             struct tide_error err = {0};
-            bulk_input_init(&in, cases[i].column);
+            addresses_init(&in, cases[i].column);
             T_EQ(read_all(&in, text_of(cases[i].in), piece, &out, &err), TIDE_ENOENT, "%s: %s",
                  cases[i].in, err.text);
             T_STR(buf_str(&out), cases[i].want, "%s in pieces of %zu", cases[i].in, piece);
-            bulk_input_fini(&in);
+            addresses_fini(&in);
             buf_fini(&out);
         }
 }
@@ -71,13 +76,13 @@ static void test_no_column(void **state)
     };
     (void)state;
     for (size_t i = 0; i < TIDE_COUNT(bad); i++) {
-        struct bulk_input in;
+        struct addresses in;
         struct buf out = {0};
         struct tide_error err = {0};
-        bulk_input_init(&in, bad[i].column);
+        addresses_init(&in, bad[i].column);
         T_EQ(read_all(&in, text_of(bad[i].in), 7, &out, &err), TIDE_EINVAL, "%s", bad[i].in);
         T_STR(err.text, bad[i].want, "%s", bad[i].in);
-        bulk_input_fini(&in);
+        addresses_fini(&in);
         buf_fini(&out);
     }
 }
@@ -87,26 +92,26 @@ static void test_endless_line(void **state)
 {
     (void)state;
     static char piece[100000];
-    struct bulk_input in;
+    struct addresses in;
     struct text address;
     struct tide_error err;
     size_t records = 0;
-    bulk_input_init(&in, NULL);
-    T_TRUE(bulk_input_feed(&in, "{\"email\":\"a@x.org\"}\n", 20), "memory");
+    addresses_init(&in, NULL);
+    T_TRUE(addresses_feed(&in, "{\"email\":\"a@x.org\"}\n", 20), "memory");
     memset(piece, 'x', sizeof piece);
     for (int i = 0; i < 100; i++) {
-        while (bulk_input_next(&in, &address, &err) == TIDE_OK)
+        while (addresses_next(&in, &address, &err) == TIDE_OK)
             records++;
-        T_TRUE(bulk_input_feed(&in, piece, sizeof piece), "memory");
-        T_TRUE(in.fed.len <= BULK_LINE_BYTES_MAX + 2 * sizeof piece, "%zu octets", in.fed.len);
+        T_TRUE(addresses_feed(&in, piece, sizeof piece), "memory");
+        T_TRUE(in.fed.len <= ADDRESSES_LINE_BYTES_MAX + 2 * sizeof piece, "%zu octets", in.fed.len);
     }
-    T_TRUE(bulk_input_feed(&in, "\n{\"email\":\"z@x.org\"}\n", 21), "memory");
-    T_TRUE(bulk_input_feed(&in, "", 0), "end");
-    while (bulk_input_next(&in, &address, &err) == TIDE_OK)
+    T_TRUE(addresses_feed(&in, "\n{\"email\":\"z@x.org\"}\n", 21), "memory");
+    T_TRUE(addresses_feed(&in, "", 0), "end");
+    while (addresses_next(&in, &address, &err) == TIDE_OK)
         records++;
     T_EQ(records, 3, "the first, the bad one, the last");
     T_TEXT(address, "z@x.org", "the last");
-    bulk_input_fini(&in);
+    addresses_fini(&in);
 }
 
 int main(void)
