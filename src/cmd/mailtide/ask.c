@@ -179,6 +179,11 @@ int ask_get(struct cli *cli, const char *path, bool quiet, struct ask *ret)
     return ask(cli, path, NULL, quiet, ret);
 }
 
+int ask_post_quiet(struct cli *cli, const char *path, struct text body, struct ask *ret)
+{
+    return ask(cli, path, &body, true, ret);
+}
+
 int ask_post(struct cli *cli, const char *path, struct text body, struct ask *ret)
 {
     return ask(cli, path, &body, false, ret);

@@ -24,6 +24,7 @@ struct ask {
 /* CLI_OK: status 2xx, and the document is there. `quiet`: says nothing when it fails. */
 int ask_get(struct cli *cli, const char *path, bool quiet, struct ask *ret);
 int ask_post(struct cli *cli, const char *path, struct text body, struct ask *ret);
+int ask_post_quiet(struct cli *cli, const char *path, struct text body, struct ask *ret);
 void ask_fini(struct ask *a);
 
 /* Appends "?name=value" or "&name=value" with the value encoded; nothing for NULL. */

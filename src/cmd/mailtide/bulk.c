@@ -232,11 +232,13 @@ static void pump(struct bulk *b)
     struct tide_error err;
     enum tide_err rc = TIDE_OK;
     while (!b->over && !b->reading && verify_list_has_room(b->list)) {
-        if (b->batch_at == b->batch_count &&
-            (rc == TIDE_OK && (rc = fill_batch(b, &err)) != TIDE_OK) && b->batch_count == 0)
-            break;
-        if (b->batch_at == b->batch_count)
-            break;
+        if (b->batch_at == b->batch_count) {
+            if (rc != TIDE_OK)
+                break;
+            rc = fill_batch(b, &err);
+            if (b->batch_count == 0)
+                break;
+        }
         size_t at = b->batch_at++;
         if (verify_list_add(b->list, b->given[at], b->suppressed[at]) != TIDE_OK)
             fail(b, "the list", "out of memory");

@@ -137,6 +137,8 @@ static void close_next(void *arg)
             store_close(d->store, close_next, d);
             return;
         case CLOSE_HANDLES:
+            if (d->verify)
+                verify_door_close(d->verify);
             close_handles(d);
             return;
         case CLOSED:
@@ -288,6 +290,12 @@ static enum tide_err open_feed(struct daemon *d, struct tide_error *err)
     return feed_open(&parts, d->generation->config, &d->feed, err);
 }
 
+static bool on_verify(void *arg, struct http_request *req)
+{
+    struct daemon *d = arg;
+    return verify_door_request(d->verify, req);
+}
+
 static enum tide_err open_doors(struct daemon *d, struct tide_error *err)
 {
     const struct config *config = d->generation->config;
@@ -295,12 +303,15 @@ static enum tide_err open_doors(struct daemon *d, struct tide_error *err)
                                           .store = d->store,
                                           .operate = &d->operate,
                                           .clock = &d->options.clock,
-                                          .events = d->events};
+                                          .events = d->events,
+                                          .verify = on_verify,
+                                          .verify_arg = d};
     struct http_api_options options = http;
     struct status_options status = {.loop = &d->loop,
                                     .store = d->store,
                                     .operate = &d->operate,
                                     .events = d->events,
+                                    .verify = d->verify,
                                     .body_bytes_max = (size_t)config->http.body_bytes_max,
                                     .notifications = on_status_notifications,
                                     .arg = d};
@@ -429,6 +440,11 @@ static enum tide_err open_rooms(struct daemon *d, struct tide_error *err)
         rc = event_feed_open(&d->loop, d->store, &d->options.clock, &d->events, err);
     if (rc == TIDE_OK)
         rc = open_dns(d, err);
+    if (rc == TIDE_OK) {
+        const struct verify_door_parts parts = {
+            .verifier = d->verifier, .store = d->store, .clock = &d->options.clock};
+        rc = verify_door_open(&parts, config, &d->verify, err);
+    }
     if (rc == TIDE_OK)
         rc = planner_new(config, &zones, &d->planner, err);
     if (rc == TIDE_OK)

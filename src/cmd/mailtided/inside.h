@@ -11,6 +11,7 @@
 #include "io/intake/intake_open.h"
 #include "io/intake/smtp_listener.h"
 #include "io/status/status.h"
+#include "io/status/verify_door.h"
 #include "io/store/store.h"
 #include "io/watch/sender_watch.h"
 
@@ -51,6 +52,7 @@ struct daemon {
     unsigned warned_count;
     struct drive *drive;
     struct sender_watch *senders;
+    struct verify_door *verify;
     struct news_desk *desk;
     struct webhooks *webhooks;
     struct intake *intake;

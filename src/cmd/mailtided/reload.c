@@ -78,6 +78,10 @@ static enum tide_err put_in_force(struct daemon *d, struct generation *g, struct
         log_error("reload.senders", "error=\"%s\" consequence=\"checks go on by the old rules\"",
                   err->text);
     feed_configure(d->feed, config);
+    rc = verify_door_configure(d->verify, config, err);
+    if (rc != TIDE_OK)
+        log_error("reload.verify", "error=\"%s\" consequence=\"hints go on by the old lists\"",
+                  err->text);
     rc = status_configure(d->status, &config->status, err);
     if (rc == TIDE_OK)
         rc = smtp_listener_reload(d->smtp, err);

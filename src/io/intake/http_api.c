@@ -16,6 +16,8 @@ struct http_api {
     struct views views;
     struct webhooks *webhooks;
     struct event_feed *events;
+    bool (*verify)(void *arg, struct http_request *req);
+    void *verify_arg;
     struct http **listeners;
     size_t count, open; /* open: with those that are being closed */
     bool closing;
@@ -200,6 +202,7 @@ static void on_request(void *arg, struct http_request *req)
     else if (!view_letters(&api->views, req, text_of(a->name), true) &&
              !view_forecast(&api->views, req, true, text_of(by)) &&
              !view_recipient(&api->views, req, text_of(a->name), true, text_of(by)) &&
+             !(api->verify && api->verify(api->verify_arg, req)) &&
              !http_api_notifications(api, req, &caller))
         http_reply_error(req, 404, "not_found", "There is nothing at this path.");
 }
@@ -288,6 +291,8 @@ enum tide_err http_api_open(const struct http_api_options *options,
     api->webhooks = options->webhooks;
     api->esp = (struct http_esp_door){.submit = api->door, .store = options->store};
     api->events = options->events;
+    api->verify = options->verify;
+    api->verify_arg = options->verify_arg;
     api->views = (struct views){.store = options->store, .operate = options->operate};
     uv_idle_init(options->loop, &api->later);
     api->open = 1;

@@ -7,6 +7,7 @@
  *   POST   /v1/notifications/{id}/release   by hand; it counts against the limits
  *   GET    /v1/recipients/{address}         whether it is in trouble, and why; its own recipients
  *   POST   /v1/recipients/{address}/confirm its owner has proven to be there (views_recipients.h)
+ *   GET, POST /v1/verify, POST /v1/suppressed    io/status/verify_door.h
  *   GET    /v1/events                       what became of its notifications (io/status/events.h)
  *   POST   /v1/events/{account}             what an ESP tells (io/events/webhooks.h)
  *   GET    /v1/webhooks/dead, POST /v1/webhooks/retry   its own that were not taken
@@ -39,7 +40,10 @@ struct http_api_options {
     const struct operate *operate;
     const struct clock *clock;
     struct event_feed *events;
-    struct webhooks *webhooks; /* NULL: ESPs cannot tell anything here */
+    /* Answers /v1/verify (io/status/verify_door.h), false: not its path. NULL: none. */
+    bool (*verify)(void *arg, struct http_request *req);
+    void *verify_arg;
+    struct webhooks *webhooks;  /* NULL: ESPs cannot tell anything here */
 };
 
 /* Opens every address of the configuration in force; all or none. No address is fine: then only

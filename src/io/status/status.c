@@ -3,6 +3,7 @@
 #include "io/status/letters.h"
 
 #include "base/macros.h"
+#include "io/status/verify_door.h"
 #include "io/status/view_forecast.h"
 #include "io/status/view_learn.h"
 #include "io/status/views_recipients.h"
@@ -232,6 +233,8 @@ static void on_request(void *arg, struct http_request *req)
     if (view_letters(&s->views, req, TEXT(""), may) ||
         view_forecast(&s->views, req, may, text_of(by)) ||
         view_recipient(&s->views, req, TEXT(""), may, text_of(by)))
+        return;
+    if (s->options.verify && verify_door_request(s->options.verify, req))
         return;
     if (!s->options.notifications || !s->options.notifications(s->options.arg, req, may, by))
         http_reply_error(req, 404, "not_found", "There is nothing at this path.");

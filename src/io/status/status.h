@@ -16,6 +16,7 @@
  *   GET  /v1/webhooks/dead, POST /v1/webhooks/retry   events that webhooks did not take (letters.h)
  *   GET  /v1/suppressions, POST /v1/suppressions, POST /v1/suppressions/remove
  *   GET  /v1/recipients/{address}, POST /v1/recipients/{address}/confirm    (views_recipients.h)
+ *   GET, POST /v1/verify, POST /v1/suppressed       verify_door.h
  *   GET  /v1/notifications/{id}         a notification
  *   POST /v1/notifications[?application=]           hands in (io/intake/http_submit.h)
  *   POST /v1/notifications/{id}/cancel, .../release   {"cancelled":N}, {"released":N}
@@ -39,12 +40,15 @@
 
 struct status;
 
+struct verify_door;
+
 struct status_options {
     uv_loop_t *loop;
     struct store *store;
     const struct operate *operate;
     struct event_feed *events;
     size_t body_bytes_max; /* of what is handed in */
+    struct verify_door *verify;
     /* Answers what is at and below /v1/notifications, false: not its path. The intake's room stands
      * above this one: the daemon passes http_api_notifications() in. NULL: none of these. */
     bool (*notifications)(void *arg, struct http_request *req, bool may_operate, const char *by);

@@ -267,6 +267,19 @@ static void ask_addresses(struct db *db, struct store_ask *req)
     }
 }
 
+/* -- Ask: suppressed -----------------------------------------------------------------------------
+ */
+
+static void ask_suppressed(struct db *db, struct store_ask *req, tide_wall_ms now)
+{
+    req->suppressed = db_array(db, &req->arena, req->asked_count, sizeof *req->suppressed);
+    for (size_t i = 0; i < req->asked_count && req->suppressed; i++) {
+        sqlite3_stmt *row =
+            db_row(db, Q_SUPPRESSED_OF, DB_VALUES(db_int(now), db_text(req->asked[i])));
+        req->suppressed[i] = row ? col_text(db, row, 0, &req->arena) : TEXT("");
+    }
+}
+
 /* -- Ask: senders -------------------------------------------------------------------------------
  */
 
@@ -354,6 +367,9 @@ void ask_read(struct db *db, struct store_ask *req, tide_wall_ms now)
         break;
     case STORE_VIEW_PLANS:
         ask_plans(db, req);
+        break;
+    case STORE_VIEW_SUPPRESSED:
+        ask_suppressed(db, req, now);
         break;
     case STORE_VIEW_SENDERS:
         ask_senders(db, req);

@@ -247,6 +247,7 @@
     X(LEDGER_DROP, "DELETE FROM ledger WHERE subject = ?1") \
     X(JOURNAL_ADD, "INSERT INTO journal (at, recipient_id, notification_id, attempt_id, event," \
         " sentence, detail, group_id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)") \
+    X(SUPPRESSED_OF, "SELECT " SUPPRESSED_LINES("?2")) \
     X(SENDER_PUT, "INSERT INTO sender VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)" \
         " ON CONFLICT (domain, account) DO UPDATE SET seen_at = ?3, checked_at = ?4," \
         " passed_at = ?5, held = ?6, report = ?7") \

@@ -210,6 +210,7 @@ enum store_view {
     STORE_VIEW_ADDRESSES,    /* of recipient_ids */
     STORE_VIEW_ESP_LISTS,    /* addresses on the lists of `account` that are to be looked at:
                               * those whose state is not an end, oldest first */
+    STORE_VIEW_SUPPRESSED,   /* of each of `asked`: lines of suppression_line_of() */
     STORE_VIEW_SENDERS,      /* watched senders, by domain and account */
     STORE_VIEW_EVENTS,       /* the journal as others see it (core/record/event.h): of `application`
                               * ("": all), of `kinds`, behind the cursor `after` */
@@ -259,7 +260,10 @@ struct store_ask {
     struct recipient_state *recipient_row; /* WHY; NULL: nobody by that name */
     const int64_t *recipient_ids;          /* ADDRESSES: so many, and as many answers */
     size_t recipient_id_count;
-    struct text *addresses;        /* "": there is no such recipient */
+    struct text *addresses;   /* ADDRESSES; "": there is no such recipient */
+    const struct text *asked; /* SUPPRESSED: normal forms of addresses */
+    size_t asked_count;
+    struct text *suppressed;       /* one each, "" when it may be mailed */
     struct sender_record *senders; /* SENDERS */
     struct text account;           /* ESP_LISTS */
     struct esp_listed *listed;     /* ESP_LISTS */
