@@ -43,7 +43,7 @@ struct http_api_options {
     /* Answers /v1/verify (io/status/verify_door.h), false: not its path. NULL: none. */
     bool (*verify)(void *arg, struct http_request *req);
     void *verify_arg;
-    struct webhooks *webhooks;  /* NULL: ESPs cannot tell anything here */
+    struct webhooks *webhooks; /* NULL: ESPs cannot tell anything here */
 };
 
 /* Opens every address of the configuration in force; all or none. No address is fine: then only

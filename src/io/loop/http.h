@@ -32,9 +32,10 @@
 #include <sys/types.h>
 #include <uv.h>
 
-#define HTTP_DRAIN_MS         2000
-#define HTTP_STREAM_BYTES_MAX (64u * 1024) /* written and not yet sent, then http_write() says so \
-                                            */
+#define HTTP_DRAIN_MS 2000
+#define HTTP_STREAM_BYTES_MAX                                           \
+    (64u * 1024) /* written and not yet sent, then http_write() says so \
+                  */
 
 struct http;
 
