@@ -127,6 +127,8 @@ def headers():
         id = queued_as(hand_in(c, "tok-head-1", "a@client.asia", more))
         bad = hand_in(c, "tok-head-2", "a@client.asia", "X-Mailtide-Stream: ugrent\r\n")
         assert bad[0] == 554 and "ugrent" in bad[1], bad
+        bad = hand_in(c, "tok-head-2", "a@client.asia", "X-Mailtide-Weight: much\r\n")
+        assert bad[0] == 554 and "Weight" in bad[1], bad
         bad = hand_in(c, "tok-head-2", "a@client.asia", "X-Mailtide-Deadline: soon\r\n")
         assert bad[0] == 554 and "soon" in bad[1], bad
     note = house.daemon.notification(id)

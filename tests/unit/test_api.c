@@ -80,6 +80,7 @@ static const struct {
     {"{\"attachments\":{}}", -1, "wrong_type", "attachments", "want an array, got an object"},
     {"{\"item\":{\"titel\":\"x\"}}", -1, "unknown_field", "item.titel",
      "unknown field, did you mean \"title\"?"},
+    {"{\"weight\":0}", -1, "bad_value", "weight", "want a whole number from 1 to 100"},
     {"{\"deadline\":\"10m\"}", -1, "bad_value", "deadline",
      "want a time (\"2026-11-21T22:00:00Z\") or a duration (\"2h\"), got \"10m\""},
     {"{" OK ",\"deadline\":\"2026-11-21T22:00:00Z\"}", -1, "bad_value", "deadline",
@@ -160,7 +161,7 @@ static void test_all_fields(void **state)
         "\"stream\":\"security\",\"key\":\"k\",\"thread\":\"t\",\"item\":{\"title\":\"T\",\"url\":"
         "\"https://"
         "x\",\"text\":\"x\\ny\",\"icon\":\"i\"},\"not_before\":\"2026-11-22T00:00:00+01:00\","
-        "\"deadline\":\"2h\"}";
+        "\"deadline\":\"2h\",\"weight\":3}";
     struct arena a = {0};
     struct json *doc = NULL;
     struct api_draft d = {0};
@@ -186,6 +187,7 @@ static void test_all_fields(void **state)
     T_TEXT(d.stream, "security", "stream");
     T_TEXT(d.item.text, "x\ny", "item");
     T_EQ(d.not_before, NOW + (23 * 3600 - 22 * 3600 - 17 * 60 - 26) * 1000, "not_before");
+    T_EQ(d.weight, 3, "weight");
     T_EQ(d.deadline_at, NOW + 2 * TIME_HOUR_MS, "deadline");
     T_TRUE(d.message.p == NULL, "to be composed");
     json_free(doc);

@@ -103,6 +103,7 @@ struct config_stream {
     bool bulk;           /* held while its sender does not pass, wants one-click unsubscribe */
     int64_t deadline_ms; /* after acceptance; 0: none */
     enum on_deadline on_deadline;
+    int weight;                 /* of a minute that one of it waits, against the other streams */
     int64_t hold_ms_max;        /* a digest is not held longer while there is room; 0: no bound */
     enum on_unknown on_unknown; /* domain could not be verified yet */
     enum on_risky on_risky;     /* it takes mail, but hardly for whom it is meant */

@@ -232,6 +232,9 @@ const struct key config_keys[] = {
       "What is done with what has not gone out by then."),
     S("hold_max", DURATION, NULL, "4h", 0, 366 * DAY, NULL, hold_ms_max,
       "A digest is not held longer than this while there is room. 0s: no bound."),
+    S("weight", INT, NULL, "1", 1, 100, NULL, weight,
+      "How much a minute of waiting counts, against the other streams: a digest leaves the sooner "
+      "the more is in it. 3 for what is meant for the reader, 1 for what he merely watches."),
     S("on_unknown", WORD, NULL, "send", 0, 0, unknown_words, on_unknown,
       "While the recipient's domain could not be verified (DNS down): send all the same, or "
       "hold."),

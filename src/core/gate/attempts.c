@@ -200,7 +200,7 @@ void gate_on_claimed(struct gate *g, const struct gate_event *ev, struct gate_to
     bool digest = a->digest, without_bulk = a->without_bulk;
     grp->claiming = false;
     if (!ev->claimed.failed && ev->claimed.left)
-        grp->pending = *ev->claimed.left;
+        gate_set_pending(grp, ev->claimed.left);
     if (ev->claimed.failed || ev->claimed.count == 0) {
         refund(g, a, REFUND_NOT_TRIED, ev->now, todo);
         leave_wire(g, a, ev->now);

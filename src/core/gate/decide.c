@@ -421,6 +421,7 @@ static void fill_query(struct gate *g,
                   .stream = (uint16_t)TIDE_MAX(stream, 0)},
         .pending = &grp->pending,
         .last_at = grp->last_at,
+        .weight = gate_weight(g, grp),
         .urgent = urgent,
         .digest = digest,
     };

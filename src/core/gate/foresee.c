@@ -3,7 +3,32 @@
  */
 #include "core/gate/inside.h"
 
+#include "base/macros.h"
+
 #include "core/proto/json_write.h"
+
+#define WEIGHT_MEMORY 0.01 /* of the mean, a notification */
+
+/* Those that left, or came back, are taken for average ones: one weighs 1 until it is known. */
+void gate_set_pending(struct gate_group *grp, const struct group_pending *pending)
+{
+    uint64_t was = grp->pending.digestible, is = pending->digestible, weight = grp->weight;
+    weight = is <= was ? (was ? (weight * is + was / 2) / was : 0) : weight + (is - was);
+    grp->weight = (uint16_t)TIDE_MIN(weight, UINT16_MAX);
+    grp->pending = *pending;
+}
+
+void gate_add_weight(struct gate *g, struct gate_group *grp, int weight)
+{
+    int more = TIDE_MAX(weight, 1);
+    g->mean_weight += g->mean_weight > 0 ? WEIGHT_MEMORY * (more - g->mean_weight) : more;
+    grp->weight = (uint16_t)TIDE_MIN(grp->weight + more - 1, UINT16_MAX); /* 1 is counted already */
+}
+
+double gate_weight(const struct gate *g, const struct gate_group *grp)
+{
+    return g->mean_weight > 0 ? grp->weight / g->mean_weight : 0;
+}
 
 static struct text detail_of(const struct plan_warning *x, struct gate_todo *todo)
 {

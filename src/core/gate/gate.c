@@ -442,7 +442,7 @@ static void on_accepted(struct gate *g, const struct gate_event *ev, struct gate
                                             .reason = TEXT("accepted, to be decided")};
     if (!grp)
         return;
-    grp->pending = *ev->accepted.pending;
+    gate_set_pending(grp, ev->accepted.pending);
     grp->sifted = false;
     set_streams(g, grp, name_number(g, ev->accepted.origin.stream, todo));
     set_not_before(grp, ev->accepted.not_before, ev->now, todo);
@@ -458,8 +458,11 @@ static void on_accepted(struct gate *g, const struct gate_event *ev, struct gate
         return;
     }
     g->counts.accepted++;
-    if (is_digestible(g, ev->accepted.origin.stream) && grp->arrived < UINT16_MAX)
-        grp->arrived++;
+    if (is_digestible(g, ev->accepted.origin.stream)) {
+        if (grp->arrived < UINT16_MAX)
+            grp->arrived++;
+        gate_add_weight(g, grp, ev->accepted.weight);
+    }
     grp->told_due = 0; /* the new one has to be told */
     gate_decide(g, grp, ev->now, todo);
 }
@@ -514,7 +517,7 @@ static void on_pending(struct gate *g, const struct gate_event *ev, struct gate_
         grp->returning--;
     grp->sifted |= grp->sifting;
     grp->sifting = false;
-    grp->pending = *p;
+    gate_set_pending(grp, p);
     gate_decide(g, grp, ev->now, todo);
 }
 

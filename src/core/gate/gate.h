@@ -91,6 +91,7 @@ struct gate_event {
             const struct recipient_state *recipient;
             struct gate_origin origin;
             tide_wall_ms accepted_at, not_before;
+            int weight;          /* how much its waiting counts; 0: not known, as 1 */
             tide_wall_ms due_at; /* loaded: what its hold said; 0: nothing yet */
         } accepted;              /* loaded alike, with id 0 */
         struct {

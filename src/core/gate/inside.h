@@ -65,6 +65,7 @@ struct gate_group {
     tide_wall_ms told_due;    /* what was last written of it, so that nothing is written twice */
     uint32_t sender, sender_domain; /* interned */
     uint16_t application;           /* name number */
+    uint16_t weight;                /* of the digestible ones that are pending, summed */
     uint16_t arrived;               /* digestible ones that the forecast has not been told of */
     uint8_t stream_urgent, stream_single, stream_digest; /* name numbers of the latest */
     uint8_t tries;                                       /* put off in a row */
@@ -124,6 +125,7 @@ struct gate {
     struct id_source ids;
     struct rng rng;
     struct gate_counts counts;
+    double mean_weight; /* of digestible ones as they come; 0: none came yet */
 };
 
 /* RFC 5321 4.5.4.1: give up after 4 to 5 days. */
@@ -163,7 +165,12 @@ void gate_clear_alarm(struct gate *g,
 
 struct text gate_domain_of(struct text address); /* what stands behind the last '@' */
 
-/* foresee.c: of what came since the last decision, now that it is known whose limits apply */
+/* foresee.c: the group's counts are new: its weight with them */
+void gate_set_pending(struct gate_group *grp, const struct group_pending *pending);
+/* One more came, of the last count. */
+void gate_add_weight(struct gate *g, struct gate_group *grp, int weight);
+double gate_weight(const struct gate *g, const struct gate_group *grp);
+/* of what came since the last decision, now that it is known whose limits apply */
 void gate_tell_arrivals(struct gate *g,
                         struct gate_group *grp,
                         const struct plan_query *q,

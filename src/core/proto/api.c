@@ -199,6 +199,15 @@ static bool read_stream(struct reader *r, const struct json *v, void *at)
 }
 
 /* "2026-11-21T22:00:00Z", or "2h" from now. */
+static bool read_weight(struct reader *r, const struct json *v, void *at)
+{
+    int64_t n;
+    if (!json_int(v, &n) || n < 1 || n > SUBMISSION_WEIGHT_MAX)
+        return fail(r, "bad_value", "want a whole number from 1 to %d", SUBMISSION_WEIGHT_MAX);
+    *(int *)at = (int)n;
+    return true;
+}
+
 static bool read_time(struct reader *r, const struct json *v, void *at)
 {
     tide_wall_ms *ret = at;
@@ -482,6 +491,7 @@ static const struct field draft_fields[] = {
     {"key", read_key, AT(key)},
     {"thread", read_line, AT(thread)},
     {"item", read_item, AT(item)},
+    {"weight", read_weight, AT(weight)},
     {"not_before", read_time, AT(not_before)},
     {"deadline", read_time, AT(deadline_at)},
     {"message", read_body, AT(message)},

@@ -8,8 +8,9 @@
  *    "attachments": [{"filename", "content_type", "content" (base64), "content_id", "inline"}],
  *    "stream": "comments", "key": "comment-4711", "thread": "task-12",
  *    "item": {"title", "url", "text", "icon"},   what a digest shows of it
- *    "not_before": "2026-11-21T22:00:00Z", "deadline": "2h",
- *    "message": "From: ...", "message_base64"}   in place of subject, text, html, headers, ...
+ *    "weight": 3,                                how much its waiting counts; not given: its
+ * stream's "not_before": "2026-11-21T22:00:00Z", "deadline": "2h", "message": "From: ...",
+ * "message_base64"}   in place of subject, text, html, headers, ...
  *
  * `to` and `from` are always wanted: they are the envelope.
  *
@@ -54,6 +55,7 @@ struct api_draft {
     size_t attachment_count;
     struct text stream, key, thread;
     struct digest_item item;
+    int weight;                           /* 0: its stream's */
     tide_wall_ms not_before, deadline_at; /* 0: none */
     struct text message;                  /* the whole, as given; p NULL: to be composed */
     struct text template; /* stored at the ESP in front, which is the one behind too: its own fields

@@ -57,6 +57,8 @@ struct submission_recipient {
     struct text notify, orcpt; /* RFC 3461, kept */
 };
 
+#define SUBMISSION_WEIGHT_MAX 100
+
 /* One message as handed over, for one or many recipients; each becomes a notification. */
 struct submission {
     struct text application, stream; /* names in the configuration */
@@ -80,6 +82,7 @@ struct submission {
     /* of its stream, at the time of acceptance */
     int priority;
     bool urgent, digestible, drop_late;
+    int weight; /* how much its waiting counts; 1..100 */
     const struct submission_recipient *recipients;
     size_t recipient_count;
 };

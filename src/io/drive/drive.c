@@ -323,7 +323,8 @@ void drive_accepted(struct drive *d, const struct drive_accepted *accepted)
                          .recipient = &item->recipient,
                          .origin = {s->application, s->stream, s->identity},
                          .accepted_at = s->accepted_at,
-                         .not_before = s->not_before},
+                         .not_before = s->not_before,
+                         .weight = s->weight},
         };
         drive_event(d, &ev, &accepted->decisions[i], accepted->arena);
     }

@@ -49,6 +49,21 @@ static enum tide_err take_time(const struct message *m,
                      name, TEXT_ARG(value));
 }
 
+/* 0: its stream's. */
+static enum tide_err take_weight(const struct intake_request *req,
+                                 const struct message *m,
+                                 struct arena *arena,
+                                 struct submission *ret,
+                                 struct tide_error *err)
+{
+    int64_t weight = req->weight;
+    struct text value = given_or_header(TEXT(""), m, HEADER_PREFIX "Weight", arena);
+    if (!weight && value.n && text_int(text_trim(value), 1, SUBMISSION_WEIGHT_MAX, &weight, err))
+        return tide_wrap(err, TIDE_EINVAL, HEADER_PREFIX "Weight");
+    ret->weight = (int)weight;
+    return TIDE_OK;
+}
+
 static enum tide_err take_stream(const struct config *config,
                                  const struct intake_request *req,
                                  const struct message *m,
@@ -74,6 +89,8 @@ static enum tide_err take_stream(const struct config *config,
     ret->urgent = s->urgent;
     ret->digestible = s->digest && !s->urgent;
     ret->drop_late = s->on_deadline == DEADLINE_DROP;
+    if (!ret->weight)
+        ret->weight = s->weight;
     if (!ret->deadline_at && s->deadline_ms)
         ret->deadline_at = ret->accepted_at + s->deadline_ms;
     return TIDE_OK;
@@ -222,6 +239,8 @@ enum tide_err submission_make(const struct config *config,
     rc = take_time(&m, HEADER_PREFIX "Deadline", times->now, &ret->deadline_at, arena, err);
     if (rc == TIDE_OK)
         rc = take_time(&m, HEADER_PREFIX "Not-Before", times->now, &ret->not_before, arena, err);
+    if (rc == TIDE_OK)
+        rc = take_weight(req, &m, arena, ret, err);
     if (rc == TIDE_OK)
         rc = take_stream(config, req, &m, arena, ret, err);
     if (rc == TIDE_OK)

@@ -5,6 +5,7 @@
  *
  *   X-Mailtide-Stream: urgent          X-Mailtide-Deadline: 2h | RFC 3339
  *   X-Mailtide-Key: order-17           X-Mailtide-Not-Before: 10min | RFC 3339
+ *   X-Mailtide-Weight: 3               how much its waiting counts, in place of its stream's
  *   X-Mailtide-Thread: ticket-4        X-Mailtide-Digest-Title, -Url, -Text, -Icon
  *
  * Owns      nothing; all that *ret points to is in the request's arena.
