@@ -119,6 +119,7 @@ int cmd_explain(struct cli *cli);
 int cmd_simulate(struct cli *cli);
 int cmd_learn(struct cli *cli);
 int cmd_forecast(struct cli *cli);
+int cmd_ingest(struct cli *cli);
 int cmd_completion(struct cli *cli);
 int cmd_help(struct cli *cli);
 int cmd_version(struct cli *cli);

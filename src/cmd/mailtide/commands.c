@@ -106,6 +106,12 @@ const struct cli_command cli_commands[] = {
      "Cause, whose fault it is, the words that tell, what to do, what mailtide would do, and the "
      "rule with its source. The text is a reply as a log or an ESP shows it; - or nothing is "
      "standard input. Needs no daemon. Says no (exit code 1) when no rule knows it."},
+    {"ingest", "[FILE|DIR|-]", 0, 1, cmd_ingest, "hands in bounces and complaints, as mail",
+     "For operators. FILE is one mail or an mbox; DIR a Maildir, whose mails go from new/ to cur/ "
+     "when the daemon has read them, or a folder of mails; - or nothing is standard input, so that "
+     "a pipe of a mail server will do. What is no report or complaint, auto-replies too, changes "
+     "nothing. A report counts when it names a mail of ours: by the bounce address that it was "
+     "sent to, by its envelope id, or by its Message-ID. The same one twice counts once."},
     {"completion", "bash|zsh", 1, 1, cmd_completion, "prints shell completion",
      "For bash: eval \"$(mailtide completion bash)\"."},
     {"help", "[COMMAND]", 0, 1, cmd_help, "this, or about one command", NULL},

@@ -51,6 +51,7 @@ enum closing_step {
     CLOSE_STATUS,
     CLOSE_HTTP,
     CLOSE_FEED,
+    CLOSE_BOUNCES,
     CLOSE_WEBHOOKS,
     CLOSE_DESK,
     CLOSE_INTAKE,
@@ -89,6 +90,11 @@ static void close_next(void *arg)
             if (!d->feed)
                 continue;
             feed_close(d->feed, close_next, d);
+            return;
+        case CLOSE_BOUNCES:
+            if (!d->bounces)
+                continue;
+            bounces_close(d->bounces, close_next, d);
             return;
         case CLOSE_WEBHOOKS:
             if (!d->webhooks)
@@ -296,6 +302,12 @@ static bool on_verify(void *arg, struct http_request *req)
     return verify_door_request(d->verify, req);
 }
 
+static void on_status_ingest(void *arg, struct http_request *req)
+{
+    struct daemon *d = arg;
+    bounces_ingest(d->bounces, req);
+}
+
 static enum tide_err open_doors(struct daemon *d, struct tide_error *err)
 {
     const struct config *config = d->generation->config;
@@ -314,17 +326,24 @@ static enum tide_err open_doors(struct daemon *d, struct tide_error *err)
                                     .verify = d->verify,
                                     .body_bytes_max = (size_t)config->http.body_bytes_max,
                                     .notifications = on_status_notifications,
+                                    .ingest = on_status_ingest,
                                     .arg = d};
     enum tide_err rc = news_desk_open(d->drive, &d->desk, err);
     struct webhooks_options webhooks = {.loop = &d->loop, .drive = d->drive, .desk = d->desk};
     if (rc == TIDE_OK)
         rc = webhooks_open(&webhooks, &d->webhooks, err);
     if (rc == TIDE_OK)
+        rc = bounces_open(d->drive, d->desk, &d->verp, &d->bounces, err);
+    if (rc == TIDE_OK) {
+        bounces_set_rules(d->bounces, d->generation->rules);
         rc = intake_open(d->drive, &d->intake, err);
+    }
     options.intake = d->intake;
     options.webhooks = d->webhooks;
     if (rc == TIDE_OK)
         rc = smtp_listener_open(&d->loop, d->intake, &d->smtp, err);
+    if (rc == TIDE_OK)
+        smtp_listener_set_bounces(d->smtp, d->bounces);
     if (rc == TIDE_OK)
         rc = http_api_open(&options, &d->http, err);
     if (rc == TIDE_OK)
@@ -406,6 +425,7 @@ static enum tide_err open_drive(struct daemon *d, struct tide_error *err)
                                       .store = d->store,
                                       .verifier = d->verifier,
                                       .templates = d->generation->templates,
+                                      .verp = &d->verp,
                                       .hostname = d->hostname,
                                       .seed = seed};
     enum tide_err rc = drive_open(&parts, on_drive_ready, d, &d->drive, err);
@@ -434,6 +454,8 @@ static enum tide_err open_rooms(struct daemon *d, struct tide_error *err)
     const struct config *config = d->generation->config;
     const struct plan_zones zones = {.load = zones_load};
     enum tide_err rc = make_state_dir(config->state_dir, err);
+    if (rc == TIDE_OK)
+        rc = bounce_key_load(config, &d->verp, err);
     if (rc == TIDE_OK)
         rc = open_store(d, err);
     if (rc == TIDE_OK)

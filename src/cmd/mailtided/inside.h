@@ -55,6 +55,8 @@ struct daemon {
     struct verify_door *verify;
     struct news_desk *desk;
     struct webhooks *webhooks;
+    struct bounces *bounces;
+    struct verp verp;
     struct intake *intake;
     struct smtp_listener *smtp;
     struct http_api *http;

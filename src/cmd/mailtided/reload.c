@@ -69,6 +69,13 @@ static enum tide_err put_in_force(struct daemon *d, struct generation *g, struct
     g->older = d->generation;
     d->generation = g;
     drive_set_rules(d->drive, g->rules);
+    bounces_set_rules(d->bounces, g->rules);
+    /* A key of another text makes old addresses none of ours: whoever changes it wants that. */
+    struct verp verp;
+    if (bounce_key_load(config, &verp, &ignored) == TIDE_OK)
+        d->verp = verp;
+    else
+        log_error("reload.bounce_key", "error=\"%s\"", ignored.text);
     rc = daemon_set_policy(d, err);
     if (rc != TIDE_OK)
         log_error("reload.policy", "error=\"%s\" consequence=\"the old policy stays\"", err->text);

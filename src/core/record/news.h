@@ -41,6 +41,8 @@ struct mail_news {
     struct text key;     /* the same key is the same news; "": none given */
     bool own;            /* the account's own answer, told by the gate to itself: what became of
                           * the mail is known */
+    bool unproven;       /* anybody could have written it: believed only where it names the mail
+                          * that it is about */
     tide_wall_ms at;     /* when it happened, as they say; 0: not said */
     /* about which mail: the first that is known decides */
     tide_id attempt_id;     /* given back by the ESP, or from VERP; 0: not known */

@@ -17,6 +17,7 @@
 
 #include "core/digest/digest.h"
 #include "core/gate/gate.h"
+#include "core/outcome/verp.h"
 #include "io/dns/verifier.h"
 #include "io/loop/clock.h"
 #include "io/release/account.h"
@@ -32,8 +33,9 @@ struct drive_parts {
     struct store *store;
     struct verifier *verifier;
     const struct digest_templates *templates;
-    const char *hostname; /* right side of the Message-IDs of digests */
-    uint64_t seed;        /* of jitter */
+    const struct verp *verp; /* of envelope senders of our own; key_n 0 or NULL: there are none */
+    const char *hostname;    /* right side of the Message-IDs of digests */
+    uint64_t seed;           /* of jitter */
 };
 
 /* rc other than TIDE_OK: what the last run left cannot be read; nothing may be sent. */

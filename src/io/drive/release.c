@@ -26,6 +26,7 @@ struct release_job {
     struct buf digest;
     struct digest_result result;
     char message_id[320];
+    char sender[VERP_ADDRESS_BYTES], envid[VERP_TOKEN_BYTES]; /* where bounces have to find us */
     enum tide_err rc;
     struct tide_error err;
 };
@@ -87,6 +88,21 @@ static bool is_foreign_template(const struct config_account *account,
     return true;
 }
 
+/* What comes back names the attempt: in the address that it comes to, and in a notification's
+ * Original-Envelope-Id. The null path stays: nothing is to come back to it. */
+static void mark_for_bounces(struct release_job *job, const struct config_account *account)
+{
+    const struct drive_parts *parts = &job->drive->parts;
+    const char *domain = parts->config->bounce.domain;
+    tide_id id = job->claim.attempt.id;
+    if (!parts->verp || parts->verp->key_n == 0 || !domain || account->type != ACCOUNT_SMTP)
+        return;
+    if (account->verp && job->mail.sender.n > 0)
+        job->mail.sender = text_of(verp_address(parts->verp, id, text_of(domain), job->sender));
+    if (job->mail.envid.n == 0)
+        job->mail.envid = text_of(verp_token(parts->verp, id, job->envid));
+}
+
 static void send_mail(struct release_job *job)
 {
     struct drive *d = job->drive;
@@ -120,6 +136,7 @@ static void send_mail(struct release_job *job)
         .done = on_sent,
         .arg = job,
     };
+    mark_for_bounces(job, &d->parts.config->accounts[index]);
     account_send(d->accounts[index].account, &job->mail);
 }
 

@@ -12,6 +12,7 @@
 
 struct smtp_listener {
     struct intake *intake;
+    struct bounces *bounces; /* NULL: none are taken */
     struct smtp_service *service;
     struct tls_context *tls; /* kept when a reload offers none: sessions may have it open */
     bool offers_tls;
@@ -25,6 +26,7 @@ struct client {
     struct smtp_session *session;
     char application[NAME_BYTES]; /* a name: the pointer would not survive a reload */
     struct intake_request request;
+    struct bounce_mail bounce;
     char source[160];
 };
 
@@ -109,7 +111,9 @@ static bool on_open(struct smtp_session *s,
     bool local = smtp_session_is_local(s);
     options->hostname = c->smtp.hostname ? c->smtp.hostname : l->hostname;
     options->auth_without_tls = local || c->smtp.auth_without_tls;
-    options->auth_required = !local || !anonymous_application(c);
+    /* With bounces anybody may begin; RCPT tells whom he may write to. */
+    bool bounces = l->bounces && bounces_wanted(l->bounces);
+    options->auth_required = (!local || !anonymous_application(c)) && !bounces;
     options->message_bytes_max = c->smtp.message_bytes_max;
     options->recipients_max = c->smtp.recipients_max;
     options->errors_max = c->smtp.errors_max;
@@ -183,16 +187,46 @@ static void answer_unauthenticated(struct smtp_session *s)
     smtp_session_answer(s, &r);
 }
 
+static bool takes_bounces(const struct smtp_session *s)
+{
+    const struct bounces *b = listener_of(s)->bounces;
+    return b && bounces_wanted(b);
+}
+
+static enum bounce_address address_of(const struct smtp_session *s, struct text address)
+{
+    return takes_bounces(s) ? bounces_address(listener_of(s)->bounces, address) : BOUNCE_ADDRESS_NO;
+}
+
 static void on_mail(struct smtp_session *s, const struct smtp_mail *mail)
 {
     const struct config_application *a = application_of(s);
     struct tide_error err = {0};
-    if (!a) {
+    if (!a && !takes_bounces(s)) {
         answer_unauthenticated(s);
         return;
     }
-    enum tide_err rc = intake_check_sender(listener_of(s)->intake, a, mail->sender, &err);
+    enum tide_err rc =
+        a ? intake_check_sender(listener_of(s)->intake, a, mail->sender, &err) : TIDE_OK;
+    /* What comes back to this house may be from anybody: RCPT decides. */
+    if (rc == TIDE_EPERM && takes_bounces(s))
+        rc = TIDE_OK;
     answer_checked(s, rc, &err, ABOUT_SENDER);
+}
+
+/* One bounce address is all that a transaction may have: each has a mail of its own. */
+static void answer_bounce_address(struct smtp_session *s,
+                                  const struct smtp_mail *mail,
+                                  enum bounce_address which)
+{
+    struct reply r;
+    if (which == BOUNCE_ADDRESS_FORGED)
+        reply_set(&r, 550, (int[]){5, 1, 1}, "This bounce address was never given to anybody");
+    else if (mail->recipient_count > 0)
+        reply_set(&r, 452, (int[]){4, 5, 3}, "A bounce address comes alone");
+    else
+        reply_set(&r, 250, (int[]){2, 1, 5}, "Ok");
+    smtp_session_answer(s, &r);
 }
 
 static void on_rcpt(struct smtp_session *s,
@@ -200,9 +234,44 @@ static void on_rcpt(struct smtp_session *s,
                     const struct smtp_recipient *recipient)
 {
     struct tide_error err = {0};
-    (void)mail;
-    enum tide_err rc = intake_check_recipient(listener_of(s)->intake, recipient->address, &err);
+    struct reply r;
+    enum bounce_address which = address_of(s, recipient->address);
+    const struct config_application *a = application_of(s);
+    struct intake *in = listener_of(s)->intake;
+    if (which != BOUNCE_ADDRESS_NO) {
+        answer_bounce_address(s, mail, which);
+        return;
+    }
+    if (!a) {
+        answer_unauthenticated(s);
+        return;
+    }
+    if (mail->recipient_count > 0 &&
+        address_of(s, mail->recipients[0].address) != BOUNCE_ADDRESS_NO) {
+        reply_set(&r, 452, (int[]){4, 5, 3}, "A bounce address comes alone");
+        smtp_session_answer(s, &r);
+        return;
+    }
+    enum tide_err rc = intake_check_sender(in, a, mail->sender, &err);
+    if (rc != TIDE_OK) {
+        answer_checked(s, rc, &err, ABOUT_SENDER);
+        return;
+    }
+    rc = intake_check_recipient(in, recipient->address, &err);
     answer_checked(s, rc, &err, ABOUT_RECIPIENT);
+}
+
+static void on_bounce_taken(struct bounce_mail *mail,
+                            enum tide_err rc,
+                            const struct tide_error *err)
+{
+    struct client *client = mail->arg;
+    struct reply r;
+    if (rc == TIDE_OK)
+        reply_set(&r, 250, (int[]){2, 0, 0}, "Ok: read as %s", bounce_kind_name(mail->kind));
+    else
+        reply_set(&r, 451, (int[]){4, 3, 0}, "%s", err->text);
+    smtp_session_answer(client->session, &r); /* the session may be gone after this */
 }
 
 /* "queued as" names the first: clients show it, `mailtide why` takes it. */
@@ -226,6 +295,15 @@ static void on_message(struct smtp_session *s, const struct smtp_mail *mail)
     struct client *client = smtp_session_data(s);
     const struct config_application *a = application_of(s);
     struct intake_request *req = &client->request;
+    if (client && mail->recipient_count == 1 &&
+        address_of(s, mail->recipients[0].address) == BOUNCE_ADDRESS_OURS) {
+        client->bounce = (struct bounce_mail){.message = buf_text(&mail->message),
+                                              .sent_to = mail->recipients[0].address,
+                                              .done = on_bounce_taken,
+                                              .arg = client};
+        bounces_take(listener_of(s)->bounces, &client->bounce);
+        return;
+    }
     if (!a) {
         answer_unauthenticated(s);
         return;
@@ -346,6 +424,11 @@ enum tide_err smtp_listener_open(uv_loop_t *loop,
     else
         smtp_listener_close(l, NULL, NULL); /* frees it when the loop runs next */
     return rc;
+}
+
+void smtp_listener_set_bounces(struct smtp_listener *l, struct bounces *bounces)
+{
+    l->bounces = bounces;
 }
 
 int smtp_listener_port(const struct smtp_listener *l, const char *address)

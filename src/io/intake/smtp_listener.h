@@ -14,6 +14,7 @@
 #ifndef IO_INTAKE_SMTP_LISTENER_H
 #define IO_INTAKE_SMTP_LISTENER_H
 
+#include "io/events/bounces.h"
 #include "io/intake/intake.h"
 
 #include <uv.h>
@@ -30,6 +31,10 @@ TIDE_MUST_CHECK enum tide_err smtp_listener_open(uv_loop_t *loop,
  * with, but whoever's application is gone has to authenticate again. On failure the old addresses
  * and the old certificate stay in force. */
 TIDE_MUST_CHECK enum tide_err smtp_listener_reload(struct smtp_listener *l, struct tide_error *err);
+
+/* Who takes mail for bounce addresses, which nobody needs to authenticate for. At once after
+ * opening, if at all; borrowed until the listener is closed. */
+void smtp_listener_set_bounces(struct smtp_listener *l, struct bounces *bounces);
 
 /* The port behind "127.0.0.1:0" (as configured); 0: not listened on, or a Unix socket. */
 int smtp_listener_port(const struct smtp_listener *l, const char *address);

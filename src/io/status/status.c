@@ -180,17 +180,23 @@ static void post_learn(struct status *s, struct http_request *req, struct text b
     view_learn(&s->views, req);
 }
 
+static void post_ingest(struct status *s, struct http_request *req, struct text by)
+{
+    (void)by;
+    if (s->options.ingest)
+        s->options.ingest(s->options.arg, req);
+    else
+        http_reply_error(req, 404, "not_found", "Nothing is ingested here.");
+}
+
 static const struct {
     const char *path;
     void (*post)(struct status *s, struct http_request *req, struct text by);
 } operable[] = {
-    {"/v1/cancel", post_cancel},
-    {"/v1/release", post_release},
-    {"/v1/learn", post_learn},
-    {"/v1/limits/pin", post_pin},
-    {"/v1/limits/forget", post_forget},
-    {"/v1/suppressions", post_suppress},
-    {"/v1/suppressions/remove", post_unsuppress},
+    {"/v1/ingest", post_ingest},         {"/v1/cancel", post_cancel},
+    {"/v1/release", post_release},       {"/v1/learn", post_learn},
+    {"/v1/limits/pin", post_pin},        {"/v1/limits/forget", post_forget},
+    {"/v1/suppressions", post_suppress}, {"/v1/suppressions/remove", post_unsuppress},
 };
 
 static void wrong_method(struct http_request *req, const char *want)

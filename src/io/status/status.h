@@ -21,6 +21,7 @@
  *   POST /v1/notifications[?application=]           hands in (io/intake/http_submit.h)
  *   POST /v1/notifications/{id}/cancel, .../release   {"cancelled":N}, {"released":N}
  *   POST /v1/cancel?recipient=, /v1/release?recipient=   all that is pending of one recipient
+ *   POST /v1/ingest                     a bounce or a complaint, as it came (io/events/bounces.h)
  *   GET  /healthz, /metrics
  *
  * Records are those of shape.h. Errors are {"error":{"code","message"}}. Whoever may open the
@@ -52,6 +53,8 @@ struct status_options {
     /* Answers what is at and below /v1/notifications, false: not its path. The intake's room stands
      * above this one: the daemon passes http_api_notifications() in. NULL: none of these. */
     bool (*notifications)(void *arg, struct http_request *req, bool may_operate, const char *by);
+    /* Answers POST /v1/ingest, a mail that came back; NULL: it is not taken. */
+    void (*ingest)(void *arg, struct http_request *req);
     void *arg;
 };
 

@@ -88,7 +88,8 @@ static bool find_by_time(struct db *db,
 {
     const struct mail_news *news = req->news;
     tide_wall_ms at = news->at > 0 ? news->at : now;
-    if (news->recipient.n == 0 || news->kind == NEWS_OTHER || news->kind == NEWS_UNSUBSCRIBED)
+    if (news->unproven || news->recipient.n == 0 || news->kind == NEWS_OTHER ||
+        news->kind == NEWS_UNSUBSCRIBED)
         return false;
     return take_row(db, req,
                     db_row(db, Q_NEWS_LAST_ATTEMPT,
@@ -140,7 +141,9 @@ void news_read(struct db *db, struct store_ask *req, tide_wall_ms now)
         found = row != NULL;
         req->found.attempt = a;
         read_group(db, req, a);
-    } else
+    } else if (news->unproven)
+        return; /* nobody of ours can be meant by it */
+    else
         found = recipient_find(db, news->recipient, now, &req->arena, r);
     if (found) {
         req->found.recipient = r;
