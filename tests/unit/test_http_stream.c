@@ -212,6 +212,24 @@ static void test_server_closes(void **state)
     close(fd);
 }
 
+/* A request whose body ends while the server closes is not begun any more. */
+static void test_too_late(void **state)
+{
+    (void)state;
+    struct world w;
+    open_world(&w, 1);
+    int fd = client_dial(http_port(w.http));
+    client_put(fd, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nab");
+    for (int i = 0; i < 20; i++)
+        uv_run(&w.loop, UV_RUN_NOWAIT);
+    http_close(w.http, on_closed, &w);
+    client_put(fd, "cd");
+    T_HAS(client_get(&w.loop, fd, "stopping", 1), "HTTP/1.1 503");
+    T_EQ(w.written, 0, "the handler was not asked");
+    shut(&w);
+    close(fd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -219,6 +237,7 @@ int main(void)
         cmocka_unit_test(test_slow_reader),
         cmocka_unit_test(test_client_goes),
         cmocka_unit_test(test_server_closes),
+        cmocka_unit_test(test_too_late),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

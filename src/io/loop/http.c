@@ -222,6 +222,13 @@ static enum MHD_Result request_queue(struct request *r)
 static enum MHD_Result request_ask(struct request *r)
 {
     struct http *h = r->h;
+    if (h->closing && !r->refuse) { /* its body came after those that are waited for */
+        h->bodies_bytes -= r->body.len;
+        buf_fini(&r->body);
+        r->refuse = MHD_HTTP_SERVICE_UNAVAILABLE;
+        r->refuse_code = "busy";
+        r->refuse_text = "The service is stopping.";
+    }
     if (r->refuse) {
         reply_refusal(r);
         return request_queue(r);
