@@ -233,10 +233,8 @@ static void test_too_late(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_small),
-        cmocka_unit_test(test_slow_reader),
-        cmocka_unit_test(test_client_goes),
-        cmocka_unit_test(test_server_closes),
+        cmocka_unit_test(test_small),       cmocka_unit_test(test_slow_reader),
+        cmocka_unit_test(test_client_goes), cmocka_unit_test(test_server_closes),
         cmocka_unit_test(test_too_late),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
