@@ -1,5 +1,5 @@
 /* why: the story of a recipient or of one notification. */
-#include "cmd/mailtide/ask.h"
+#include "cmd/mailtide/why_story.h"
 
 #include "base/macros.h"
 
@@ -23,13 +23,6 @@ static void labelled_sentence(struct cli *cli, const char *label, struct text se
     show_sentence(&b, sentence, SHOW_SPAN_NOW, cli->show.now);
     labelled(cli, label, STYLE_PLAIN, buf_text(&b));
     buf_fini(&b);
-}
-
-static void heading(struct cli *cli, const char *text)
-{
-    buf_addc(&cli->out, '\n');
-    show_styled(&cli->show, STYLE_BOLD, text_of(text));
-    buf_addc(&cli->out, '\n');
 }
 
 static void show_recipient(struct cli *cli, const struct json *r)
@@ -123,7 +116,7 @@ static void show_notifications(struct cli *cli, const struct json *list, bool pe
         if (is_pending(ask_text(n, "state")) != pending)
             continue;
         if (!last)
-            heading(cli, pending ? "pending" : "done");
+            show_heading(cli, pending ? "pending" : "done");
         else if (!are_alike(last, n))
             show_details(cli, last);
         show_line(cli, n);
@@ -135,114 +128,6 @@ static void show_notifications(struct cli *cli, const struct json *list, bool pe
         buf_adds(&cli->out, "\nNothing is pending.\n");
 }
 
-/* -- The journal ---------------------------------------------------------------------------------
- */
-
-static const struct json *of_id(const struct json *list, struct text id)
-{
-    for (size_t i = 0; i < json_count(list); i++)
-        if (text_eq(ask_text(json_element(list, i), "id"), id))
-            return json_element(list, i);
-    return NULL;
-}
-
-/* "attempt 0cn... through esp, a digest of 3" behind its release. */
-static void show_attempt(struct cli *cli, const struct json *a, size_t indent)
-{
-    char when[SHOW_TIME_BYTES];
-    struct buf line = {0};
-    int64_t count = ask_int(a, "notifications");
-    struct text state = ask_text(a, "state");
-    buf_addf(&line, "attempt " TEXT_FMT " through " TEXT_FMT, TEXT_ARG(ask_text(a, "id")),
-             TEXT_ARG(ask_text(a, "account")));
-    if (count > 1)
-        buf_addf(&line, ", a digest of %lld", (long long)count);
-    if (ask_bool(a, "may_be_double"))
-        buf_adds(&line, ", may be seen twice");
-    if (text_eq(state, TEXT("flying")))
-        buf_adds(&line, ", under way");
-    else if (ask_time(a, "ended_at"))
-        buf_addf(&line, ", " TEXT_FMT " at %s", TEXT_ARG(state),
-                 show_time(ask_time(a, "ended_at"), cli->show.now, when));
-    buf_addf(&cli->out, "%*s", (int)indent, "");
-    show_paragraph(&cli->show, indent, indent + 2, buf_text(&line));
-    buf_fini(&line);
-}
-
-static enum style style_of_event(struct text event)
-{
-    if (text_eq(event, TEXT("accepted")))
-        return STYLE_PLAIN;
-    return text_eq(event, TEXT("released")) ? STYLE_BOLD : show_style_of_state(event);
-}
-
-/* The event stands in its own column: "held until ..." becomes "until ...". */
-static struct text without_event(struct text sentence, struct text event)
-{
-    if (!text_starts(sentence, event))
-        return sentence;
-    struct text rest = text_cut(sentence, event.n, sentence.n);
-    if (text_starts(rest, TEXT(": ")))
-        return text_cut(rest, 2, rest.n);
-    return text_starts(rest, TEXT(" ")) ? text_cut(rest, 1, rest.n) : sentence;
-}
-
-/* A sentence, with the reason left out when it is that of the hold before. */
-static void add_sentence(struct cli *cli,
-                         struct text event,
-                         struct text sentence,
-                         struct text *last_reason,
-                         struct buf *ret)
-{
-    struct text reason = show_reason(sentence);
-    bool again = reason.p != sentence.p && text_eq(reason, *last_reason);
-    if (reason.p != sentence.p)
-        *last_reason = reason;
-    if (again)
-        sentence.n = (size_t)(reason.p - sentence.p) - 2;
-    show_sentence(ret, without_event(sentence, event), SHOW_SPAN_NONE, cli->show.now);
-    if (again)
-        buf_adds(ret, ", for the same reason");
-}
-
-static void show_journal(struct cli *cli, const struct json *doc)
-{
-    const struct json *journal = json_member(doc, "journal");
-    const struct json *attempts = json_member(doc, "attempts");
-    const struct json *notifications = json_member(doc, "notifications");
-    char when[SHOW_TIME_BYTES];
-    struct text last_reason = {0};
-    size_t time_columns = 0;
-    if (json_count(journal) == 0)
-        return;
-    heading(cli, "what happened");
-    for (size_t i = 0; i < json_count(journal); i++) {
-        tide_wall_ms at = ask_time(json_element(journal, i), "at");
-        time_columns = TIDE_MAX(time_columns, strlen(show_time(at, cli->show.now, when)));
-    }
-    for (size_t i = 0; i < json_count(journal); i++) {
-        const struct json *e = json_element(journal, i);
-        struct text event = ask_text(e, "event"), id = ask_text(e, "notification");
-        const struct json *about = of_id(notifications, id);
-        const struct json *attempt = of_id(attempts, ask_text(e, "attempt"));
-        size_t indent = 2 + time_columns + 2 + 10;
-        struct buf line = {0};
-        add_sentence(cli, event, ask_text(e, "sentence"), &last_reason, &line);
-        if (about && text_eq(event, TEXT("accepted")))
-            buf_addf(&line, ": " TEXT_FMT " (" TEXT_FMT ")", TEXT_ARG(ask_text(about, "subject")),
-                     TEXT_ARG(id));
-        buf_addf(&cli->out, "  %-*s  ", (int)time_columns,
-                 show_time(ask_time(e, "at"), cli->show.now, when));
-        show_styled(&cli->show, style_of_event(event), event);
-        buf_addf(&cli->out, "%*s", event.n < 10 ? (int)(10 - event.n) : 1, "");
-        show_paragraph(&cli->show, TIDE_MAX(indent, 2 + time_columns + 2 + event.n + 1), indent,
-                       buf_text(&line));
-        buf_fini(&line);
-        if (attempt && text_eq(event, TEXT("released")))
-            show_attempt(cli, attempt, indent);
-    }
-}
-
 static void show_why(struct cli *cli, const struct ask *a)
 {
     const struct json *notifications = json_member(a->doc, "notifications");
@@ -252,7 +137,7 @@ static void show_why(struct cli *cli, const struct ask *a)
         show_recipient(cli, recipient);
     show_notifications(cli, notifications, true);
     show_notifications(cli, notifications, false);
-    show_journal(cli, a->doc);
+    show_story(cli, a->doc);
     if (ask_text(a->doc, "next").n > 0)
         buf_adds(&cli->out, "\nOlder or further decisions are kept too; see -n.\n");
 }

@@ -14,7 +14,8 @@ const struct cli_command cli_commands[] = {
     {"why", ADDRESS_OR_ID, 1, 1, cmd_why,
      "the story of a recipient or of one notification",
      "Who the recipient is (domain, provider, verdict with evidence), what is pending with its "
-     "reason and release time, then every decision in order."},
+     "reason and release time, then what happened: each refusal with all that followed from it "
+     "below, and what ended it. Alike decisions in a row are told once."},
     {"events", "[retry [ID]]", 0, 2, cmd_events,
      "what became of mail, in order; what webhooks did not take",
      "The events that applications follow over HTTP or are told by webhooks (README: Events), the "
@@ -156,6 +157,7 @@ const struct cli_option cli_options[] = {
     {"suppress", 'f', "format", "FORMAT", "export: csv (not given) or ses"},
 
     {"why", 'n', "most", "N", "at most so many of the newest decisions (1000)"},
+    {"why", 'f', "full", NULL, "every decision, alike ones too"},
 
     {"verify", 'C', "column", "NAME|N", "a list's column (or JSON member) with the address; "
                                         "not given: found by its name"},

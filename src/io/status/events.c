@@ -59,6 +59,7 @@ static void shape_item(struct json_writer *w, const struct notification *n)
     put(w, "subject", n->subject);
     put(w, "thread", n->thread);
     put(w, "message_id", n->message_id);
+    jw_json(w, "metadata", n->metadata);
     jw_end(w);
 }
 

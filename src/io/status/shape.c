@@ -58,15 +58,30 @@ void shape_attempt(struct json_writer *w, const char *name, const struct attempt
     jw_end(w);
 }
 
-void shape_journal(struct json_writer *w, const char *name, const struct journal_entry *e)
+static void put_seq(struct json_writer *w, const char *name, int64_t seq)
+{
+    if (seq > 0)
+        jw_int(w, name, seq);
+    else
+        jw_null(w, name);
+}
+
+void shape_journal(struct json_writer *w,
+                   const char *name,
+                   const struct journal_entry *e,
+                   int64_t cause,
+                   int64_t ends)
 {
     jw_object(w, name);
+    jw_int(w, "seq", e->seq);
     jw_time(w, "at", e->at);
     jw_text(w, "event", e->event);
     jw_text(w, "sentence", e->sentence);
     jw_id(w, "notification", e->notification_id);
     jw_id(w, "attempt", e->attempt_id);
     jw_json(w, "detail", e->detail);
+    put_seq(w, "cause", cause);
+    put_seq(w, "ends", ends);
     jw_end(w);
 }
 

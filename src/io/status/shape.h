@@ -8,7 +8,7 @@
  *                 estimated_release_at, reason, limit, attempts, attempt
  *   attempt       id, account, provider, stream, state, digest, notifications, may_be_double,
  *                 message_id, started_at, ended_at, reply
- *   journal       at, event, sentence, notification, attempt, detail
+ *   journal       seq, at, event, sentence, notification, attempt, detail, cause, ends
  *   limit         name, scope, subject, text, count, used, free, reset_at, source, confidence,
  *                 reference, date
  *   status        see shape_status()
@@ -25,7 +25,12 @@
 
 void shape_notification(struct json_writer *w, const char *name, const struct notification *n);
 void shape_attempt(struct json_writer *w, const char *name, const struct attempt *a);
-void shape_journal(struct json_writer *w, const char *name, const struct journal_entry *e);
+/* With what it follows from, and what is over with it: seq of another entry, 0 for null. */
+void shape_journal(struct json_writer *w,
+                   const char *name,
+                   const struct journal_entry *e,
+                   int64_t cause,
+                   int64_t ends);
 void shape_limit(struct json_writer *w, const char *name, const struct operate_limit *l);
 /* scope, subject, of, text, count, used, reset_at, closed_until, closed_for, source, confidence,
  * refused_at, taught, confirmed, pinned, replies: [{at, taken, ambiguous, account, rule, words}] */

@@ -2,6 +2,7 @@
 
 #include "base/macros.h"
 #include "core/address/addr.h"
+#include "core/outcome/story.h"
 #include "io/status/shape.h"
 
 #include <stdlib.h>
@@ -142,11 +143,18 @@ static void write_attempts(struct json_writer *w, const struct store_ask *ask)
     jw_end(w);
 }
 
-static void write_journal(struct json_writer *w, const struct store_ask *ask)
+/* Joined (core/outcome/story.h); without memory for that each entry stands for itself. */
+static void write_journal(struct json_writer *w, struct store_ask *ask)
 {
+    const struct journal_entry *j = ask->journal;
+    struct story_link *links =
+        arena_array(&ask->arena, ask->journal_count + 1, sizeof(struct story_link));
+    if (links)
+        story_join(j, ask->journal_count, links);
     jw_array(w, "journal");
     for (size_t i = 0; i < ask->journal_count; i++)
-        shape_journal(w, NULL, &ask->journal[i]);
+        shape_journal(w, NULL, &j[i], links && links[i].cause >= 0 ? j[links[i].cause].seq : 0,
+                      links && links[i].ends >= 0 ? j[links[i].ends].seq : 0);
     jw_end(w);
 }
 
