@@ -100,6 +100,23 @@ static const struct {
      "Subject: Problem with your letter\r\n\r\nDear sender,\r\nyour letter to "
      "ann@client.example could not be delivered, since her inbox is full.\r\n\r\nRegards\r\n",
      BOUNCE_REPORT, 1, "ann@client.example", DSN_FAILED, "0.0.0", 0, CLASS_FULL, FAULT_RECIPIENT},
+    {"the heading of a list says more than its reply",
+     DAEMON "Subject: Mail error\r\n\r\nThe user(s) account is disabled.\r\n\r\n"
+            "<ann@client.example>: 550 user unknown (in reply to RCPT TO command)\r\n",
+     BOUNCE_REPORT, 1, "ann@client.example", DSN_FAILED, "0.0.0", 550, CLASS_DISABLED,
+     FAULT_RECIPIENT},
+    {"the time ran out, over what is said further down",
+     DSN("Final-Recipient: rfc822; ann@client.example\r\nAction: failed\r\nStatus: 4.4.7\r\n"
+         "Diagnostic-Code: smtp; 550 4.4.7 QUEUE.Expired; message expired 441 4.4.1 no answer\r\n"),
+     BOUNCE_REPORT, 1, "ann@client.example", DSN_FAILED, "4.4.1", 550, CLASS_NETWORK,
+     FAULT_THEIR_OUTAGE},
+    {"the shown mail's own recipients have it, but for one",
+     DAEMON "Subject: Undeliverable: Hi\r\n\r\nYour message\r\n\r\n  To: bob@client.example\r\n"
+            "  Cc: eve@client.example\r\n  Subject: Hi\r\n  Sent: Mon, 2 Mar 2020\r\n\r\n"
+            "did not reach the following recipient(s):\r\n\r\nann@client.example on Mon\r\n"
+            "    The recipient name is not recognized\r\n",
+     BOUNCE_REPORT, 1, "ann@client.example", DSN_FAILED, "0.0.0", 0, CLASS_RECIPIENT,
+     FAULT_RECIPIENT},
     {"a warning",
      DAEMON "Subject: Delayed mail\r\n\r\nThis is a warning message only.\r\n"
             "Your mail to the following recipient has been delayed:\r\n\r\n  ann@client.example\r\n"

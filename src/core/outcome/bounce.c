@@ -172,6 +172,22 @@ static struct text with_host(struct reading *r, struct text said, const struct d
     return z ? text_of(z) : said;
 }
 
+/* "The user's account is disabled.", and below it "550 user unknown": the heading says more. */
+static void take_heading(const struct reading *r, struct bounce_recipient *to, struct text heading)
+{
+    struct reply_said said = {.provider = to->provider, .stage = -1};
+    struct meaning m;
+    if (heading.n == 0 || to->meaning.class != CLASS_RECIPIENT)
+        return;
+    reply_said_of(heading, &said);
+    meaning_of(r->rules, &said, &m);
+    if (m.basis == BASIS_TEXT &&
+        (m.class == CLASS_DISABLED || m.class == CLASS_FULL || m.class == CLASS_MOVED)) {
+        to->meaning = m;
+        to->said = heading;
+    }
+}
+
 static void take_dsn(struct reading *r,
                      const struct dsn *d,
                      const struct notice *n,
@@ -205,6 +221,8 @@ static void take_dsn(struct reading *r,
         const struct text texts[] = {with_host(r, fuller ? written : from->diagnostic, from),
                                      written, n->replies, n->said};
         classify(r, to, texts, TIDE_COUNT(texts));
+        if (in_text)
+            take_heading(r, to, in_text->heading);
     }
 }
 
@@ -221,6 +239,7 @@ static void take_notice(struct reading *r, const struct notice *n, struct bounce
                                                   : DSN_FAILED;
         const struct text texts[] = {from->reason, n->replies, n->said, b->subject};
         classify(r, to, texts, TIDE_COUNT(texts));
+        take_heading(r, to, from->heading);
     }
 }
 

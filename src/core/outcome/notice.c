@@ -332,6 +332,18 @@ static struct text told_of(const struct reading *r, size_t which)
     return reason.n > about.n ? reason : about;
 }
 
+/* The last line that is said before the address, or the list that it is in, begins. */
+static struct text heading_of(const struct reading *r, size_t which)
+{
+    for (size_t i = r->at_line[which], looked = 0; i-- > 0 && looked < 12; looked++) {
+        struct text line = text_trim(r->lines[i]), address;
+        size_t pos = 0;
+        if (line.n > 0 && !notice_address(line, &pos, &address) && r->lines[i].p[0] != ' ')
+            return line;
+    }
+    return TEXT("");
+}
+
 /* -- All of it --------------------------------------------------------------------------------- */
 
 /* Splits into lines up to the returned message. */
@@ -445,6 +457,8 @@ enum tide_err notice_read(struct text body,
     keep_sure(&r);
     for (size_t i = 0; i < r.found_count; i++)
         r.found[i].reason = told_of(&r, i);
+    for (size_t i = 0; i < r.found_count; i++)
+        r.found[i].heading = heading_of(&r, i);
     for (size_t i = 0; i < r.found_count; i++)
         r.found[i].begins = begins_line(without_code(r.lines[r.at_line[i]]), r.found[i].address);
     n.recipients = r.found;

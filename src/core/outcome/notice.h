@@ -25,6 +25,7 @@ struct notice_recipient {
     struct text address;
     struct text original; /* what it was made from ("generated from ..."); "" when not said */
     struct text reason;   /* what stands with it, on one line; "" when nothing does */
+    struct text heading;  /* the sentence above it: "The user's account is disabled."; "" */
     bool begins;          /* it stands alone on its line, or begins it: a list, no sentence */
     int weight;           /* how sure it is that it is one that failed: 3 and more is taken, 2 where
                            * nothing surer is there */
