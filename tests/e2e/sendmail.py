@@ -77,6 +77,7 @@ def speaks_smtp():
 
 def is_sendmail_and_mailq_by_name():
     for name, options in (("sendmail", ("-f", "n@app.test", "a@client.asia")), ("mailq", ())):
+        house.daemon.wait_idle()
         link = house.scratch / name
         os.symlink(MAILTIDE, link)
         code, out, err = sendmail("From: n@app.test\nSubject: tok-link-1\n\nhi\n", *options, program=(link,))

@@ -78,6 +78,7 @@ SENTENCES = {
     "accepted": r"accepted by SMTP .* from application office in stream (notify|urgent)",
     "held": rf"held (for a digest )?{UNTIL} \(in .*\): ({USED}.*|exmail/.*)",
     "released": rf"released( at once: urgent;| as a digest of \d+:|:) {USED}",
+    "will_exceed": r"will exceed exmail/recipient-day: \d+ of 10 used, \d+ waiting, \d+ more expected until .*",
     "sent": r"account esp took it .*: 250 2\.0\.0 Ok: queued as esp-\d+",
 }
 
