@@ -123,7 +123,7 @@ static void test_wishes(void **state)
     f.v.used = 10;
     T_TRUE(f.p->wish(f.p->arg, &f.v) <= f.v.now, "nothing left: the planner's business");
     f.v.used = 8;
-    f.v.reserve = 2;
+    f.v.reserve = f.v.reserve_full = 2;
     T_TRUE(f.p->wish(f.p->arg, &f.v) <= f.v.now, "nothing but the reserve: the same");
     quiet_policy_free(f.q);
 }
@@ -227,7 +227,7 @@ static void test_anything(void **state)
         f.pending.digestible = rng_below(&r, 100);
         f.v.count = 1 + rng_below(&r, 6);
         f.v.used = rng_below(&r, 50);
-        f.v.reserve = rng_below(&r, (uint32_t)f.v.count);
+        f.v.reserve = f.v.reserve_full = rng_below(&r, (uint32_t)f.v.count);
         f.v.window_id = rng_below(&r, 40) % 35;
         if (i % 1500 == 9)
             build_all(&f);

@@ -182,11 +182,19 @@ void forecast_level_step(struct forecast_level *l, unsigned n, float factor, flo
     set_mean(l, next);
 }
 
+void forecast_begin_day(struct forecast *f, int32_t day)
+{
+    if (f->day == day)
+        return;
+    f->day = day;
+    f->urgent = 0;
+}
+
 void forecast_roll(struct forecast *f, const struct site *s, int32_t day)
 {
     if (f->level.awake <= 0) {
         forecast_level_start(&f->level, site_factor(s, day));
-        f->day = day;
+        forecast_begin_day(f, day);
         f->today = 0;
         return;
     }
@@ -201,6 +209,7 @@ void forecast_roll(struct forecast *f, const struct site *s, int32_t day)
                             site_factor(s, f->day + 1));
         f->today = 0;
         f->warned = false;
+        f->urgent = 0;
     }
 }
 
@@ -343,7 +352,7 @@ void forecast_encode(const struct forecast *f, char out[FORECAST_BYTES])
     for (int i = 0; i < 6; i++)
         put_float(&p, floats[i]);
     put32(&p, (uint32_t)f->day);
-    put32(&p, f->today | (uint32_t)f->warned << 16);
+    put32(&p, f->today | (uint32_t)f->warned << 16 | (uint32_t)f->urgent << 24);
     put32(&p, f->last_s);
 }
 
@@ -359,6 +368,7 @@ bool forecast_decode(const char in[FORECAST_BYTES], struct forecast *ret)
     uint32_t today = get32(&p);
     f.today = (uint16_t)today;
     f.warned = today >> 16 & 1;
+    f.urgent = (uint8_t)(today >> 24);
     f.last_s = get32(&p);
     ok = ok && f.level.awake <= 1;
     if (ok)

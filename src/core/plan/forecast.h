@@ -79,6 +79,7 @@ struct forecast {
     struct forecast_level level; /* at the start of `day`; awake is 0 for one never seen */
     int32_t day;
     uint16_t today;  /* notifications of this day so far */
+    uint8_t urgent;  /* urgent mails that left on `day`: they have used so much of the reserve */
     bool warned;     /* somebody was told that this day will have too many */
     uint32_t last_s; /* time of the last one, seconds since 1970 */
 };
@@ -88,6 +89,8 @@ void forecast_level_start(struct forecast_level *l, float factor);
 /* The day had `n`, and its factor was `factor`; the next day's is `next`. */
 void forecast_level_step(struct forecast_level *l, unsigned n, float factor, float next);
 
+/* The day of one whose level is not kept (never seen, or the policy has no use for it). */
+void forecast_begin_day(struct forecast *f, int32_t day);
 /* Ends every day before `day`, exactly as if asked each midnight. The site has been rolled. */
 void forecast_roll(struct forecast *f, const struct site *s, int32_t day);
 /* One more came. Rolls first. */

@@ -339,6 +339,52 @@ int64_t planner_reserve_of(const struct planner *p, const struct limit *l)
     return TIDE_MIN(TIDE_MAX(p->config->planner.reserve, 0), l->count / 2);
 }
 
+static int32_t day_of(struct meter *m, tide_wall_ms now, struct window_span *ret_window)
+{
+    const struct window *w = &m->limit->window;
+    *ret_window = window_at(&m->rule, now);
+    return (int32_t)((zone_local_ms(m->rule.zone, ret_window->start) - w->offset_ms) / TIME_DAY_MS);
+}
+
+static bool is_day(const struct window *w)
+{
+    return w->kind == WINDOW_CALENDAR && w->unit == WINDOW_DAY;
+}
+
+/* Urgent mail uses the reserve first: what it has had today need not be kept for it any more. */
+int64_t planner_reserve_left(const struct planner *p,
+                             const struct plan_query *q,
+                             const struct applied *a)
+{
+    struct window_span ignored;
+    struct meter *m = a->tally.meter;
+    int64_t reserve = planner_reserve_of(p, m->limit);
+    const struct forecast *f = &q->recipient->forecast;
+    if (!reserve || !f->urgent || !is_day(&m->limit->window) ||
+        day_of(m, q->now, &ignored) != f->day)
+        return reserve;
+    return TIDE_MAX(reserve - f->urgent, 0);
+}
+
+/* An urgent mail has left. The policy's forecast is rolled to the day first, where it keeps one. */
+static void count_urgent(struct planner *p, const struct plan_query *q)
+{
+    struct forecast *f = &q->recipient->forecast;
+    for (unsigned i = 0; i < p->ready.count; i++) {
+        struct applied *a = &p->ready.all[i];
+        struct policy_view v;
+        struct foreseen ignored;
+        if (a->subject || !is_day(&a->tally.meter->limit->window))
+            continue;
+        planner_view_of(p, q, a, &v);
+        if (!p->policy->foresee || !p->policy->foresee(p->policy->arg, &v, &ignored))
+            forecast_begin_day(f, v.day);
+        if (f->day == v.day && f->urgent < UINT8_MAX)
+            f->urgent++;
+        return;
+    }
+}
+
 static int64_t full_of(const struct meter *m)
 {
     if (m->limit->count < 1)
@@ -364,7 +410,7 @@ bool planner_make_ready(struct planner *p, const struct plan_query *q)
             return false;
         a->allowed = a->overruled ? INT32_MAX : full_of(a->tally.meter);
         if (!q->urgent && !q->by_hand && !a->overruled)
-            a->allowed -= planner_reserve_of(p, a->tally.meter->limit);
+            a->allowed -= planner_reserve_left(p, q, a);
     }
     return true;
 }
@@ -485,17 +531,17 @@ void planner_view_of(const struct planner *p,
         .recipient_id = q->recipient_id,
         .count = m->limit->count,
         .used = tally_used(&a->tally, q->now),
-        .reserve = planner_reserve_of(p, m->limit),
+        .reserve = planner_reserve_left(p, q, a),
+        .reserve_full = planner_reserve_of(p, m->limit),
         .span_ms = window_length_ms(w),
         .direct_share = p->config->planner.direct_share,
         .window_id = m->window,
     };
-    if (window_is_fixed(w))
-        ret->window = window_at(&m->rule, q->now);
-    ret->is_day = w->kind == WINDOW_CALENDAR && w->unit == WINDOW_DAY;
+    ret->is_day = is_day(w);
     if (ret->is_day)
-        ret->day = (int32_t)((zone_local_ms(m->rule.zone, ret->window.start) - w->offset_ms) /
-                             TIME_DAY_MS);
+        ret->day = day_of(m, q->now, &ret->window);
+    else if (window_is_fixed(w))
+        ret->window = window_at(&m->rule, q->now);
 }
 
 static tide_wall_ms policy_wish(const struct planner *p,
@@ -582,6 +628,8 @@ void planner_charge(struct planner *p, const struct plan_query *q)
         if (a->learnt)
             a->learnt->peak = TIDE_MAX(a->learnt->peak, tally_used(&a->tally, q->now));
     }
+    if (q->urgent && !q->by_hand)
+        count_urgent(p, q);
     uint32_t *word = &q->recipient->policy_word;
     *word = p->policy->charged(p->policy->arg, q->now, q->urgent, *word);
 }

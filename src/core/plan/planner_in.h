@@ -66,6 +66,10 @@ void planner_view_of(const struct planner *p,
                      struct policy_view *ret);
 /* By which recipients without a daily limit are learnt of: days of UTC. */
 const struct window *planner_plain_day(void);
+/* What of it is still to be kept. */
+int64_t planner_reserve_left(const struct planner *p,
+                             const struct plan_query *q,
+                             const struct applied *a);
 int64_t planner_reserve_of(const struct planner *p, const struct limit *l);
 
 #endif

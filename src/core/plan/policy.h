@@ -26,7 +26,8 @@ struct policy_view {
     struct forecast *forecast;           /* what was learnt of the recipient */
     int64_t recipient_id;                /* whose an application's expectation is */
     /* the recipient's tightest limit; for arrived(): his daily limit of the least count */
-    int64_t count, used, reserve;
+    int64_t count, used, reserve; /* the reserve: what urgent mail has left of it */
+    int64_t reserve_full;
     struct window_span window; /* calendar, clock: of now; else both 0 */
     int64_t span_ms;           /* length of the window */
     bool is_day;               /* a calendar day: `day` and `window_id` say which */

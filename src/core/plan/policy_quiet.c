@@ -254,7 +254,7 @@ static tide_wall_ms quiet_wish(void *arg, const struct policy_view *v)
     double mean = forecast_level_now(&level, v->forecast->today, site_gone(&p->site, v->day, x));
     double k = v->weight > 0 ? v->weight : v->pending ? v->pending->digestible : 1;
     unsigned pending = (unsigned)TIDE_MIN(TIDE_MAX(lround(k), 1), QUIET_PENDING);
-    const struct quiet_table *t = table_for(q, p, v->count, v->reserve);
+    const struct quiet_table *t = table_for(q, p, v->count, v->reserve_full);
     /* The fluid price would hold the first mail of a day that has room for all. */
     if (!t && !q->settings.fluid_only && (double)left > v->direct_share * (double)v->count)
         return v->now;
