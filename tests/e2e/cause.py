@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """`mailtide why` tells cause and effect: the first refusal, all that followed from it, what ended it."""
+import json
 import os
 import re
 import smtplib
@@ -103,5 +104,56 @@ def dead_then_refused():
             assert depths["bounced"] < depths["suppressed"] < depths["refused"], lines
 
 
+RETURNED = """Return-Path: <>
+From: MAILER-DAEMON@mx.example
+To: n@app.test
+Subject: Undelivered Mail
+MIME-Version: 1.0
+Content-Type: multipart/report; report-type=delivery-status; boundary=b
+
+--b
+Content-Type: text/plain
+
+It did not go.
+--b
+Content-Type: message/delivery-status
+
+Reporting-MTA: dns; mx.example
+
+Final-Recipient: rfc822; bruce@client.asia
+Action: failed
+Status: 5.1.1
+Diagnostic-Code: smtp; 550 5.1.1 User unknown
+--b--
+""".replace("\n", "\r\n")
+
+
+def explained_over_http():
+    """/v1/explain at both doors is what mailtide explain --json says."""
+    def told(*args, text=None):
+        done = subprocess.run([os.path.join(BUILD, "mailtide"), "explain", "--json", *args], text=True, capture_output=True, timeout=60,
+                              input=text, env={**os.environ, "MAILTIDE_SCHEDULES": os.path.join(ROOT, "schedules")})
+        assert done.returncode == 0, done
+        return json.loads(done.stdout)
+
+    words = "550 Connection frequency limited"
+    with Scratch() as scratch, FakeDns({}) as dns, FakeEsp(time.time) as esp:
+        with Daemon(scratch, world(scratch, dns, esp, "notify")) as daemon:
+            want = told(words)
+            assert want["rule"], want
+            asked = "/v1/explain?text=" + words.replace(" ", "%20")
+            plain, mail = {"Content-Type": "text/plain"}, {"Content-Type": "message/rfc822"}
+            assert daemon.status(asked) == want
+            assert daemon.http("GET", asked) == (200, want)
+            assert daemon.http("POST", "/v1/explain", words, plain) == (200, want)
+            assert daemon.http("GET", "/v1/explain?text=550%20Suspected%20spam&provider=mx1.qq.com") == \
+                (200, told("--provider", "mx1.qq.com", "550 Suspected spam"))
+            want = told("--message", "-", text=RETURNED)
+            assert want["recipients"][0]["class"] == "recipient", want
+            assert daemon.http("POST", "/v1/explain", RETURNED, mail) == (200, want)
+            for path, method, code in (("/v1/explain", "GET", 400), ("/v1/explain?text=x&provider=nobody", "GET", 400), ("/v1/explain", "PUT", 405)):
+                assert daemon.http(method, path)[0] == code, path
+
+
 if __name__ == "__main__":
-    sys.exit(suite.run([limited_then_through, dead_then_refused]))
+    sys.exit(suite.run([limited_then_through, dead_then_refused, explained_over_http]))

@@ -3,9 +3,7 @@
 
 #include "base/file.h"
 #include "base/macros.h"
-#include "core/config/limits.h"
 #include "core/outcome/explain.h"
-#include "core/outcome/mbox.h"
 #include "io/loop/files.h"
 
 #include <stdarg.h>
@@ -15,7 +13,6 @@
 #define CONFIG_PATH    "/etc/mailtide/mailtide.conf"
 #define LABEL_COLUMNS  13
 #define TEXT_BYTES_MAX (64u << 10)
-#define MAILS_MAX      1000 /* of an mbox */
 
 struct run {
     struct config *config;
@@ -47,16 +44,7 @@ static enum tide_err load(struct run *run, const char *file, struct tide_error *
 /* A profile's name, a mail exchanger or a domain of it. */
 static enum tide_err read_provider(struct run *run, const char *given, struct tide_error *err)
 {
-    const struct profiles *all = &run->config->profiles;
-    const struct profile *p = profiles_provider(all, text_of(given));
-    if (p)
-        run->provider = text_of(p->name);
-    else
-        run->provider = explain_provider_of_host(&run->providers, text_of(given));
-    for (size_t i = 0; i < all->provider_count && run->provider.n == 0; i++)
-        for (size_t k = 0; k < all->providers[i].domain_count; k++)
-            if (text_ieq(text_of(all->providers[i].domains[k]), text_of(given)))
-                run->provider = text_of(all->providers[i].name);
+    run->provider = explain_provider_named(&run->config->profiles, &run->providers, text_of(given));
     if (run->provider.n > 0)
         return TIDE_OK;
     return tide_fail(err, TIDE_ENOENT,
@@ -224,28 +212,6 @@ static void show_bounce(struct cli *cli, const struct run *run, const struct bou
 
 /* -- The command ------------------------------------------------------------------------------- */
 
-/* Each mail of the file, up to MAILS_MAX. */
-static enum tide_err read_mails(struct run *run,
-                                struct text file,
-                                struct bounce **ret,
-                                size_t *ret_count,
-                                struct tide_error *err)
-{
-    struct text mail;
-    enum tide_err rc = TIDE_OK;
-    size_t n = 0;
-    struct bounce *mails = arena_array(&run->arena, MAILS_MAX, sizeof *mails);
-    if (!mails)
-        return tide_fail(err, TIDE_ENOMEM, "out of memory for the mails of a file");
-    for (; rc == TIDE_OK && n < MAILS_MAX && mbox_next(&file, &mail); n++)
-        rc = bounce_read(mail, run->rules, &run->providers, &run->arena, &mails[n], err);
-    if (rc == TIDE_OK && n == 0)
-        rc = tide_fail(err, TIDE_EINVAL, "--message: want a mail, got nothing");
-    *ret = mails;
-    *ret_count = n;
-    return rc;
-}
-
 static void show_mails(struct cli *cli,
                        const struct run *run,
                        const struct bounce *mails,
@@ -264,16 +230,17 @@ static void show_mails(struct cli *cli,
     }
 }
 
-static int explain_mail(struct cli *cli, struct run *run, const char *path)
+static int explain_file(struct cli *cli, struct run *run, const char *path)
 {
     struct tide_error err;
     struct buf file = {0};
+    const struct explainer x = {run->rules, &run->providers};
     struct bounce *mails = NULL;
     size_t count = 0;
     bool any = false;
     enum tide_err rc = read_mail(path, &file, &err);
     if (rc == TIDE_OK)
-        rc = read_mails(run, buf_text(&file), &mails, &count, &err);
+        rc = explain_mails(&x, buf_text(&file), &run->arena, &mails, &count, &err);
     buf_fini(&file);
     if (rc != TIDE_OK)
         return cli_fail(cli, CLI_NO, "%s", err.text);
@@ -292,7 +259,7 @@ static int explain_mail(struct cli *cli, struct run *run, const char *path)
     return any ? CLI_OK : CLI_NO;
 }
 
-static int explain_words(struct cli *cli, struct run *run)
+static int explain_text(struct cli *cli, struct run *run)
 {
     struct tide_error err;
     struct buf words = {.max = TEXT_BYTES_MAX};
@@ -303,10 +270,8 @@ static int explain_words(struct cli *cli, struct run *run)
     }
     struct reply_said said = {0};
     struct meaning m;
-    reply_said_of(text_trim(buf_text(&words)), &said);
-    said.provider =
-        run->provider.n ? run->provider : explain_provider_told(&run->providers, said.words);
-    meaning_of(run->rules, &said, &m);
+    const struct explainer x = {run->rules, &run->providers};
+    explain_words(&x, buf_text(&words), run->provider, &said, &m);
     if (cli_json(cli)) {
         struct json_writer w;
         jw_init(&w, &cli->out);
@@ -337,7 +302,7 @@ int cmd_explain(struct cli *cli)
     else if (path && cli->argc > 0)
         code = cli_fail(cli, CLI_USAGE, "want either a reply's text or --message, got both");
     else
-        code = path ? explain_mail(cli, &run, path) : explain_words(cli, &run);
+        code = path ? explain_file(cli, &run, path) : explain_text(cli, &run);
     rulebook_free(run.rules);
     provider_index_fini(&run.providers);
     arena_fini(&run.arena);

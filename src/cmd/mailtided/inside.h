@@ -31,6 +31,7 @@ struct generation {
     struct config *config;
     struct digest_templates *templates;
     struct rulebook *rules;
+    struct provider_index providers;
 };
 
 struct daemon {

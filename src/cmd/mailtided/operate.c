@@ -288,10 +288,18 @@ static void operate_wake_webhooks(void *arg)
         feed_wake(d->feed);
 }
 
+static struct explainer operate_explainer(void *arg, const struct profiles **ret_profiles)
+{
+    struct daemon *d = arg;
+    *ret_profiles = &d->generation->config->profiles;
+    return (struct explainer){d->generation->rules, &d->generation->providers};
+}
+
 void daemon_fill_operate(struct daemon *d)
 {
     d->operate = (struct operate){.arg = d,
                                   .wake_webhooks = operate_wake_webhooks,
+                                  .explainer = operate_explainer,
                                   .cancel = operate_cancel,
                                   .release = operate_release,
                                   .limits = operate_limits_of,

@@ -21,6 +21,8 @@ enum tide_err daemon_read_config(struct daemon *d, struct generation **ret, stru
         rc = rulebook_load(&files_source, g->config->schedules, g->config->schedule_count,
                            &g->rules, err);
     if (rc == TIDE_OK)
+        rc = provider_index_init(&g->providers, &g->config->profiles, err);
+    if (rc == TIDE_OK)
         *ret = g;
     else
         daemon_free_generation(g);
@@ -33,6 +35,7 @@ void daemon_free_generation(struct generation *g)
         struct generation *older = g->older;
         digest_templates_free(g->templates);
         rulebook_free(g->rules);
+        provider_index_fini(&g->providers);
         config_free(g->config);
         free(g);
         g = older;

@@ -1,6 +1,7 @@
 #include "core/outcome/explain.h"
 
 #include "core/config/limits.h"
+#include "core/outcome/mbox.h"
 
 #include <stdio.h>
 
@@ -37,6 +38,55 @@ struct text explain_provider_told(const struct provider_index *providers, struct
         at += at < words.n;
     }
     return TEXT("");
+}
+
+struct text explain_provider_named(const struct profiles *all,
+                                   const struct provider_index *providers,
+                                   struct text given)
+{
+    const struct profile *p = profiles_provider(all, given);
+    if (p)
+        return text_of(p->name);
+    struct text provider = explain_provider_of_host(providers, given);
+    for (size_t i = 0; i < all->provider_count && provider.n == 0; i++)
+        for (size_t k = 0; k < all->providers[i].domain_count; k++)
+            if (text_ieq(text_of(all->providers[i].domains[k]), given))
+                provider = text_of(all->providers[i].name);
+    return provider;
+}
+
+void explain_words(const struct explainer *x,
+                   struct text words,
+                   struct text provider,
+                   struct reply_said *ret_said,
+                   struct meaning *ret)
+{
+    reply_said_of(text_trim(words), ret_said);
+    ret_said->provider =
+        provider.n > 0 ? provider : explain_provider_told(x->providers, ret_said->words);
+    meaning_of(x->rules, ret_said, ret);
+}
+
+enum tide_err explain_mails(const struct explainer *x,
+                            struct text file,
+                            struct arena *arena,
+                            struct bounce **ret,
+                            size_t *ret_count,
+                            struct tide_error *err)
+{
+    struct text mail;
+    enum tide_err rc = TIDE_OK;
+    size_t n = 0;
+    struct bounce *mails = arena_array(arena, EXPLAIN_MAILS_MAX, sizeof *mails);
+    if (!mails)
+        return tide_fail(err, TIDE_ENOMEM, "out of memory for the mails of a file");
+    for (; rc == TIDE_OK && n < EXPLAIN_MAILS_MAX && mbox_next(&file, &mail); n++)
+        rc = bounce_read(mail, x->rules, x->providers, arena, &mails[n], err);
+    if (rc == TIDE_OK && n == 0)
+        rc = tide_fail(err, TIDE_EINVAL, "want a mail, got nothing");
+    *ret = mails;
+    *ret_count = n;
+    return rc;
 }
 
 const char *explain_fault(enum reply_fault f)

@@ -17,6 +17,12 @@ struct text explain_provider_of_host(const struct provider_index *providers, str
  * said: ...". */
 struct text explain_provider_told(const struct provider_index *providers, struct text words);
 
+/* What people call a provider: its profile's name, a mail exchanger of its, or a domain of its
+ * mailboxes. Empty: nobody is called so. */
+struct text explain_provider_named(const struct profiles *all,
+                                   const struct provider_index *providers,
+                                   struct text given);
+
 /* Whose fault it is, as half a sentence: "nobody's: a limit of theirs, which passes". */
 const char *explain_fault(enum reply_fault f);
 
@@ -25,6 +31,29 @@ const char *explain_fault(enum reply_fault f);
 void explain_put_meaning(struct json_writer *w,
                          const struct reply_said *said,
                          const struct meaning *m);
+
+/* What explains: borrowed. */
+struct explainer {
+    const struct rulebook *rules;
+    const struct provider_index *providers;
+};
+
+#define EXPLAIN_MAILS_MAX 1000 /* of an mbox */
+
+/* Reads a reply; `provider` empty: whom the words name. */
+void explain_words(const struct explainer *x,
+                   struct text words,
+                   struct text provider,
+                   struct reply_said *ret_said,
+                   struct meaning *ret);
+
+/* Reads each mail of a file (one, or an mbox), up to EXPLAIN_MAILS_MAX, into the arena. */
+TIDE_MUST_CHECK enum tide_err explain_mails(const struct explainer *x,
+                                            struct text file,
+                                            struct arena *arena,
+                                            struct bounce **ret,
+                                            size_t *ret_count,
+                                            struct tide_error *err);
 
 /* The same for mails that came back (an mbox may hold several), into an open object: what the first
  * report of them is, then the recipients of all. With several, "mails" says what each of them is,

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/macros.h"
 #include "io/intake/http_esp.h"
+#include "io/status/explain.h"
 #include "io/status/letters.h"
 #include "io/status/view_forecast.h"
 #include "io/status/views_recipients.h"
@@ -199,7 +200,8 @@ static void on_request(void *arg, struct http_request *req)
         view_status(&api->views, req, VIEW_METRICS);
     else if (text_eq(req->path, TEXT("/v1/events")) && reads)
         event_feed_get(api->events, req, text_of(a->name), a->alarms);
-    else if (!view_letters(&api->views, req, text_of(a->name), true) &&
+    else if (!view_explain(&api->views, api->door.loop, req) &&
+             !view_letters(&api->views, req, text_of(a->name), true) &&
              !view_forecast(&api->views, req, true, text_of(by)) &&
              !view_recipient(&api->views, req, text_of(a->name), true, text_of(by)) &&
              !(api->verify && api->verify(api->verify_arg, req)) &&

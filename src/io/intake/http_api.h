@@ -10,6 +10,7 @@
  *   GET, POST /v1/verify, POST /v1/suppressed    io/status/verify_door.h
  *   GET    /v1/events                       what became of its notifications (io/status/events.h)
  *   POST   /v1/events/{account}             what an ESP tells (io/events/webhooks.h)
+ *   GET    /v1/explain?text=, POST          what a reply or a returned mail means (explain.h)
  *   GET    /v1/webhooks/dead, POST /v1/webhooks/retry   its own that were not taken
  *   GET    /healthz                         200, or 503 and why
  *   GET    /metrics                         Prometheus; local clients, or with a key

@@ -18,6 +18,7 @@
 #include "base/arena.h"
 #include "base/id.h"
 #include "base/list.h"
+#include "core/outcome/explain.h"
 #include "core/plan/outlook.h"
 #include "io/store/learn.h"
 
@@ -254,6 +255,9 @@ struct operate {
     void (*learnt)(void *arg, struct operate_learnt_list *req);
     void (*limit_word)(void *arg, struct operate_limit_word *req);
     void (*wake_webhooks)(void *arg); /* letters were put back */
+    /* What explains replies now; good for as long as requests are answered, on other threads too.
+     */
+    struct explainer (*explainer)(void *arg, const struct profiles **ret_profiles);
     void (*forecast)(void *arg, struct operate_forecast *req);
     void (*expect)(void *arg, struct operate_expect *req);
     void (*suppress)(void *arg, struct operate_suppress *req);

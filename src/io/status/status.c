@@ -1,5 +1,6 @@
 #include "io/status/status.h"
 
+#include "io/status/explain.h"
 #include "io/status/letters.h"
 
 #include "base/macros.h"
@@ -236,7 +237,8 @@ static void on_request(void *arg, struct http_request *req)
             operable[i].post(s, req, text_of(by));
         return;
     }
-    if (view_letters(&s->views, req, TEXT(""), may) ||
+    if (view_explain(&s->views, s->options.loop, req) ||
+        view_letters(&s->views, req, TEXT(""), may) ||
         view_forecast(&s->views, req, may, text_of(by)) ||
         view_recipient(&s->views, req, TEXT(""), may, text_of(by)))
         return;

@@ -13,6 +13,7 @@
  *                                       {"done": a sentence}
  *   GET  /v1/events?after=&most=&types=&wait=   the journal as others follow it (events.h)
  *   GET  /v1/senders[?domain=]          view_senders()
+ *   GET  /v1/explain?text=, POST        what a reply or a returned mail means (explain.h)
  *   GET  /v1/webhooks/dead, POST /v1/webhooks/retry   events that webhooks did not take (letters.h)
  *   GET  /v1/suppressions, POST /v1/suppressions, POST /v1/suppressions/remove
  *   GET  /v1/recipients/{address}, POST /v1/recipients/{address}/confirm    (views_recipients.h)
