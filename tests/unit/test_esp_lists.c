@@ -313,6 +313,8 @@ static void test_judge(void **state)
          LIST_MEND},
         {"dead, reached before", LISTED_BOUNCED, "550 5.1.1 No such user here", "", &before,
          LIST_LEARN},
+        {"dead, but confirmed since", LISTED_BOUNCED, "550 5.1.1 No such user here", "confirmed",
+         NULL, LIST_MEND},
         {"no words", LISTED_BOUNCED, "", "", NULL, LIST_LEAVE},
         {"no words, reached since", LISTED_BOUNCED, "", "", &reached, LIST_MEND},
         {"no words, our own finding", LISTED_BOUNCED, "", "it was a limit", NULL, LIST_MEND},
@@ -330,7 +332,8 @@ static void test_judge(void **state)
                                     .rules = rules,
                                     .past = cases[i].past,
                                     .provider = TEXT("qq"),
-                                    .mend = text_of(cases[i].mend)};
+                                    .mend = text_of(cases[i].mend),
+                                    .mend_at = 2000};
         struct list_judgement j;
         list_judge(&c, &j);
         T_EQ(j.verdict, cases[i].want, "%s: %s", cases[i].name, j.why);

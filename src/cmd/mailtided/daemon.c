@@ -56,6 +56,7 @@ enum closing_step {
     CLOSE_DESK,
     CLOSE_INTAKE,
     CLOSE_SENDERS,
+    CLOSE_LISTS,
     CLOSE_DRIVE,
     CLOSE_VERIFIER,
     CLOSE_RESOLVER,
@@ -116,6 +117,11 @@ static void close_next(void *arg)
                 continue;
             sender_watch_close(d->senders, close_next, d);
             return;
+        case CLOSE_LISTS:
+            if (!d->lists)
+                continue;
+            list_sync_close(d->lists, close_next, d);
+            return;
         case CLOSE_DRIVE:
             if (!d->drive)
                 continue;
@@ -162,6 +168,8 @@ static void begin_closing(struct daemon *d, enum tide_err rc)
     notify_systemd("STOPPING=1");
     if (d->events)
         event_feed_stop(d->events);
+    if (d->lists)
+        list_sync_stop(d->lists);
     close_next(d);
 }
 
@@ -436,6 +444,17 @@ static enum tide_err open_drive(struct daemon *d, struct tide_error *err)
     return rc;
 }
 
+static enum tide_err open_lists(struct daemon *d, struct tide_error *err)
+{
+    const struct list_sync_parts parts = {.loop = &d->loop,
+                                          .clock = &d->options.clock,
+                                          .config = d->generation->config,
+                                          .rules = d->generation->rules,
+                                          .store = d->store,
+                                          .drive = d->drive};
+    return list_sync_open(&parts, &d->lists, err);
+}
+
 /* What is held for its sender is known before anything can leave. */
 static void on_senders_known(void *arg)
 {
@@ -443,9 +462,11 @@ static void on_senders_known(void *arg)
     if (d->closing)
         return;
     enum tide_err rc = open_drive(d, &d->err);
-    if (rc == TIDE_OK)
+    if (rc == TIDE_OK) {
         sender_watch_start(d->senders, d->drive);
-    else
+        rc = open_lists(d, &d->err);
+    }
+    if (rc != TIDE_OK)
         begin_closing(d, rc);
 }
 

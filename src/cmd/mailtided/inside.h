@@ -13,6 +13,7 @@
 #include "io/status/status.h"
 #include "io/status/verify_door.h"
 #include "io/store/store.h"
+#include "io/watch/list_sync.h"
 #include "io/watch/sender_watch.h"
 
 /* Released and accepted counts of the last minute, a sample every five seconds. */
@@ -54,6 +55,7 @@ struct daemon {
     struct drive *drive;
     struct sender_watch *senders;
     struct verify_door *verify;
+    struct list_sync *lists;
     struct news_desk *desk;
     struct webhooks *webhooks;
     struct bounces *bounces;

@@ -92,6 +92,10 @@ static enum tide_err put_in_force(struct daemon *d, struct generation *g, struct
     if (rc != TIDE_OK)
         log_error("reload.verify", "error=\"%s\" consequence=\"hints go on by the old lists\"",
                   err->text);
+    rc = list_sync_configure(d->lists, config, g->rules, err);
+    if (rc != TIDE_OK)
+        log_error("reload.lists", "error=\"%s\" consequence=\"ESPs' lists are not read\"",
+                  err->text);
     rc = status_configure(d->status, &config->status, err);
     if (rc == TIDE_OK)
         rc = smtp_listener_reload(d->smtp, err);

@@ -213,7 +213,8 @@ static enum tide_err finish_account(struct load *l,
                                          : MESSAGES_DEFAULT;
     if (a->type != ACCOUNT_OUTBOX)
         a->path = NULL;
-    if (a->type == ACCOUNT_HTTPS && !find_api(l->values.arena, a))
+    bool speaks = a->type == ACCOUNT_HTTPS || (a->type == ACCOUNT_SMTP && a->key.value);
+    if (speaks && !find_api(l->values.arena, a))
         return fail_memory(err);
     if (!a->events)
         a->events = a->api ? a->api : a->profile ? a->profile->api : NULL;

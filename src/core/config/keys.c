@@ -278,12 +278,14 @@ const struct key config_keys[] = {
     A("helo", STRING, NULL, NULL, 0, 0, NULL, a.helo,
       "Name given in EHLO. Not set: the machine's."),
     A("api", STRING, NULL, NULL, 0, 0, api_words, a.api,
-      "https: whose API is spoken. Not set: the profile's."),
+      "https: whose API is spoken. Not set: the profile's. smtp: with a key, whose suppression list "
+      "is kept right (lists_every)."),
     A("base_url", STRING, NULL, NULL, 0, 0, NULL, a.base_url,
       "https: where the API is, as https://HOST[:PORT][/PATH]; http:// with tls = \"none\" only."
       " Not set: the profile's."),
     A("key", SECRET, NULL, NULL, 0, 0, NULL, a.key,
-      "https: the API key or server token; of SES the secret access key."),
+      "The API key or server token; of SES the secret access key. An smtp account needs one only for "
+      "the ESP's suppression list."),
     A("key_id", STRING, NULL, NULL, 0, 0, NULL, a.key_id, "https, SES: the access key's id."),
     A("region", STRING, NULL, NULL, 0, 0, NULL, a.region,
       "https, SES: the region, as \"eu-west-1\"."),
@@ -308,6 +310,10 @@ const struct key config_keys[] = {
       "Longest such pause."),
     A("unknown_wait", DURATION, NULL, "1h", 0, 7 * DAY, NULL, a.unknown_wait_ms,
       "An attempt whose answer was lost waits so long for news, then is tried again."),
+    A("lists_every", DURATION, NULL, "6h", 0, 30 * DAY, NULL, a.lists_every_ms,
+      "The suppression list that the ESP keeps is read through its API this often, and soon after "
+      "the start: who stands there for no fault of his own is taken off, dead addresses and "
+      "complaints are learnt. 0s: only when asked (mailtide suppress sync)."),
     A("events", STRING, NULL, NULL, 0, 0, events_words, a.events,
       "Whose webhooks are taken at POST /v1/events/ACCOUNT. Not set: those of the account's api, "
       "or its profile's."),

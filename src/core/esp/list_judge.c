@@ -46,6 +46,8 @@ static void judge_refusal(const struct list_case *c, struct list_judgement *j)
         decide(j, LIST_MEND, "the recipient is not at fault: %s", m->cause ? m->cause : "");
     else if (reached_since(c))
         decide(j, LIST_MEND, "mail has reached the address since");
+    else if (c->mend.n > 0 && c->mend_at > c->entry->at)
+        decide(j, LIST_MEND, TEXT_FMT, TEXT_ARG(c->mend));
     else if (known && m->fault == FAULT_RECIPIENT)
         decide(j, LIST_LEARN, "%s", m->cause ? m->cause : "the address is at fault");
     else if (c->mend.n > 0)

@@ -5,9 +5,10 @@
  *   put there by somebody         left
  *   the words, or our own findings of that mail, name a limit, an outage or a fault of ours
  *                                 taken off
+ *   mail has reached it since, or somebody has said since that it should come off
+ *                                 taken off
  *   the words name the address or its mailbox
- *                                 learn, unless mail has reached it since
- *   mail has reached it since     taken off
+ *                                 learn
  *   words about content, policy, or none at all
  *                                 left: nobody knows better
  *
@@ -30,6 +31,7 @@ struct list_case {
     const struct recipient_past *past; /* NULL: nobody of ours */
     struct text provider;              /* of the recipient's profile; "" */
     struct text mend;                  /* why it is to come off, found before; "": not found */
+    tide_wall_ms mend_at;              /* when that was found */
 };
 
 struct list_judgement {

@@ -32,9 +32,9 @@ struct esp_listed {
     struct text address; /* normal form */
     struct text list;    /* the ESP's word for it: "bounces"; "": not known */
     struct text cause;   /* why it came there, a sentence */
-    struct text state;   /* to be looked at: "listed", noted; "mend", to be taken off there;
-                          * "failed", tried; ends: "mended", "kept", "gone" (it does not stand
-                          * there) */
+    struct text state;   /* to be looked at: "listed", noted; "mend", to be taken off there.
+                          * Ends: "mended"; "kept"; "gone", it does not stand there; "failed", the
+                          * ESP would not */
     tide_wall_ms since;
 };
 

@@ -253,7 +253,7 @@
         " passed_at = ?5, held = ?6, report = ?7") \
     X(SENDER_DELETE, "DELETE FROM sender WHERE domain = ?1 AND account = ?2") \
     X(ESP_LISTS, "SELECT account, address, list, cause, state, since FROM esp_list" \
-        " WHERE account = ?1 AND state IN ('mend', 'listed', 'failed') ORDER BY since LIMIT ?2") \
+        " WHERE account = ?1 AND state IN ('mend', 'listed') ORDER BY since LIMIT ?2") \
     X(SENDERS, "SELECT domain, account, seen_at, checked_at, passed_at, held, report" \
         " FROM sender ORDER BY domain, account LIMIT ?1") \
     /* names of attempts */ \
