@@ -132,6 +132,10 @@ int64_t lab_seconds_to_reset(const struct lab_ask *a); /* at least 1 */
 
 /* -- Telling -- */
 
+/* In seconds of real time: receivers refuse what was signed long ago, and their clock is the
+ * machine's, however hurried this world is. */
+int64_t lab_signed_at_s(void);
+
 void lab_post_header(struct lab_post *p, const char *name, const char *fmt, ...) TIDE_PRINTF(3, 4);
 void lab_post_basic(struct esp *e, struct lab_post *p); /* def->webhook_key: "user:password" */
 void lab_write_pairs(struct json_writer *w, const struct esp_about *m);

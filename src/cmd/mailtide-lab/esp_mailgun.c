@@ -348,7 +348,7 @@ static bool tell(struct esp *e, const struct esp_event *v, struct lab_post *p)
 {
     char at[32], token[64];
     struct buf t = {0}, signature = {0};
-    snprintf(at, sizeof at, "%" PRId64, clock_wall(e->parts.clock) / 1000);
+    snprintf(at, sizeof at, "%" PRId64, lab_signed_at_s());
     snprintf(token, sizeof token, "%050" PRId64, v->n);
     buf_addf(&t, "%s%s", at, token);
     sign_hmac_hex(text_of(e->def->webhook_key), buf_text(&t), &signature);

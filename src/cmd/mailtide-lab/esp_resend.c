@@ -297,7 +297,7 @@ static void sign(struct esp *e, const struct esp_event *v, struct lab_post *p)
     struct buf key = {0}, t = {0}, signature = {0};
     struct text given = text_of(e->def->webhook_key);
     char id[80];
-    int64_t at = clock_wall(e->parts.clock) / 1000;
+    int64_t at = lab_signed_at_s();
     if (text_starts(given, TEXT("whsec_")))
         given = text_cut(given, 6, SIZE_MAX);
     if (base64_decode(given, &key, NULL) != TIDE_OK)

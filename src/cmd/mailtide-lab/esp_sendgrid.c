@@ -364,8 +364,7 @@ static void sign(struct esp *e, struct lab_post *p)
 {
     struct buf signed_text = {0}, signature = {0};
     char at[32];
-    /* receivers compare it with their own clock, which lives in this world */
-    snprintf(at, sizeof at, "%" PRId64, clock_wall(e->parts.clock) / 1000);
+    snprintf(at, sizeof at, "%" PRId64, lab_signed_at_s());
     buf_adds(&signed_text, at);
     buf_add_text(&signed_text, buf_text(&p->body));
     signer_sign(e->signer, buf_text(&signed_text), &signature);

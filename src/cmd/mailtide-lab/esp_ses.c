@@ -510,6 +510,14 @@ static bool tell(struct esp *e, const struct esp_event *v, struct lab_post *p)
     char id[80], at[TIME_TEXT_BYTES];
     jw_init(&inner, &message);
     write_event(e, v, &inner);
+    if (e->def->webhook_topic[0] == '\0') { /* raw delivery: no envelope, no signature */
+        buf_add_text(&p->body, buf_text(&message));
+        buf_fini(&message);
+        lab_post_header(p, "Content-Type", "text/plain; charset=UTF-8");
+        lab_post_header(p, "x-amz-sns-rawdelivery", "true");
+        lab_post_basic(e, p);
+        return true;
+    }
     snprintf(id, sizeof id, "00000000-0000-4000-a000-%012" PRId64, v->n);
     time_rfc3339(clock_wall(e->parts.clock), 0, at);
     jw_object(&p->w, NULL);

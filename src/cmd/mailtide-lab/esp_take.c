@@ -303,6 +303,13 @@ int64_t lab_seconds_to_reset(const struct lab_ask *a)
 /* -- Telling -----------------------------------------------------------------------------------
  */
 
+int64_t lab_signed_at_s(void)
+{
+    struct clock real;
+    clock_init_real(&real);
+    return clock_wall(&real) / 1000;
+}
+
 void lab_post_header(struct lab_post *p, const char *name, const char *fmt, ...)
 {
     char text[2000];

@@ -17,7 +17,7 @@ WEBHOOK_KEYS = {"mailgun": "signing-key", "resend": "whsec_c2VjcmV0LW9mLXRoZS1sY
 KEY_ID, SECRET = "AKIALAB", "secret/of+lab"
 
 WORLD = """
-dns: {{ records = [ "client.asia MX 10 mx.qq.com", "mx.qq.com A 127.0.0.1",
+dns: {{ records = [ "app.test MX 10 mx.friendly.example", "client.asia MX 5 mxbiz1.qq.com", "mxbiz1.qq.com A 127.0.0.1",
                     "friendly.example MX 10 mx.friendly.example", "mx.friendly.example A 127.0.0.1" ]; }};
 {tls}
 providers: {{
