@@ -18,6 +18,9 @@ static void decide(struct list_judgement *j, enum list_verdict v, const char *fm
     va_start(args, fmt);
     vsnprintf(j->why, sizeof j->why, fmt, args);
     va_end(args);
+    size_t n = strlen(j->why);
+    if (n > 0 && j->why[n - 1] == '.')
+        j->why[n - 1] = '\0';
     j->verdict = v;
 }
 

@@ -3,6 +3,7 @@
  *
  *   SENT --delivered--> DELIVERED --complained--> COMPLAINED
  *    | `--bounced-----> BOUNCED      (and between these two, whichever happened later)
+ *    |    (dropped for the ESP's list: BOUNCED, and HELD once the list is mended)
  *    `----bounced for a limit--> HELD until its window opens: it is mailed again
  *
  * Any news of an attempt of unknown fate settles it: the account has had the mail. */
@@ -67,6 +68,8 @@ static const char *event_of(enum news_kind kind)
         return "complained";
     case NEWS_UNSUBSCRIBED:
         return "unsubscribed";
+    case NEWS_UNLISTED:
+        return "held";
     case NEWS_OTHER:
         break;
     }
@@ -84,6 +87,7 @@ static struct text sentence_of(const struct gate_reading *r, struct gate_todo *t
         [NEWS_DROPPED] = "dropped: it did not even try",
         [NEWS_COMPLAINED] = "the recipient called it spam",
         [NEWS_UNSUBSCRIBED] = "the recipient unsubscribed",
+        [NEWS_UNLISTED] = "the recipient is off its list: what it dropped for that is mailed again",
     };
     const struct mail_news *n = r->news;
     return gate_printf(todo, TEXT_FMT "%s" TEXT_FMT " says: %s%s%.*s%s%s", TEXT_ARG(n->source),
@@ -98,6 +102,8 @@ static bool is_newer(const struct gate_reading *r)
 {
     const struct attempt *a = r->found->attempt;
     enum news_kind next = r->news->kind;
+    if (next == NEWS_UNLISTED)
+        return a->news == NEWS_DROPPED && r->now - r->found->newest_at < GATE_GIVE_UP_MS;
     if (a->news == NEWS_OTHER)
         return true;
     if (a->news == next || a->news == NEWS_COMPLAINED)
@@ -124,6 +130,9 @@ static bool fate_of(const struct gate_reading *r, enum notification_state *ret)
     case NEWS_COMPLAINED:
         *ret = NOTIFICATION_COMPLAINED;
         return true;
+    case NEWS_UNLISTED:
+        *ret = NOTIFICATION_HELD;
+        return true;
     case NEWS_OTHER:
     case NEWS_DEFERRED:
     case NEWS_UNSUBSCRIBED:
@@ -135,7 +144,7 @@ static bool fate_of(const struct gate_reading *r, enum notification_state *ret)
 static bool settles(enum news_kind kind)
 {
     return kind == NEWS_DELIVERED || kind == NEWS_BOUNCED || kind == NEWS_DROPPED ||
-           kind == NEWS_COMPLAINED;
+           kind == NEWS_COMPLAINED || kind == NEWS_UNLISTED;
 }
 
 static void route_of(struct gate *g, const struct news_found *found, struct plan_route *ret)
@@ -215,7 +224,9 @@ static void write_news(struct gate *g, const struct gate_reading *r, struct gate
     bool moves = fate_of(r, &then);
     tide_wall_ms due = 0;
     struct text sentence = r->sentence;
-    if (moves && then == NOTIFICATION_HELD) {
+    if (moves && r->news->kind == NEWS_UNLISTED) {
+        due = r->now;
+    } else if (moves && then == NOTIFICATION_HELD) {
         char when[96];
         due = close_limit(g, r, todo);
         sentence = gate_printf(todo, TEXT_FMT "; held until %s", TEXT_ARG(r->sentence),
@@ -232,8 +243,7 @@ static void write_news(struct gate *g, const struct gate_reading *r, struct gate
         c->news.due_at = due;
     }
     struct journal_entry about = about_of(r, due, todo);
-    gate_journal(todo, r->now, &about,
-                 then == NOTIFICATION_HELD ? "limited" : event_of(r->news->kind), sentence);
+    gate_journal(todo, r->now, &about, r->again ? "limited" : event_of(r->news->kind), sentence);
 }
 
 /* Whoever tells anything of a mail has it: an attempt of unknown fate ends, one in flight will. */

@@ -207,6 +207,7 @@ void suppress_judge(const struct suppress_case *c, struct suppress_answer *ret)
     case NEWS_OTHER:
     case NEWS_DELIVERED:
     case NEWS_DROPPED: /* an ESP's own list says nothing new */
+    case NEWS_UNLISTED:
         break;
     }
     if (c->never)

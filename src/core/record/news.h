@@ -21,7 +21,8 @@
     X(BOUNCED, "bounced")       /* the provider refused it for good, or time ran out */      \
     X(DROPPED, "dropped")       /* the ESP did not even try: its own list, its own limits */ \
     X(COMPLAINED, "complained") /* somebody called it spam */                                \
-    X(UNSUBSCRIBED, "unsubscribed")
+    X(UNSUBSCRIBED, "unsubscribed")                                                          \
+    X(UNLISTED, "unlisted") /* taken off the ESP's list: what it dropped may be mailed again */
 
 enum news_kind {
 #define NEWS_KIND(code, text) NEWS_##code,

@@ -42,7 +42,7 @@ void news_desk_take(
 
 struct news_desk_counts {
     int64_t taken, known, failed; /* since start */
-    int64_t by_kind[NEWS_UNSUBSCRIBED + 1];
+    int64_t by_kind[NEWS_UNLISTED + 1];
     size_t waiting;
 };
 void news_desk_count(const struct news_desk *d, struct news_desk_counts *ret);

@@ -89,7 +89,7 @@ static bool find_by_time(struct db *db,
     const struct mail_news *news = req->news;
     tide_wall_ms at = news->at > 0 ? news->at : now;
     if (news->unproven || news->recipient.n == 0 || news->kind == NEWS_OTHER ||
-        news->kind == NEWS_UNSUBSCRIBED)
+        news->kind == NEWS_UNSUBSCRIBED || news->kind == NEWS_UNLISTED)
         return false;
     return take_row(db, req,
                     db_row(db, Q_NEWS_LAST_ATTEMPT,
@@ -220,7 +220,8 @@ static void write_fate(struct writing *w,
                         .limit = c->news.limit,
                         .due_at = c->news.due_at,
                         .at = at,
-                        .again = true};
+                        .again = true,
+                        .undone = c->news.kind == NEWS_UNLISTED};
     struct group g = {0};
     bool moved = false;
     for (size_t i = 0; i < n; i++) {

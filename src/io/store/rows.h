@@ -85,7 +85,8 @@ struct move {
     enum notification_state next;
     struct text reason, limit;
     tide_wall_ms due_at, at;
-    bool again; /* SENT may become HELD: it came back, for a reason that passes */
+    bool again;  /* SENT may become HELD: it came back, for a reason that passes */
+    bool undone; /* BOUNCED may too: the ESP had dropped it unsent, and need not have */
 };
 
 /* Changes a notification's state and its group's books. False, and nothing is changed, where that

@@ -15,6 +15,7 @@
 #define PROBLEM_BYTES 500
 #define ARENA_MAX     (512u << 20)
 #define CHANGES_MAX   2
+#define AGAIN_MOST    100 /* journal entries that are looked at for what was dropped */
 
 enum run_phase {
     RUN_NOTES,
@@ -23,6 +24,7 @@ enum run_phase {
     RUN_PAST,
     RUN_WORDS,
     RUN_REMOVE,
+    RUN_AGAIN,
     RUN_GONE,
     RUN_DONE
 };
@@ -43,6 +45,8 @@ struct list_run {
     /* the entry at hand */
     struct addr addr;
     struct store_ask past;
+    struct store_ask again; /* what was dropped: its `attempts` */
+    size_t again_at;
     struct mail_news question;
     struct suppression learnt;
     struct list_judgement judgement;
@@ -86,6 +90,7 @@ static void free_run(struct list_run *r)
 {
     arena_fini(&r->notes.arena);
     arena_fini(&r->past.arena);
+    arena_fini(&r->again.arena);
     arena_fini(&r->write_arena);
     arena_fini(&r->arena);
     free(r->entries);
@@ -410,7 +415,7 @@ static void write_mended(struct list_run *r, const char *state, struct text trou
     jw_text(&w, "words", e->words);
     jw_end(&w);
     char *sentence = arena_printf(
-        a, "%s of %s's list \"%s\" (account %s), because %s%s" TEXT_FMT "%s" TEXT_FMT,
+        a, "%s %s's list \"%s\" (account %s), because %s%s" TEXT_FMT "%s" TEXT_FMT,
         done ? "taken off" : "could not be taken off", r->way->api->title, list_name(r, e),
         r->way->name, r->judgement.why, e->words.n > 0 ? "; what stood there: " : "",
         TEXT_ARG(text_cut(e->words, 0, PROBLEM_BYTES)), done ? "" : "; ", TEXT_ARG(trouble));
@@ -427,7 +432,7 @@ static void write_mended(struct list_run *r, const char *state, struct text trou
     buf_fini(&detail);
     r->at++;
     r->asked_words = false;
-    store_changes(r, 2, RUN_PAST);
+    store_changes(r, 2, done && known ? RUN_AGAIN : RUN_PAST);
     arena_fini(&r->past.arena);
     r->past = (struct store_ask){0};
 }
@@ -448,6 +453,67 @@ static void on_removed(struct list_call *c)
     r->failures += !done;
     report(r);
     write_mended(r, done ? "mended" : "failed", done ? TEXT("") : why);
+}
+
+/* -- What was dropped meanwhile ----------------------------------------------------------------
+ */
+
+static void tell_again(struct list_run *r);
+
+static void on_told(void *arg, enum tide_err rc, bool known, const struct tide_error *err)
+{
+    struct list_run *r = arg;
+    (void)known;
+    r->way->open--;
+    if (rc != TIDE_OK)
+        add_problem(r, "what was dropped is not mailed again", text_of(err->text));
+    tell_again(r);
+}
+
+/* Each attempt of this account that the ESP dropped; then the next entry. */
+static void tell_again(struct list_run *r)
+{
+    struct list_way *way = r->way;
+    for (; r->again_at < r->again.attempt_count; r->again_at++) {
+        const struct attempt *a = &r->again.attempts[r->again_at];
+        if (way->closing || a->news != NEWS_DROPPED || !text_eq(a->account, text_of(way->name)))
+            continue;
+        const struct mail_news n = {.kind = NEWS_UNLISTED,
+                                    .source = text_of(way->api->title),
+                                    .account = text_of(way->name),
+                                    .attempt_id = a->id};
+        r->again_at++;
+        way->open++;
+        drive_news(way->sync->parts.drive, &n, on_told, r);
+        return;
+    }
+    arena_fini(&r->again.arena);
+    r->again = (struct store_ask){0};
+    r->again_at = 0;
+    step_soon(r, RUN_PAST);
+}
+
+static void on_attempts(struct store_ask *ask, enum tide_err rc, const struct tide_error *err)
+{
+    struct list_run *r = ask->arg;
+    r->way->open--;
+    if (rc != TIDE_OK) {
+        add_problem(r, "what was dropped is not known", text_of(err->text));
+        r->again.attempt_count = 0;
+    }
+    tell_again(r);
+}
+
+static void ask_attempts(struct list_run *r)
+{
+    r->again = (struct store_ask){.view = STORE_VIEW_WHY,
+                                  .recipient = addr_text(&r->addr),
+                                  .most = AGAIN_MOST,
+                                  .newest = true,
+                                  .done = on_attempts,
+                                  .arg = r};
+    r->way->open++;
+    store_ask(r->way->sync->parts.store, &r->again);
 }
 
 /* -- Learning ----------------------------------------------------------------------------------
@@ -678,6 +744,9 @@ void list_run_step(struct list_run *r)
     }
     case RUN_REMOVE:
         call(r, api->remove, entry(r)->list, entry(r)->address, on_removed);
+        break;
+    case RUN_AGAIN:
+        ask_attempts(r);
         break;
     case RUN_GONE:
         settle_gone(r);

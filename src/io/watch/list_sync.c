@@ -8,7 +8,7 @@
 
 #define FIRST_RUN_MS       (10 * TIME_SECOND_MS) /* after the start */
 #define REST_MS            (10 * TIME_MINUTE_MS) /* after a failure */
-#define LOOK_MS            1000  /* real time: what the store notes is seen so soon */
+#define LOOK_MS            2000                  /* what the store notes is seen so soon */
 #define NAP_MS_MAX         60000 /* in real time, so that a step of the wall clock is noticed */
 #define CONNECTIONS        1
 #define CONNECT_TIMEOUT_MS 10000
@@ -180,7 +180,7 @@ static void on_wrote(struct store_watch *watch)
             continue;
         way->noted = true;
         if (!way->run && way->rests_until <= list_now(s) && way->every_ms > 0)
-            arm(way, LOOK_MS);
+            arm(way, clock_until(s->parts.clock, list_now(s) + LOOK_MS));
     }
 }
 
