@@ -351,9 +351,9 @@ bool member_move(struct writing *w,
                  const struct member *m,
                  const struct move *move)
 {
-    bool again = move->next == NOTIFICATION_HELD &&
-                 ((move->again && m->state == NOTIFICATION_SENT) ||
-                  (move->undone && m->state == NOTIFICATION_BOUNCED));
+    bool again =
+        move->next == NOTIFICATION_HELD && ((move->again && m->state == NOTIFICATION_SENT) ||
+                                            (move->undone && m->state == NOTIFICATION_BOUNCED));
     if ((size_t)m->state >= TIDE_COUNT(moves) ||
         (!again && (moves[m->state] & 1u << move->next) == 0)) {
         char id[ID_TEXT_BYTES];
