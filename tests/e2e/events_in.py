@@ -34,6 +34,7 @@ accounts: {{
 }};
 applications: {{
   default: {{ anonymous = true; senders = ["*"]; accounts = ["{first}"]; }};
+  shop: {{ key = "key-of-shop"; senders = ["app.test"]; accounts = ["{first}"]; }};
 }};
 """
 
@@ -274,5 +275,36 @@ def found_by_name():
         assert w.state(bob) == "bounced"
 
 
+def metadata_comes_back():
+    """What the application gave with a mail is told again with what becomes of it."""
+    key = {"Authorization": "Bearer key-of-shop"}
+    with World() as w:
+        code, answer = w.daemon.http("POST", "/v1/notifications", {
+            "from": "shop@app.test", "to": "ann@client.test", "subject": "s", "text": "t", "stream": "urgent",
+            "metadata": {"order": "4711", "n": 1.5, "deep": {"a": [True]}}}, key)
+        assert code == 202, answer
+        id = answer["notifications"][0]["id"]
+        until("sent", lambda: w.state(id) == "sent")
+        code, sent = w.daemon.http("GET", f"/v1/notifications/{id}", headers=key)
+        assert sent["metadata"] == {"order": "4711", "n": 1.5, "deep": {"a": [True]}}, sent
+        code, _ = w.daemon.http("POST", "/v3/mail/send", {
+            "personalizations": [{"to": [{"email": "bob@client.test"}], "custom_args": {"user": "7", "x": "own"}}],
+            "custom_args": {"x": "all", "y": "ü\"}"}, "from": {"email": "shop@app.test"}, "subject": "s",
+            "categories": ["urgent"], "content": [{"type": "text/plain", "value": "t"}]}, key)
+        assert code == 202
+        taken(w.sendgrid([{"event": "delivered", "email": "ann@client.test", "timestamp": int(time.time()),
+                           "sg_event_id": "x1", "mailtide_attempt": sent["attempt"]}]))
+        code, events = w.daemon.http("GET", "/v1/events?most=100", headers=key)
+        told = [e for e in events["events"] if e["type"] == "notification.delivered"]
+        assert [n["metadata"]["order"] for e in told for n in e["data"]["notifications"]] == ["4711"], events
+        kept = [n["metadata"] for e in events["events"] for n in e["data"]["notifications"]
+                if n["recipient"] == "bob@client.test"]
+        assert kept and all(m == {"user": "7", "x": "own", "y": "ü\"}"} for m in kept), kept
+        code, answer = w.daemon.http("POST", "/v1/notifications", {
+            "from": "shop@app.test", "to": "ann@client.test", "subject": "s", "text": "t", "metadata": [1]}, key)
+        assert code == 400 and answer["error"]["field"] == "metadata", answer
+
+
 if __name__ == "__main__":
-    sys.exit(suite.run([sendgrid_tells, forged_and_stale, ses_tells, mailgun_tells, resend_tells, found_by_name]))
+    sys.exit(suite.run([sendgrid_tells, forged_and_stale, ses_tells, mailgun_tells, resend_tells, found_by_name,
+                        metadata_comes_back]))

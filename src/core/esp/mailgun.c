@@ -6,6 +6,7 @@
  *             subject, text, html and h:*), o:deliverytime (RFC 2822 or seconds since 1970),
  *             o:testmode; the first o:tag that is a stream's name chooses that stream;
  *             messages.mime: to, message
+ *   kept      v:*, as metadata in events
  *   ignored   other tags, amp-html, the other o:* (dkim, tracking, require-tls, ...), h:* beside a
  *             whole message
  *   passed on template with t:* and h:X-Mailgun-Variables, where all accounts of the application
@@ -15,7 +16,7 @@
  * Field names of PHP ("to[0]") are taken as without the index. The id in the answer is the mails'
  * Message-ID.
  * Reference  Mailgun API reference, "Messages". */
-#include "core/esp/part.h"
+#include "core/esp/metadata.h"
 
 #include "core/digest/message.h"
 #include "core/proto/form.h"
@@ -217,6 +218,8 @@ static bool read_field(struct esp_reading *r, const struct form_field *f, struct
     else if ((text_eq(name, TEXT("template")) && f->value.n > 0) ||
              text_istarts(name, TEXT("t:")) || text_ieq(name, TEXT("h:X-Mailgun-Variables")))
         return keep_field(r, name, f->value, l);
+    else if (text_istarts(name, TEXT("v:")))
+        esp_metadata_text(r, text_cut(name, 2, SIZE_MAX), f->value, d);
     else if (text_istarts(name, TEXT("o:")))
         return read_option(r, name, f->value, l);
     else if (text_istarts(name, TEXT("h:")) && f->value.n > 0 &&
@@ -388,6 +391,7 @@ static bool read_mime(const struct esp_ask *ask,
     if (l.draft.stream.n > 0)
         d.stream = l.draft.stream;
     d.not_before = l.draft.not_before;
+    d.metadata = l.draft.metadata;
     if (!esp_mails(&r, 1))
         return false;
     ret->mails[0].draft = d;

@@ -1,16 +1,16 @@
 /* Postmark, POST /email, /email/batch and the calls with templates.
  *
  *   mapped    From, To, Cc, Bcc, ReplyTo, Subject, TextBody, HtmlBody, Headers, Attachments
- * (ContentID shows it inline); MessageStream, else Tag, chooses the stream of that name ignored
- * other streams and tags, Metadata, TrackOpens, TrackLinks, InlineCss: Postmark shows none of them
- *             in the mail
- *   passed on TemplateId or TemplateAlias with TemplateModel, where all accounts of the application
- *             are Postmark's own API; else refused: 422, 1101
+ *             (ContentID shows it inline); MessageStream, else Tag, chooses the stream of that name
+ *   kept      Metadata, as metadata in events
+ *   ignored   other streams and tags, TrackOpens, TrackLinks, InlineCss: Postmark shows none of
+ * them in the mail passed on TemplateId or TemplateAlias with TemplateModel, where all accounts of
+ * the application are Postmark's own API; else refused: 422, 1101
  *
  * A recipient that mailtide knows to be dead is Postmark's inactive one: 406 when there is no
  * other, else a word about it in the answer. Reference  Postmark developer documentation, "Email
  * API" and "API error codes". */
-#include "core/esp/part.h"
+#include "core/esp/metadata.h"
 
 #include "base/macros.h"
 
@@ -301,6 +301,7 @@ static bool read_mail(struct esp_reading *r, const struct json *v, struct api_dr
     d->html = esp_body(r, esp_filled(v, "HtmlBody"));
     esp_choose_stream(r, d, esp_string(v, "MessageStream"));
     esp_choose_stream(r, d, esp_string(v, "Tag"));
+    esp_metadata(r, json_member(v, "Metadata"), d);
     if (!read_addresses(r, v, d))
         return false;
     if (!d->text.p && !d->html.p && !d->template.p)

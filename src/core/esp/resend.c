@@ -3,13 +3,15 @@
  *   mapped    from, to, cc, bcc, reply_to, subject, text, html, headers, attachments (content_id
  *             shows it inline), scheduled_at (ISO 8601); Idempotency-Key, without Resend's end of
  *             24 hours; x-batch-validation: permissive; the first tag whose value, or else name, is
- * a stream's name chooses that stream ignored   other tags, topic_id: Resend shows them in no mail
+ *             a stream's name chooses that stream
+ *   kept      tags, as metadata in events
+ *   ignored   topic_id: Resend shows it in no mail
  *   refused   template, attachments by path (a URL), scheduled_at in natural language: 422
  *
  * GET tells of the first recipient's mail. A batch takes no attachments and no scheduled_at at
  * Resend; here it does.
  * Reference  Resend API reference, "Emails" and "Errors". */
-#include "core/esp/part.h"
+#include "core/esp/metadata.h"
 
 #include <stdio.h>
 
@@ -314,6 +316,7 @@ static void read_tags(struct esp_reading *r, const struct json *tags, struct api
         esp_choose_stream(r, d, esp_string(json_element(tags, i), "value"));
         esp_choose_stream(r, d, esp_string(json_element(tags, i), "name"));
     }
+    esp_metadata(r, tags, d);
 }
 
 static bool read_mail(struct esp_reading *r, const struct json *v, struct api_draft *d)

@@ -4,7 +4,8 @@
  *             substitutions, send_at), from, reply_to, reply_to_list, subject, content, attachments
  *             (content_id or contentId), headers, send_at (any time ahead), sandbox_mode; the first
  *             category that is a stream's name chooses that stream
- *   ignored   other categories, custom_args, batch_id, asm, ip_pool_name, tracking_settings, the
+ *   kept      custom_args, as metadata in events
+ *   ignored   other categories, batch_id, asm, ip_pool_name, tracking_settings, the
  *             other mail_settings (footer, bcc, spam_check): SendGrid shows none of them in the
  *             mail
  *   passed on template_id with dynamic_template_data or substitutions, where all accounts of the
@@ -12,7 +13,7 @@
  *
  * What is stricter than the real service: addresses are checked at once.
  * Reference  SendGrid v3 API reference, "Mail Send" and its "Errors" page. */
-#include "core/esp/part.h"
+#include "core/esp/metadata.h"
 
 #include "base/macros.h"
 
@@ -366,6 +367,8 @@ static bool read_personalization(struct esp_reading *r,
     const struct json *from = json_member(p, "from");
     if (from && !read_mailbox(r, from, field, &d->from))
         return false;
+    esp_metadata(r, json_member(p, "custom_args"), d);
+    esp_metadata(r, json_member(r->batch->doc, "custom_args"), d);
     return read_recipients(r, p, index, d) && (d->template.p || substitute(r, p, d));
 }
 

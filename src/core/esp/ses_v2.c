@@ -13,6 +13,7 @@
  *
  * The account's quota is the application's intake_per_minute_max.
  * Reference  Amazon SES API v2 Reference, "SendEmail", "SendBulkEmail", "GetAccount". */
+#include "core/esp/metadata.h"
 #include "core/esp/ses.h"
 
 #include "base/macros.h"
@@ -371,6 +372,7 @@ static bool read_tags(struct esp_reading *r, const struct json *tags, struct api
 {
     for (size_t i = 0; i < json_count(tags); i++)
         esp_choose_stream(r, d, esp_string(json_element(tags, i), "Value"));
+    esp_metadata(r, tags, d);
     return true;
 }
 

@@ -198,7 +198,23 @@ static bool read_stream(struct reader *r, const struct json *v, void *at)
     return fail(r, "bad_value", "no stream is named \"%.60s\"", ret->p);
 }
 
-/* "2026-11-21T22:00:00Z", or "2h" from now. */
+/* Whatever object it is: it is given back as it came. */
+static bool read_metadata(struct reader *r, const struct json *v, void *at)
+{
+    struct text *ret = at;
+    struct buf b = {.max = API_METADATA_BYTES_MAX};
+    if (json_kind(v) != JSON_KIND_OBJECT)
+        return fail(r, "wrong_type", "want an object, got %s", json_kind_text(v));
+    json_dump(v, &b);
+    bool fits = b.failed == TIDE_OK;
+    if (fits)
+        *ret = arena_text(r->arena, buf_text(&b));
+    buf_fini(&b);
+    if (!fits)
+        return fail(r, "too_large", "want at most %d bytes of metadata", API_METADATA_BYTES_MAX);
+    return ret->p ? true : fail(r, "no_memory", "out of memory");
+}
+
 static bool read_weight(struct reader *r, const struct json *v, void *at)
 {
     int64_t n;
@@ -208,6 +224,7 @@ static bool read_weight(struct reader *r, const struct json *v, void *at)
     return true;
 }
 
+/* "2026-11-21T22:00:00Z", or "2h" from now. */
 static bool read_time(struct reader *r, const struct json *v, void *at)
 {
     tide_wall_ms *ret = at;
@@ -492,6 +509,7 @@ static const struct field draft_fields[] = {
     {"thread", read_line, AT(thread)},
     {"item", read_item, AT(item)},
     {"weight", read_weight, AT(weight)},
+    {"metadata", read_metadata, AT(metadata)},
     {"not_before", read_time, AT(not_before)},
     {"deadline", read_time, AT(deadline_at)},
     {"message", read_body, AT(message)},

@@ -8,9 +8,10 @@
  *    "attachments": [{"filename", "content_type", "content" (base64), "content_id", "inline"}],
  *    "stream": "comments", "key": "comment-4711", "thread": "task-12",
  *    "item": {"title", "url", "text", "icon"},   what a digest shows of it
- *    "weight": 3,                                how much its waiting counts; not given: its
- * stream's "not_before": "2026-11-21T22:00:00Z", "deadline": "2h", "message": "From: ...",
- * "message_base64"}   in place of subject, text, html, headers, ...
+ *    "weight": 3,                                how much its waiting counts, else its stream's
+ *    "metadata": {"order": "4711"},              told again with all that becomes of it
+ *    "not_before": "2026-11-21T22:00:00Z", "deadline": "2h",
+ *    "message": "From: ...", "message_base64"}   in place of subject, text, html, headers, ...
  *
  * `to` and `from` are always wanted: they are the envelope.
  *
@@ -26,10 +27,11 @@
 #include "core/proto/json.h"
 #include "core/record/notification.h"
 
-#define API_LINE_BYTES_MAX  2000 /* subject, header value, names */
-#define API_KEY_BYTES_MAX   255
-#define API_HEADERS_MAX     100
-#define API_ATTACHMENTS_MAX 100
+#define API_LINE_BYTES_MAX     2000 /* subject, header value, names */
+#define API_KEY_BYTES_MAX      255
+#define API_METADATA_BYTES_MAX 16384 /* as JSON */
+#define API_HEADERS_MAX        100
+#define API_ATTACHMENTS_MAX    100
 
 struct api_addresses {
     struct mailbox *list;
@@ -55,6 +57,7 @@ struct api_draft {
     size_t attachment_count;
     struct text stream, key, thread;
     struct digest_item item;
+    struct text metadata;                 /* a JSON object; "": none */
     int weight;                           /* 0: its stream's */
     tide_wall_ms not_before, deadline_at; /* 0: none */
     struct text message;                  /* the whole, as given; p NULL: to be composed */

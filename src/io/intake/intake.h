@@ -45,6 +45,7 @@ struct intake_request {
     struct text fingerprint; /* under the same key this must be the same; "": the message. For doors
                               * that write the message themselves (its date differs each time) */
     struct digest_item item;
+    struct text metadata;                 /* a JSON object to be told again; "": none */
     int weight;                           /* 0: the header's, else its stream's */
     tide_wall_ms not_before, deadline_at; /* 0: none */
     struct text ret, envid;

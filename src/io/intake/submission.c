@@ -215,6 +215,7 @@ enum tide_err submission_make(const struct config *config,
         .source = arena_text(arena, req->source),
         .ret = arena_text(arena, req->ret),
         .envid = arena_text(arena, req->envid),
+        .metadata = arena_text(arena, req->metadata),
     };
     enum tide_err rc = message_normalise(req->message, &normal, err);
     if (rc == TIDE_OK)

@@ -37,6 +37,7 @@ void shape_notification(struct json_writer *w, const char *name, const struct no
     put(w, "limit", n->limit);
     jw_int(w, "attempts", n->attempts);
     jw_id(w, "attempt", n->attempt_id);
+    jw_json(w, "metadata", n->metadata);
     jw_end(w);
 }
 
