@@ -181,6 +181,59 @@ static void test_slow_delays_nobody(void **state)
     }
 }
 
+/* A server that answers after half a minute: asked so often and no longer, whatever its answer. */
+static void test_half_a_minute(void **state)
+{
+    (void)state;
+    static struct world w;
+    struct got slow = {0}, quick[20] = {{0}};
+    open_world(&w);
+    w.liar.slow_ms = 30000;
+    query(&w, "slow.example", &slow, NULL);
+    for (size_t i = 0; i < TIDE_COUNT(quick); i++) {
+        char name[64];
+        snprintf(name, sizeof name, "good.n%zu.example", i);
+        query(&w, name, &quick[i], NULL);
+    }
+    for (size_t i = 0; i < TIDE_COUNT(quick); i++)
+        wait_for(&w, &quick[i]);
+    T_EQ(slow.calls, 0, "all others came first");
+    wait_for(&w, &slow);
+    T_STR(dns_status_name(slow.status), dns_status_name(DNS_TIMEOUT), "given up");
+    T_EQ(resolver_counts(w.r).timeouts, 2, "after the tries that were configured");
+    T_EQ(w.liar.asked_udp, 2 + (int)TIDE_COUNT(quick), "and no more questions");
+    close_world(&w);
+}
+
+/* Written on the pool while the loop runs; only when there is something new. */
+static void test_saved_meanwhile(void **state)
+{
+    (void)state;
+    static struct world w;
+    struct got g = {0};
+    struct tide_error err;
+    char path[] = "/tmp/mailtide-cache-XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    close(fd);
+    unlink(path);
+    open_world(&w);
+    resolver_save_later(w.r, path);
+    uv_run(&w.loop, UV_RUN_NOWAIT);
+    T_EQ(access(path, F_OK), -1, "nothing was answered yet");
+    query(&w, "good.example", &g, NULL);
+    wait_for(&w, &g);
+    resolver_save_later(w.r, path);
+    resolver_save_later(w.r, path); /* one at a time */
+    close_world(&w);                /* waits for it */
+    T_EQ(access(path, F_OK), 0, "written");
+    open_world(&w);
+    T_OK(resolver_load(w.r, path, &err), &err, "load");
+    T_EQ(resolver_counts(w.r).cache_entries, 1, "what was answered");
+    close_world(&w);
+    unlink(path);
+}
+
 static void test_storm(void **state)
 {
     (void)state;
@@ -475,6 +528,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lies),
         cmocka_unit_test(test_slow_delays_nobody),
+        cmocka_unit_test(test_half_a_minute),
+        cmocka_unit_test(test_saved_meanwhile),
         cmocka_unit_test(test_storm),
         cmocka_unit_test(test_cancel_and_share),
         cmocka_unit_test(test_stale),

@@ -187,8 +187,17 @@ static void on_signal(uv_signal_t *handle, int signum)
     begin_closing(d, TIDE_OK);
 }
 
+/* What a crash may lose of the cache is asked again: it need not be much. */
+#define CACHE_SAVE_MS (5 * TIME_MINUTE_MS)
+
 static void on_rates(uv_timer_t *timer)
 {
+    struct daemon *d = timer->data;
+    if (clock_mono() - d->cache_saved_at >= CACHE_SAVE_MS) {
+        d->cache_saved_at = clock_mono();
+        if (d->resolver)
+            resolver_save_later(d->resolver, d->dns_cache_path);
+    }
     daemon_sample_rates(timer->data);
     daemon_build_tables(timer->data);
     daemon_watch_limits(timer->data);

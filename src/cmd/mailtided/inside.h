@@ -76,6 +76,7 @@ struct daemon {
     char hostname[256];
     char clock_text[CLOCK_TEXT_BYTES];
     char dns_cache_path[1024];
+    tide_mono_ms cache_saved_at;
     bool closing;
     int closing_step;
     enum tide_err rc; /* why it ends */

@@ -6,13 +6,11 @@
 #include "base/macros.h"
 #include "base/map.h"
 #include "core/dns/cache.h"
+#include "io/dns/cache_file.h"
 #include "io/dns/servers.h"
 #include "io/dns/upstream.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #define ANSWER_BYTES_MAX (1u << 20)
 #define CACHE_BYTES_MAX  (1u << 30)
@@ -38,7 +36,8 @@ struct resolver {
     unsigned handles;
     uint64_t timeout_ms;
     unsigned tries;
-    bool closing;
+    bool closing, saving;
+    uint64_t saved_answers; /* counts.answers when the cache was last written */
     void (*closed)(void *arg);
     void *closed_arg;
     struct resolver_counts counts;
@@ -520,47 +519,67 @@ enum tide_err resolver_load(struct resolver *r, const char *path, struct tide_er
     return rc;
 }
 
-static bool write_all(int fd, struct text t)
-{
-    while (t.n) {
-        ssize_t n = write(fd, t.p, t.n);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return false;
-        t = text_cut(t, (size_t)n, t.n);
-    }
-    return fsync(fd) == 0;
-}
-
-/* Written beside and renamed: a crash leaves the old one. */
 enum tide_err resolver_save(struct resolver *r, const char *path, struct tide_error *err)
 {
-    struct buf b, name;
+    struct buf b;
+    if (r->saving) /* the pool is at it, beside the same file */
+        return TIDE_OK;
     buf_init(&b, CACHE_BYTES_MAX);
-    buf_init(&name, 0);
     dns_cache_encode(&r->cache, &b);
-    buf_addf(&name, "%s.new", path);
     enum tide_err rc = buf_check(&b, err);
     if (rc == TIDE_OK)
-        rc = buf_check(&name, err);
-    if (rc == TIDE_OK) {
-        int fd = open(buf_str(&name), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-        bool ok = fd >= 0 && write_all(fd, buf_text(&b));
-        int why = errno;
-        if (fd >= 0)
-            close(fd);
-        if (ok && rename(buf_str(&name), path) != 0) {
-            ok = false;
-            why = errno;
-        }
-        if (!ok) {
-            unlink(buf_str(&name));
-            rc = tide_fail(err, why == ENOSPC ? TIDE_EFULL : TIDE_EIO, "%s: %s", path,
-                           strerror(why));
-        }
-    }
-    buf_fini(&name);
+        rc = cache_file_write(path, buf_text(&b), err);
     buf_fini(&b);
     return rc;
+}
+
+struct save {
+    uv_work_t work;
+    struct resolver *resolver;
+    struct buf bytes;
+    char *path;
+    enum tide_err rc;
+    struct tide_error err;
+};
+
+static void on_save(uv_work_t *work)
+{
+    struct save *s = container_of(work, struct save, work);
+    s->rc = cache_file_write(s->path, buf_text(&s->bytes), &s->err);
+}
+
+static void on_saved(uv_work_t *work, int status)
+{
+    struct save *s = container_of(work, struct save, work);
+    struct resolver *r = s->resolver;
+    if (status == 0 && s->rc != TIDE_OK)
+        log_warn("dns.cache_not_saved", "error=\"%s\"", s->err.text);
+    buf_fini(&s->bytes);
+    free(s->path);
+    free(s);
+    r->saving = false;
+    unref(r);
+}
+
+void resolver_save_later(struct resolver *r, const char *path)
+{
+    if (r->saving || r->closing || r->saved_answers == r->counts.answers)
+        return;
+    struct save *s = calloc(1, sizeof *s);
+    if (!s)
+        return;
+    s->resolver = r;
+    s->path = strdup(path);
+    buf_init(&s->bytes, CACHE_BYTES_MAX);
+    dns_cache_encode(&r->cache, &s->bytes);
+    if (!s->path || s->bytes.failed != TIDE_OK ||
+        uv_queue_work(r->loop, &s->work, on_save, on_saved) != 0) {
+        buf_fini(&s->bytes);
+        free(s->path);
+        free(s);
+        return;
+    }
+    r->saving = true;
+    r->saved_answers = r->counts.answers;
+    r->handles++;
 }

@@ -57,14 +57,18 @@ bool resolver_cached(struct resolver *r,
                      struct arena *arena,
                      struct dns_answer *ret);
 
-/* The cache in a file: at start and at the end, not while the loop runs. A file that is not there
- * is TIDE_ENOENT, a damaged one TIDE_ECORRUPT; the cache is then as it was. */
+/* The cache in a file: at start and at the end, not while the loop runs (they block). A file that
+ * is not there is TIDE_ENOENT, a damaged one TIDE_ECORRUPT; the cache is then as it was. */
 TIDE_MUST_CHECK enum tide_err resolver_load(struct resolver *r,
                                             const char *path,
                                             struct tide_error *err);
 TIDE_MUST_CHECK enum tide_err resolver_save(struct resolver *r,
                                             const char *path,
                                             struct tide_error *err);
+
+/* The same from time to time while the loop runs: on the pool, and only when something has been
+ * answered since. A failure is logged. */
+void resolver_save_later(struct resolver *r, const char *path);
 
 struct resolver_counts {
     uint64_t requests, cache_hits, shared, sent_udp, sent_tcp, answers, timeouts, unreachable,
