@@ -54,7 +54,7 @@ CLIENT_SO  := $(BUILD)/libmailtide.so.0
 CLIENT_A   := $(BUILD)/libmailtide.a
 CLIENT     := $(CLIENT_SO) $(CLIENT_A)
 
-TEST_SRC := $(sort $(wildcard tests/unit/test_*.c tests/conformance/test_*.c tests/sim/test_*.c tests/e2e/test_*.c))
+TEST_SRC := $(sort $(wildcard tests/unit/test_*.c tests/conformance/test_*.c tests/sim/test_*.c tests/e2e/test_*.c tests/link/*.c))
 TEST_BIN := $(patsubst %.c,$(BUILD)/%,$(TEST_SRC))
 TESTLIB  := $(BUILD)/libmailtide-test.a
 TESTLIB_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard tests/lib/*.c)))
@@ -130,6 +130,14 @@ $(BUILD)/tests/unit/test_lab_%: $(BUILD)/tests/unit/test_lab_%.o $(LAB_OBJ) $(TE
 
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(TESTLIB) $(LIB)
 	@$(CC) $(ALL_LDFLAGS) $^ -lcmocka $(LIBS) -o $@
+
+# A program of somebody else's: no library but those that parse, no object but those of these rooms.
+ALONE_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard $(addsuffix /*.c,src/base $(addprefix \
+             src/core/,record address dns verify)))))
+$(BUILD)/tests/link/verify_alone.a: $(ALONE_OBJ)
+	@mkdir -p $(@D); rm -f $@; $(AR) rcs $@ $^
+$(BUILD)/tests/link/%: $(BUILD)/tests/link/%.o $(BUILD)/tests/link/verify_alone.a
+	@$(CC) $(ALL_LDFLAGS) $^ -lldns -lidn2 -lpsl -o $@
 
 # libspf2 is a peer to compare with, where it is installed.
 $(BUILD)/bench/bench_spf: PEER_LIBS = $(if $(wildcard /usr/include/spf2/spf.h),-lspf2)
