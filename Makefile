@@ -137,7 +137,7 @@ ALONE_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard $(addsuffix /*.c,src/
 $(BUILD)/tests/link/verify_alone.a: $(ALONE_OBJ)
 	@mkdir -p $(@D); rm -f $@; $(AR) rcs $@ $^
 $(BUILD)/tests/link/%: $(BUILD)/tests/link/%.o $(BUILD)/tests/link/verify_alone.a
-	@$(CC) $(ALL_LDFLAGS) $^ -lldns -lidn2 -lpsl -o $@
+	@$(CC) $(ALL_LDFLAGS) $^ -lldns -lidn2 -lpsl -lglib-2.0 -o $@
 
 # libspf2 is a peer to compare with, where it is installed.
 $(BUILD)/bench/bench_spf: PEER_LIBS = $(if $(wildcard /usr/include/spf2/spf.h),-lspf2)

@@ -1,6 +1,7 @@
 #include "core/address/domain.h"
 
 #include "base/macros.h"
+#include "core/address/bidi.h"
 
 #include <arpa/inet.h>
 #include <idn2.h>
@@ -151,15 +152,33 @@ static bool has_alabel(struct text in)
     return false;
 }
 
-/* Whether the A-labels say something else than what was written, ASCII case apart. */
-static bool was_mapped(const char *lower_input, const char *ascii)
+/* libidn2 looks at one label at a time: what a label in Latin may be beside one in Hebrew it does
+ * not know. */
+static enum tide_err check_bidi(const char *unicode, struct tide_error *err)
+{
+    struct text label;
+    int rule = bidi_check(text_of(unicode), &label);
+    if (!rule)
+        return TIDE_OK;
+    return tide_fail(err, TIDE_EADDR,
+                     "not an internationalised domain name: the label \"" TEXT_FMT
+                     "\" in a name with right-to-left labels breaks rule %d of RFC 5893 2",
+                     TEXT_ARG(label), rule);
+}
+
+/* What the A-labels say: the same as was written, ASCII case apart? And may it stand in one name?
+ */
+static enum tide_err look_back(const char *lower_input, struct domain *d, struct tide_error *err)
 {
     char *back = NULL;
-    bool mapped = true;
-    if (idn2_to_unicode_8z8z(ascii, &back, 0) == IDN2_OK)
-        mapped = strcmp(back, lower_input) != 0;
+    enum tide_err rc = TIDE_OK;
+    d->mapped = true;
+    if (idn2_to_unicode_8z8z(d->ascii, &back, 0) == IDN2_OK) {
+        d->mapped = strcmp(back, lower_input) != 0;
+        rc = check_bidi(back, err);
+    }
     idn2_free(back);
-    return mapped;
+    return rc;
 }
 
 static enum tide_err to_ascii(const char *lower_input, struct domain *d, struct tide_error *err)
@@ -176,7 +195,7 @@ static enum tide_err to_ascii(const char *lower_input, struct domain *d, struct 
     if (result == TIDE_OK) {
         memcpy(d->ascii, ascii, t.n + 1);
         d->n = t.n;
-        d->mapped = was_mapped(lower_input, ascii);
+        result = look_back(lower_input, d, err);
     }
     idn2_free(ascii);
     return result;
