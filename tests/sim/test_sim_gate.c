@@ -843,8 +843,8 @@ static void start_gate(struct world *w)
     gate_set_rules(w->gate, w->rules);
     w->wake_at = TIDE_NEVER;
     for (int i = 0; i < w->ledgers; i++)
-        T_OK(planner_restore(w->planner, text_of(w->ledger_names[i]),
-                             (struct text){w->ledger_blobs[i], w->ledger_bytes[i]}, &err),
+        T_OK(gate_restore(w->gate, text_of(w->ledger_names[i]),
+                          (struct text){w->ledger_blobs[i], w->ledger_bytes[i]}, &err),
              &err, "ledger %s", w->ledger_names[i]);
 }
 

@@ -205,6 +205,13 @@ struct config_planner {
     double direct_share; /* send at once while more than this of the limit is free: 0.5 */
 };
 
+struct config_guards {
+    bool enabled;
+    bool urgent;       /* urgent streams go while a guard is narrow */
+    int64_t memory_ms; /* mails count half after it */
+    int64_t rest_ms;   /* of a closed one */
+};
+
 struct config_digest {
     char *templates_dir; /* NULL: the built-in ones */
     int items_max;       /* shown; the rest is counted */
@@ -236,6 +243,7 @@ struct config {
     struct config_dns dns;
     struct config_store store;
     struct config_planner planner;
+    struct config_guards guards;
     struct config_digest digest;
     struct config_bounce bounce;
     struct config_sender_checks sender_checks;

@@ -31,6 +31,7 @@ static const char *const scope_words[] = {
     "recipient",   "pair",      "domain",  "provider",       "sender-domain-provider",
     "ip-provider", "ip-domain", "account", "account-stream", NULL};
 static const char *const counts_words[] = {"attempts", "accepted", "messages", NULL};
+static const char *const guard_words[] = {"bounces", "complaints", NULL};
 static const char *const source_words[] = {"published", "observed", "configured", "learned", NULL};
 static const char *const confidence_words[] = {"low", "medium", "high", NULL};
 
@@ -182,6 +183,16 @@ const struct key config_keys[] = {
     C("planner.direct_share", REAL, NULL, "0.5", 0, 1, NULL, planner.direct_share,
       "While more than this share of a recipient's limit is free, notifications go out at "
       "once; below it they wait for a digest."),
+
+    C("guards.enabled", BOOL, NULL, "true", 0, 0, NULL, guards.enabled,
+      "Narrows and closes what goes through an account while its bounces or complaints are surely "
+      "over the levels at which its ESP, or a provider, reviews or stops it."),
+    C("guards.urgent", BOOL, NULL, "true", 0, 0, NULL, guards.urgent,
+      "Urgent streams still go while a guard is narrow."),
+    C("guards.memory", DURATION, NULL, "7d", HOUR, 365 * DAY, NULL, guards.memory_ms,
+      "Mails count half after this time."),
+    C("guards.rest", DURATION, NULL, "1d", MINUTE, 30 * DAY, NULL, guards.rest_ms,
+      "A closed guard narrows again after this time."),
 
     C("digest.templates_dir", STRING, NULL, NULL, 0, 0, NULL, digest.templates_dir,
       "Folder of templates. Not set: the built-in ones."),
@@ -439,7 +450,7 @@ const size_t config_key_count = TIDE_COUNT(config_keys);
                 "Most recipients of one message."),                                                \
         SOURCED(k "message_max", SIZE, NULL, 1000, 10 * GB, message_bytes_max,                     \
                 "Largest message."),                                                               \
-        NAMED(k "limits", "Limits by name.")
+        NAMED(k "limits", "Limits by name."), NAMED(k "guards", "Rates that it watches, by name.")
 
 const struct key profile_keys[] = {
     COMMON("provider."),
@@ -470,6 +481,23 @@ const struct key profile_keys[] = {
       "Which API it speaks, for accounts of type https."),
     F("account.base_url", STRING, NULL, 0, 0, base_url,
       "Where that API is; {region} stands for the account's region."),
+
+    ROW("guard.counts", WORD, NULL, NULL, 0, 0, guard_words, struct guard_rule, counts,
+      "\"bounces\": mails refused for good for their address; \"complaints\"."),
+    ROW("guard.review", REAL, NULL, NULL, 0, 1, NULL, struct guard_rule, review,
+      "From this share of all mails on it reviews whoever sends: 0.05 is 5 %."),
+    ROW("guard.pause", REAL, NULL, NULL, 0, 1, NULL, struct guard_rule, pause,
+      "From this share on it may stop them."),
+    ROW("guard.volume", COUNT, "mails", NULL, 100, 10000000, NULL, struct guard_rule, volume,
+      "Over about so many of the last mails; 10000 if not said."),
+    ROW("guard.source", WORD, NULL, NULL, 0, 0, source_words, struct guard_rule, source,
+      "How the numbers are known."),
+    ROW("guard.reference", STRING, NULL, NULL, 0, 0, NULL, struct guard_rule, reference,
+      "Where they are from, in words."),
+    ROW("guard.date", STRING, NULL, NULL, 0, 0, NULL, struct guard_rule, date,
+      "When they were found there: \"2026-11-21\"."),
+    ROW("guard.confidence", WORD, NULL, NULL, 0, 0, confidence_words, struct guard_rule, confidence,
+      "How far they can be trusted."),
 
     NAMED("source.value", "The number itself, of the key's own type and range."),
     ROW("source.source", WORD, NULL, NULL, 0, 0, source_words, struct source_form, source,

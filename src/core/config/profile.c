@@ -79,9 +79,37 @@ static enum tide_err check_profile(const struct doc *d, struct profile *p, struc
     return TIDE_OK;
 }
 
+static enum tide_err read_guards(const struct doc *d,
+                                 const config_setting_t *group,
+                                 const struct doc_values *values,
+                                 struct profile *p,
+                                 struct tide_error *err)
+{
+    size_t count = (size_t)config_setting_length(group);
+    p->guards = arena_array(values->arena, count + 1, sizeof *p->guards);
+    if (!p->guards)
+        return doc_fail(d, group, err, TIDE_ENOMEM, "out of memory");
+    for (unsigned i = 0; i < count; i++) {
+        const config_setting_t *s = config_setting_get_elem(group, i);
+        struct guard_rule *g = &p->guards[p->guard_count];
+        *g = (struct guard_rule){.name = arena_strdup(values->arena, config_setting_name(s)),
+                                 .volume = 10000};
+        enum tide_err rc =
+            doc_group(d, s, profile_keys, profile_key_count, "guard", values, g, err);
+        if (rc != TIDE_OK)
+            return rc;
+        if (!g->name || !(g->review > 0) || !(g->pause >= g->review))
+            return doc_fail(d, s, err, TIDE_EINVAL, "want review above 0, and pause not below it");
+        if (!g->reference || !g->date || !doc_date_ok(text_of(g->date)))
+            return doc_fail(d, s, err, TIDE_EINVAL, "want reference and date, as \"2026-11-21\"");
+        p->guard_count++;
+    }
+    return TIDE_OK;
+}
+
 static enum tide_err read_profile(const struct doc *d, struct profile *p, struct tide_error *err)
 {
-    const config_setting_t *root = config_root_setting(&d->tree), *limits = NULL;
+    const config_setting_t *root = config_root_setting(&d->tree), *limits = NULL, *guards = NULL;
     struct doc_values values = {.arena = &p->memory};
     const char *prefix = p->kind == PROFILE_PROVIDER ? "provider" : "account";
     enum tide_err rc = doc_group(d, root, profile_keys, profile_key_count, prefix, &values, p, err);
@@ -91,6 +119,10 @@ static enum tide_err read_profile(const struct doc *d, struct profile *p, struct
         struct limits_context c = {.doc = d, .values = &values, .owner = p->name, .sourced = true};
         rc = limits_read(&c, limits, &p->limits, &p->limit_count, err);
     }
+    if (rc == TIDE_OK)
+        rc = doc_named(d, root, "guards", &guards, err);
+    if (rc == TIDE_OK && guards)
+        rc = read_guards(d, guards, &values, p, err);
     return rc == TIDE_OK ? check_profile(d, p, err) : rc;
 }
 

@@ -10,7 +10,7 @@
 #define CORE_CONFIG_PROFILE_H
 
 #include "core/config/lists.h"
-#include "core/limit/limit.h"
+#include "core/limit/guard_rule.h"
 
 enum profile_kind { PROFILE_PROVIDER, PROFILE_ACCOUNT };
 
@@ -40,6 +40,8 @@ struct profile {
 
     struct limit *limits;
     size_t limit_count;
+    struct guard_rule *guards;
+    size_t guard_count;
     int connections;             /* simultaneous; 0: not known */
     int messages_per_connection; /* 0: not known */
 

@@ -38,6 +38,13 @@ void gate_add_ledger_changes(struct gate *g, struct gate_recipient *r, struct ga
         c->ledger.subject = arena_text(&todo->arena, subject);
         c->ledger.blob = arena_text(&todo->arena, buf_text(&blob));
     }
+    while (guards_next_dirty(&g->guards, &subject, &blob)) {
+        struct change *c = gate_add_change(todo, CHANGE_LEDGER);
+        if (!c)
+            break;
+        c->ledger.subject = arena_text(&todo->arena, subject);
+        c->ledger.blob = arena_text(&todo->arena, buf_text(&blob));
+    }
     if (blob.failed != TIDE_OK)
         todo->failed = true;
     buf_fini(&blob);
@@ -105,6 +112,7 @@ void gate_claim(struct gate *g,
     a->without_bulk = !q->by_hand && gate_sender_held(sender, account->name) && has_bulk(g->config);
     if (a->without_bulk || (!q->by_hand && grp->recipient->stops))
         action->claim.without_streams = streams_behind(g, grp, a->without_bulk, q->now, todo);
+    a->was_sent_before = grp->recipient->plan.sent_before;
     planner_charge(g->planner, q);
     queue_remove(&g->queue, &grp->entry);
     grp->claiming = true;
@@ -164,6 +172,7 @@ static void refund(struct gate *g,
     struct plan_query q;
     query_of_attempt(a, now, &q);
     planner_refund(g->planner, &q, a->started_at, what);
+    a->recipient->plan.sent_before = a->was_sent_before; /* this one did not arrive */
     gate_add_ledger_changes(g, a->recipient, todo);
 }
 
@@ -406,6 +415,7 @@ static void note_taken(struct gate *g,
         return;
     query_of_attempt(a, now, &q);
     planner_accepted(g->planner, &q, a->started_at);
+    gate_guard_sent(g, a, now, todo);
     gate_add_ledger_changes(g, NULL, todo);
 }
 

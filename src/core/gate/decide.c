@@ -14,6 +14,7 @@ enum told {
     TOLD_LATER,
     TOLD_ACCOUNTS,
     TOLD_CLOSED,
+    TOLD_GUARD,
     TOLD_PAUSED,
     TOLD_SENDER,
     TOLD_PLAN /* + enum plan_why */
@@ -475,6 +476,22 @@ static bool hold_closed(struct gate *g,
     return true;
 }
 
+/* Too much of what went through the account has bounced, or was called spam. */
+static bool hold_guarded(struct gate *g,
+                         struct gate_group *grp,
+                         const struct plan_query *q,
+                         struct gate_todo *todo)
+{
+    const struct guard *x = gate_guard_holds(g, grp->recipient, q);
+    if (!x)
+        return false;
+    tide_wall_ms until = x->state == GUARD_CLOSED ? x->rest_until : TIDE_NEVER;
+    tell_hold(g, grp, TOLD_GUARD, until, gate_guard_reason(x, q->now, todo), TEXT(""), q->now,
+              todo);
+    wait_until(g, grp, until, todo);
+    return true;
+}
+
 /* One class of the group's mail: released if the planner says now, else held. */
 static void release_or_hold(struct gate *g,
                             struct gate_group *grp,
@@ -487,7 +504,7 @@ static void release_or_hold(struct gate *g,
     struct plan_query q;
     struct plan_answer answer;
     fill_query(g, grp, account, urgent, digest, now, &q);
-    if (hold_closed(g, grp, &q, todo))
+    if (hold_closed(g, grp, &q, todo) || hold_guarded(g, grp, &q, todo))
         return;
     planner_decide(g->planner, &q, &answer);
     if (answer.kind != PLAN_NOW) {

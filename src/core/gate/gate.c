@@ -494,6 +494,7 @@ static void on_verdict(struct gate *g, const struct gate_event *ev, struct gate_
 static void on_timer(struct gate *g, tide_wall_ms now, struct gate_todo *todo)
 {
     gate_settle_unknowns(g, now, todo);
+    gate_look_at_guards(g, now, todo);
     for (int i = 0; i < GATE_STEP_MAX && !todo->failed; i++) {
         struct queue_entry *e = queue_take(&g->queue, now);
         if (!e)
@@ -587,6 +588,15 @@ static bool configure_accounts(struct gate *g, const struct config *config)
     return true;
 }
 
+void gate_ask_again(struct gate *g, struct gate_todo *todo)
+{
+    uint32_t pos = 0;
+    for (struct gate_recipient *r; (r = idmap_next(&g->recipients, &pos));)
+        for (struct gate_group *grp = r->groups; grp; grp = grp->next)
+            if (!grp->claiming && !queue_put_time(&g->queue, &grp->entry, 0))
+                todo->failed = true;
+}
+
 /* Attempts and groups name accounts by index: give them the new ones. */
 static void on_config(struct gate *g, const struct config *config, struct gate_todo *todo)
 {
@@ -604,6 +614,7 @@ static void on_config(struct gate *g, const struct config *config, struct gate_t
     recipient_index_fini(&g->hints);
     g->hints = hints;
     g->config = config;
+    gate_relink_guards(g);
     uint32_t pos = 0;
     for (struct gate_attempt *a; (a = idmap_next(&g->attempts, &pos));)
         if (a->account >= 0)
@@ -663,9 +674,13 @@ void gate_step(struct gate *g, const struct gate_event *ev, struct gate_todo *to
     case GATE_LIMIT:
         gate_on_limit(g, ev, todo);
         break;
+    case GATE_GUARD:
+        gate_on_guard(g, ev, todo);
+        break;
     }
     struct heap_node *unknown = heap_first(&g->unknowns);
     todo->wake_at = TIDE_MIN(queue_next_at(&g->queue), unknown ? unknown->key : TIDE_NEVER);
+    todo->wake_at = TIDE_MIN(todo->wake_at, gate_guards_wake_at(g));
 }
 
 /* -- Life
@@ -689,6 +704,7 @@ struct gate *gate_new(struct planner *planner,
     strmap_init(&g->names);
     heap_init(&g->unknowns);
     rng_seed(&g->rng, seed);
+    guards_init(&g->guards, config->guards.memory_ms, config->guards.rest_ms);
     if (!configure_accounts(g, config) ||
         recipient_index_init(&g->hints, &config->profiles, NULL) != TIDE_OK) {
         gate_free(g);
@@ -727,6 +743,7 @@ void gate_free(struct gate *g)
     queue_fini(&g->queue);
     heap_fini(&g->unknowns);
     alarms_fini(&g->alarms);
+    guards_fini(&g->guards);
     gate_senders_fini(&g->senders);
     recipient_index_fini(&g->hints);
     idmap_fini(&g->recipients);

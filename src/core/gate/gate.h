@@ -41,6 +41,12 @@ void gate_free(struct gate *g);
 /* How replies are read; borrowed until the next call. NULL: by their codes alone. */
 void gate_set_rules(struct gate *g, const struct rulebook *rules);
 
+/* A row that the last run wrote as CHANGE_LEDGER. */
+TIDE_MUST_CHECK enum tide_err gate_restore(struct gate *g,
+                                           struct text subject,
+                                           struct text blob,
+                                           struct tide_error *err);
+
 /* The next id of a notification: intake numbers them before they are stored. */
 tide_id gate_next_id(struct gate *g, tide_wall_ms now);
 
@@ -59,6 +65,7 @@ enum gate_event_type {
     GATE_CONFIG,
     GATE_SENDER, /* a sender no longer passes at an account, or passes again */
     GATE_ALARM,  /* somebody watching the world raises an alarm, or says that it is over */
+    GATE_GUARD,  /* an operator opens a guard */
     GATE_LIMIT,  /* an operator pins or forgets what was learnt, or an ESP says what it allows */
 };
 
@@ -137,6 +144,9 @@ struct gate_event {
             struct text sentence, advice; /* over: why it is, or "" */
         } alarm;
         struct {
+            struct text name, by;
+        } guard;
+        struct {
             enum gate_limit_word { LIMIT_PIN, LIMIT_FORGET, LIMIT_TOLD } word;
             enum limit_scope scope; /* pin, forget */
             int64_t recipient_id;   /* of recipient and pair */
@@ -196,9 +206,10 @@ struct gate_todo {
     size_t count, cap;
     struct change *changes; /* one unit for the store; GATE_PENDING for each group it returns */
     size_t change_count, change_cap;
-    struct gate_decision decision; /* GATE_ACCEPTED, GATE_RELEASE; GATE_LIMIT: its reason */
-    tide_wall_ms wake_at;          /* GATE_TIMER then; TIDE_NEVER: no need */
-    bool failed;                   /* out of memory: something of the above is missing */
+    struct gate_decision
+        decision;         /* GATE_ACCEPTED, GATE_RELEASE; GATE_LIMIT, GATE_GUARD: its reason */
+    tide_wall_ms wake_at; /* GATE_TIMER then; TIDE_NEVER: no need */
+    bool failed;          /* out of memory: something of the above is missing */
 };
 
 void gate_todo_init(struct gate_todo *todo);
@@ -222,6 +233,9 @@ struct gate_counts {
     int64_t groups, recipients, verifying, waiting, flying, unknown;
     int64_t accepted, released, digests, refused, bounced; /* since start */
 };
+
+struct guards;
+const struct guards *gate_guards(const struct gate *g);
 
 /* Those that are active, most severe first; until the next step. */
 const struct alarms *gate_alarms(const struct gate *g);

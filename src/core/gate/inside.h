@@ -4,6 +4,7 @@
  * decide.c    what a group does next
  * attempts.c  claims, outcomes, attempts of unknown fate
  * detail.c    what journal entries say to programs
+ * guards.c    bounce and complaint rates that ESPs watch
  * limits.c    limits that replies name, and what operators and ESPs say of limits
  * news.c      what is told of an attempt later
  * judge.c     what follows from it for the recipient
@@ -18,6 +19,7 @@
 #include "core/gate/gate.h"
 #include "core/gate/senders.h"
 #include "core/outcome/finding.h"
+#include "core/plan/guard.h"
 #include "core/plan/queue.h"
 #include "core/verify/recipient.h"
 
@@ -92,6 +94,7 @@ struct gate_attempt {
     tide_wall_ms newest_at; /* acceptance of the newest notification in it */
     int account;            /* index; -1: no longer configured */
     bool urgent, digest, unknown;
+    bool was_sent_before;            /* to its recipient: struct plan_recipient */
     bool arrived;                    /* news of it came: the account has it, whatever it answers */
     struct account_outcome *unclear; /* an answer that the recipient's past has to explain */
     bool without_bulk; /* the claim passes over bulk streams: their sender is held there */
@@ -118,6 +121,8 @@ struct gate {
     uint16_t name_count;
     struct heap unknowns;
     struct alarms alarms;
+    struct guards guards;
+    tide_wall_ms guards_at; /* to be looked at again */
     struct gate_senders senders;
     const struct rulebook *rules; /* NULL: replies are read by their codes alone */
     struct gate_account *accounts;
@@ -227,6 +232,32 @@ tide_wall_ms gate_limit_named(struct gate *g,
                               bool *ret_kept,
                               struct gate_todo *todo);
 void gate_on_limit(struct gate *g, const struct gate_event *ev, struct gate_todo *todo);
+/* Whoever waits looks again: what held it may have changed. */
+void gate_ask_again(struct gate *g, struct gate_todo *todo);
+
+/* guards.c */
+void gate_guard_sent(struct gate *g,
+                     const struct gate_attempt *a,
+                     tide_wall_ms now,
+                     struct gate_todo *todo);
+/* `sent_too`: the account did not take it, so that it was not counted as sent. */
+void gate_guard_failed(struct gate *g,
+                       struct text account,
+                       struct text stream,
+                       struct text provider,
+                       enum guard_counts counts,
+                       bool sent_too,
+                       tide_wall_ms now,
+                       struct gate_todo *todo);
+/* The guard that holds this mail; NULL: none does. */
+const struct guard *gate_guard_holds(const struct gate *g,
+                                     const struct gate_recipient *r,
+                                     const struct plan_query *q);
+struct text gate_guard_reason(const struct guard *x, tide_wall_ms now, struct gate_todo *todo);
+void gate_look_at_guards(struct gate *g, tide_wall_ms now, struct gate_todo *todo);
+tide_wall_ms gate_guards_wake_at(const struct gate *g);
+void gate_relink_guards(struct gate *g);
+void gate_on_guard(struct gate *g, const struct gate_event *ev, struct gate_todo *todo);
 
 /* The account's answer was unclear: the recipient's past (NULL: it could not be read) tells. */
 void gate_explain_unclear(struct gate *g,

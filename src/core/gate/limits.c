@@ -185,16 +185,6 @@ static void told(struct gate *g, const struct gate_event *ev, struct gate_todo *
         journal_number(g, ev, k, "limit_learned", "told by the ESP", todo);
 }
 
-/* Whoever waits for a number that has changed asks again. */
-static void ask_again(struct gate *g, struct gate_todo *todo)
-{
-    uint32_t pos = 0;
-    for (struct gate_recipient *r; (r = idmap_next(&g->recipients, &pos));)
-        for (struct gate_group *grp = r->groups; grp; grp = grp->next)
-            if (!grp->claiming && !queue_put_time(&g->queue, &grp->entry, 0))
-                todo->failed = true;
-}
-
 void gate_on_limit(struct gate *g, const struct gate_event *ev, struct gate_todo *todo)
 {
     size_t before = todo->change_count;
@@ -210,6 +200,6 @@ void gate_on_limit(struct gate *g, const struct gate_event *ev, struct gate_todo
         break;
     }
     if (todo->change_count > before)
-        ask_again(g, todo);
+        gate_ask_again(g, todo);
     gate_add_ledger_changes(g, NULL, todo);
 }

@@ -258,6 +258,40 @@ static void settle(struct gate *g, const struct gate_reading *r, struct gate_tod
         gate_settle_arrived(g, a, r->sentence, r->now, todo);
 }
 
+/* Of one that is not in memory. */
+static void forget_sent(const struct recipient_state *state, struct gate_todo *todo)
+{
+    struct plan_recipient plan;
+    struct tide_error ignored;
+    plan_recipient_init(&plan);
+    if (state->plan.n == 0 || plan_recipient_decode(state->plan, &plan, &ignored) != TIDE_OK)
+        return;
+    plan.sent_before = false;
+    write_plan(state->id, &plan, todo);
+    plan_recipient_fini(&plan);
+}
+
+/* What ESPs count against their customers. A mail that the account refused at once was not sent. */
+static void count_failure(struct gate *g, const struct gate_reading *r, struct gate_todo *todo)
+{
+    const struct attempt *a = r->found->attempt;
+    struct gate_recipient *known = idmap_get(&g->recipients, r->found->recipient->id);
+    bool bounced = r->news->kind == NEWS_BOUNCED && r->meaning.fault == FAULT_RECIPIENT &&
+                   r->meaning.class != CLASS_FULL;
+    bool complained = r->news->kind == NEWS_COMPLAINED;
+    if (!bounced && !complained)
+        return;
+    if (known) {
+        known->plan.sent_before = false;
+        gate_add_ledger_changes(g, known, todo);
+    } else {
+        forget_sent(r->found->recipient, todo);
+    }
+    gate_guard_failed(g, a ? a->account : r->news->account, a ? a->stream : TEXT(""),
+                      provider_of(r->found), bounced ? GUARD_BOUNCES : GUARD_COMPLAINTS,
+                      r->news->own, r->now, todo);
+}
+
 void gate_on_news(struct gate *g, const struct gate_event *ev, struct gate_todo *todo)
 {
     const struct news_found *found = ev->news.found;
@@ -281,6 +315,7 @@ void gate_on_news(struct gate *g, const struct gate_event *ev, struct gate_todo 
               r.now - found->newest_at < GATE_GIVE_UP_MS;
     r.sentence = sentence_of(&r, todo);
     if (r.news->own) {
+        count_failure(g, &r, todo);
         gate_judge(g, &r, todo);
         return;
     }
@@ -289,6 +324,7 @@ void gate_on_news(struct gate *g, const struct gate_event *ev, struct gate_todo 
         if (!is_newer(&r))
             return;
         write_news(g, &r, todo);
+        count_failure(g, &r, todo);
     } else if (r.news->kind != NEWS_OTHER) {
         struct journal_entry about = about_of(&r, 0, todo);
         gate_journal(todo, r.now, &about, event_of(r.news->kind), r.sentence);

@@ -5,9 +5,10 @@
 
 #include <stdlib.h>
 
-/* Version 1, which is still read, had no forecast. */
-#define RECIPIENT_VERSION 2
-#define RECIPIENT_HEAD    (5 + FORECAST_BYTES)
+/* Older versions are still read: 1 had no forecast, 2 no flags. */
+#define RECIPIENT_VERSION 3
+#define RECIPIENT_HEAD    (6 + FORECAST_BYTES)
+#define FLAG_SENT_BEFORE  1
 #define NO_MEMORY_WAIT_MS TIME_SECOND_MS
 /* Each round waits for one limit; they settle in two or three. Should they not, the answer is
  * merely early: asked again then, it is HOLD again. */
@@ -160,6 +161,7 @@ void plan_recipient_encode(const struct plan_recipient *r, struct buf *ret)
     char head[RECIPIENT_HEAD] = {RECIPIENT_VERSION, (char)w, (char)(w >> 8), (char)(w >> 16),
                                  (char)(w >> 24)};
     forecast_encode(&r->forecast, head + 5);
+    head[5 + FORECAST_BYTES] = r->sent_before ? FLAG_SENT_BEFORE : 0;
     buf_add(ret, head, sizeof head);
     ledger_encode(&r->ledger, ret);
 }
@@ -169,18 +171,21 @@ enum tide_err plan_recipient_decode(struct text blob,
                                     struct tide_error *err)
 {
     struct plan_recipient r = {0};
-    size_t head = blob.n && blob.p[0] == 1 ? 5 : RECIPIENT_HEAD;
+    char version = blob.n ? blob.p[0] : 0;
+    size_t head = version == 1 ? 5 : version == 2 ? 5 + FORECAST_BYTES : RECIPIENT_HEAD;
     if (blob.n < head || blob.p[0] < 1 || blob.p[0] > RECIPIENT_VERSION)
         return tide_fail(err, TIDE_ECORRUPT, "recipient's ledger: %zu bytes of no known version",
                          blob.n);
     /* A damaged forecast is a forecast lost, not a ledger. */
-    if (head == RECIPIENT_HEAD && !forecast_decode(blob.p + 5, &r.forecast))
+    if (version > 1 && !forecast_decode(blob.p + 5, &r.forecast))
         r.forecast = (struct forecast){0};
     for (unsigned i = 0; i < 4; i++)
         r.policy_word |= (uint32_t)(unsigned char)blob.p[1 + i] << 8 * i;
     enum tide_err rc = ledger_decode(text_cut(blob, head, blob.n), &r.ledger, err);
     if (rc != TIDE_OK)
         return tide_wrap(err, rc, "recipient's ledger");
+    r.sent_before =
+        version < 3 ? r.ledger.count > 0 : (blob.p[5 + FORECAST_BYTES] & FLAG_SENT_BEFORE) != 0;
     *ret = r;
     return TIDE_OK;
 }
@@ -630,6 +635,7 @@ void planner_charge(struct planner *p, const struct plan_query *q)
     }
     if (q->urgent && !q->by_hand)
         count_urgent(p, q);
+    q->recipient->sent_before = true;
     uint32_t *word = &q->recipient->policy_word;
     *word = p->policy->charged(p->policy->arg, q->now, q->urgent, *word);
 }

@@ -54,6 +54,7 @@ struct plan_recipient {
     struct ledger ledger; /* recipient and pair limits; inline until there are more */
     uint32_t policy_word; /* the policy's */
     struct forecast forecast;
+    bool sent_before; /* mail went there, and none that bounced since */
 };
 
 void plan_recipient_init(struct plan_recipient *r);

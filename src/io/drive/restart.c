@@ -46,8 +46,7 @@ static void feed_first_page(struct drive *d, const struct store_load *req)
 {
     for (size_t i = 0; i < req->ledger_count; i++) {
         struct tide_error err;
-        if (planner_restore(d->parts.planner, req->ledger[i].subject, req->ledger[i].blob, &err) !=
-            TIDE_OK)
+        if (gate_restore(d->gate, req->ledger[i].subject, req->ledger[i].blob, &err) != TIDE_OK)
             log_error("ledger.lost", "subject=" TEXT_FMT " error=\"%s\"",
                       TEXT_ARG(req->ledger[i].subject), err.text);
     }
