@@ -193,10 +193,20 @@ static void test_old_blob(void **state)
     struct tide_error err;
     plan_recipient_init(&r);
     r.policy_word = 0x01020304;
+    r.sent_before = true;
     r.forecast = (struct forecast){.level = {1, 2, 3, 4, 0.5f, 6}, .day = MONDAY, .today = 9};
     plan_recipient_encode(&r, &blob);
     T_OK(plan_recipient_decode(buf_text(&blob), &s, &err), &err, "new");
     T_EQ(memcmp(&r.forecast, &s.forecast, sizeof r.forecast), 0, "with its forecast");
+    T_TRUE(s.sent_before, "and that mail went there");
+    plan_recipient_fini(&s);
+    blob.data[0] = 2; /* which had no flags behind the forecast */
+    memmove(blob.data + 5 + FORECAST_BYTES, blob.data + 6 + FORECAST_BYTES,
+            blob.len - 6 - FORECAST_BYTES);
+    blob.len--;
+    T_OK(plan_recipient_decode(buf_text(&blob), &s, &err), &err, "second");
+    T_EQ(memcmp(&r.forecast, &s.forecast, sizeof r.forecast), 0, "with its forecast too");
+    T_TRUE(!s.sent_before, "nothing was counted: nothing is known");
     plan_recipient_fini(&s);
     blob.data[0] = 1;
     memmove(blob.data + 5, blob.data + 5 + FORECAST_BYTES, blob.len - 5 - FORECAST_BYTES);

@@ -108,6 +108,7 @@ int cmd_why(struct cli *cli);
 int cmd_events(struct cli *cli);
 int cmd_limits(struct cli *cli);
 int cmd_suppress(struct cli *cli);
+int cmd_guard(struct cli *cli);
 int cmd_verify(struct cli *cli);
 int cmd_send(struct cli *cli);
 int cmd_sendmail(struct cli *cli);

@@ -1,4 +1,4 @@
-/* limits: all, those that replies have taught, and what an operator says of them. */
+/* limits: all, those that replies have taught, and what an operator says of them; guard. */
 #include "cmd/mailtide/ask.h"
 
 #include "base/macros.h"
@@ -248,4 +248,74 @@ int cmd_limits(struct cli *cli)
     if (cli->argc > 1)
         return cli_fail(cli, CLI_USAGE, "limits takes one address; see mailtide help limits");
     return cli_option_value(cli, "learned") ? learnt_limits(cli) : all_limits(cli);
+}
+
+/* -- guard ---------------------------------------------------------------------------------------
+ */
+
+static void percent_cell(struct table *t, enum style style, double share)
+{
+    table_cellf(t, style, share < 0.01 ? "%.2f %%" : "%.1f %%", share * 100);
+}
+
+static void show_guards(struct cli *cli, const struct ask *a)
+{
+    static const struct column columns[] = {
+        {"guard", false, true},      {"state", false, false},    {"of", true, false},
+        {"failed", true, false},     {"rate", true, false},      {"surely over", true, false},
+        {"narrows at", true, false}, {"closes at", true, false}, {NULL, false, false}};
+    const struct json *list = json_member(a->doc, "guards");
+    struct table t;
+    char number[32];
+    if (json_count(list) == 0) {
+        buf_adds(&cli->out, "Nothing is watched yet: no account has a profile with guards, or none "
+                            "has sent mail.\n");
+        return;
+    }
+    table_init(&t, &cli->show, columns);
+    for (size_t i = 0; i < json_count(list); i++) {
+        const struct json *g = json_element(list, i);
+        struct text state = ask_text(g, "state");
+        bool open = text_eq(state, TEXT("open")), warned = ask_bool(g, "warned");
+        enum style style = !open ? STYLE_BAD : warned ? STYLE_WARN : STYLE_GOOD;
+        double rate = 0, bound = 0, review = 0, pause = 0;
+        (void)json_number(json_member(g, "rate"), &rate);
+        (void)json_number(json_member(g, "bound"), &bound);
+        (void)json_number(json_member(g, "review"), &review);
+        (void)json_number(json_member(g, "pause"), &pause);
+        table_cell(&t, STYLE_PLAIN, ask_text(g, "name"));
+        table_cell(&t, style, state);
+        table_cell(&t, STYLE_PLAIN, text_of(show_count(ask_int(g, "mails"), number)));
+        table_cell(&t, STYLE_PLAIN, text_of(show_count(ask_int(g, "failures"), number)));
+        percent_cell(&t, STYLE_PLAIN, rate);
+        percent_cell(&t, style, bound);
+        percent_cell(&t, STYLE_DIM, review);
+        percent_cell(&t, STYLE_DIM, pause);
+    }
+    table_print(&t, 0);
+}
+
+int cmd_guard(struct cli *cli)
+{
+    bool opens = text_eq(text_of(cli->argv[0]), TEXT("open"));
+    struct buf path = {0};
+    struct ask a;
+    if ((!opens && strcmp(cli->argv[0], "list") != 0) || cli->argc != (opens ? 2 : 1))
+        return cli_fail(cli, CLI_USAGE, "want: guard list, or guard open NAME");
+    buf_adds(&path, opens ? "/v1/guards/open" : "/v1/guards");
+    ask_param(&path, "name", opens ? cli->argv[1] : NULL);
+    int code = opens ? ask_post(cli, buf_str(&path), TEXT(""), &a)
+                     : ask_get(cli, buf_str(&path), false, &a);
+    buf_fini(&path);
+    if (code == CLI_OK && cli_json(cli)) {
+        ask_pass(cli, &a);
+    } else if (code == CLI_OK && opens) {
+        show_text(&cli->out, ask_text(a.doc, "done"), 0);
+        buf_adds(&cli->out, ".\n");
+    } else if (code == CLI_OK) {
+        ask_set_now(cli, &a);
+        show_guards(cli, &a);
+    }
+    ask_fini(&a);
+    return code;
 }

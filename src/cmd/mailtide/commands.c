@@ -40,6 +40,11 @@ const struct cli_command cli_commands[] = {
      "SES imports. import takes what the consoles of SES, SendGrid and others export, or an address "
      "a line; - is standard input. An entry whose reason turns out to be a limit, an outage or a "
      "fault of the sender suppresses nobody, and is named."},
+    {"guard", "list | open NAME", 1, 2, cmd_guard,
+     "bounce and complaint rates that ESPs watch",
+     "Each rate as the ESP or the provider counts it, what it surely is over, and the levels at "
+     "which mailtide narrows (only recipients that took mail before get any) and closes. open "
+     "forgives what was counted."},
     {"verify", "[ADDRESS...|FILE|-]", 0, -1, cmd_verify,
      "whether addresses can take mail, with evidence",
      "Checks the syntax and asks DNS with the servers of the configuration; needs no daemon. When"

@@ -113,6 +113,11 @@ void notify_systemd(const char *state);
 void operate_limits_of(void *arg, struct operate_limits *req);
 void operate_learnt_of(void *arg, struct operate_learnt_list *req);
 void operate_limit_word(void *arg, struct operate_limit_word *req);
+void operate_guards_of(void *arg,
+                       struct arena *arena,
+                       struct operate_guard **ret,
+                       size_t *ret_count);
+void operate_guard_open(void *arg, struct operate_guard_open *req);
 
 /* operate_suppress.c: an entry of struct operate. */
 void operate_suppress(void *arg, struct operate_suppress *req);

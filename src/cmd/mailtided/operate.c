@@ -306,6 +306,8 @@ void daemon_fill_operate(struct daemon *d)
                                   .learn = daemon_learn,
                                   .learnt = operate_learnt_of,
                                   .limit_word = operate_limit_word,
+                                  .guards = operate_guards_of,
+                                  .guard_open = operate_guard_open,
                                   .forecast = daemon_forecast,
                                   .expect = daemon_expect,
                                   .suppress = operate_suppress,

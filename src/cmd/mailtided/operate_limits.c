@@ -3,6 +3,7 @@
 #include "cmd/mailtided/inside.h"
 #include "core/address/addr.h"
 #include "core/config/limits.h"
+#include "core/plan/guard.h"
 
 #include <stdlib.h>
 
@@ -468,4 +469,48 @@ void operate_limit_word(void *arg, struct operate_limit_word *req)
                                   .done = own ? on_word_recipient : on_word_turn,
                                   .arg = job};
     store_ask(d->store, &job->ask);
+}
+
+/* -- Guards --------------------------------------------------------------------------------------
+ */
+
+void operate_guards_of(void *arg,
+                       struct arena *arena,
+                       struct operate_guard **ret,
+                       size_t *ret_count)
+{
+    const struct daemon *d = arg;
+    const struct guards *all = gate_guards(drive_gate(d->drive));
+    uint32_t pos = 0;
+    *ret_count = 0;
+    *ret = arena_array(arena, all->by_name.count + 1, sizeof **ret);
+    if (!*ret)
+        return;
+    for (const struct guard *x; (x = strmap_next(&all->by_name, &pos, NULL));) {
+        if (!x->rule)
+            continue;
+        (*ret)[(*ret_count)++] = (struct operate_guard){
+            .name = text_of(arena_strdup(arena, x->name)),
+            .state = text_of(guard_state_name(x->state)),
+            .counts = x->rule->counts == GUARD_BOUNCES ? TEXT("bounces") : TEXT("complaints"),
+            .since = x->since,
+            .rest_until = x->rest_until,
+            .warned = x->warned,
+            .mails = x->mails,
+            .failures = x->failures,
+            .rate = guard_rate(x),
+            .bound = guard_bound(x),
+            .review = x->rule->review,
+            .pause = x->rule->pause,
+        };
+    }
+}
+
+void operate_guard_open(void *arg, struct operate_guard_open *req)
+{
+    struct daemon *d = arg;
+    struct gate_decision decision = {0};
+    struct gate_event ev = {.type = GATE_GUARD, .guard = {.name = req->name, .by = req->by}};
+    drive_event(d->drive, &ev, &decision, &req->arena);
+    req->said = decision.reason;
 }

@@ -9,7 +9,8 @@
 /* The prior: what is likely of whoever sends, before anything is known. */
 #define PRIOR_SHARE   0.2  /* of the review level */
 #define PRIOR_MAILS   10.0 /* / review: its weight */
-#define OPEN_AGAIN    0.8  /* of the review level: what it must be below */
+#define WARN_SHARE    0.5  /* of the review level */
+#define OPEN_AGAIN    0.8  /* of a level: what it must be below to be over */
 #define WRITE_EVERY   64   /* mails; a failure is written at once */
 #define FRACTION_MAX  300  /* steps of the continued fraction */
 #define FRACTION_NEAR 1e-12
@@ -203,7 +204,8 @@ bool guard_look(struct guards *g, struct guard *x, tide_wall_ms now)
     }
     fade(g, x, now);
     enum guard_state next = next_state(x, now);
-    bool warned = next != GUARD_OPEN || is_sure(x, x->rule->review / 2);
+    double level = x->rule->review * WARN_SHARE * (x->warned ? OPEN_AGAIN : 1);
+    bool warned = next != GUARD_OPEN || is_sure(x, level);
     bool changed = next != x->state || warned != x->warned;
     g->warned -= x->warned;
     g->warned += warned;

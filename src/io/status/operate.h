@@ -137,6 +137,26 @@ struct operate_suppress {
     void *private; /* the daemon's */
 };
 
+/* -- Guards --------------------------------------------------------------------------------------
+ */
+
+struct operate_guard {
+    struct text name;   /* "ses/bounces", "ses/newsletter/bounces", "ses > google/complaints" */
+    struct text state;  /* "open", "narrow", "closed" */
+    struct text counts; /* "bounces", "complaints" */
+    tide_wall_ms since, rest_until; /* 0: open ever since; not closed */
+    bool warned;
+    double mails, failures; /* that still count */
+    double rate, bound;     /* likely, and at least */
+    double review, pause;   /* levels */
+};
+
+struct operate_guard_open {
+    struct text name, by;
+    struct text said; /* out: a sentence, in arena; "": there is no such guard */
+    struct arena arena;
+};
+
 /* -- How it goes --------------------------------------------------------------------------------
  */
 
@@ -253,6 +273,9 @@ struct operate {
     void (*limits)(void *arg, struct operate_limits *req);
     void (*learn)(void *arg, struct operate_learn *req);
     void (*learnt)(void *arg, struct operate_learnt_list *req);
+    /* Both at once, as status. */
+    void (*guards)(void *arg, struct arena *arena, struct operate_guard **ret, size_t *ret_count);
+    void (*guard_open)(void *arg, struct operate_guard_open *req);
     void (*limit_word)(void *arg, struct operate_limit_word *req);
     void (*wake_webhooks)(void *arg); /* letters were put back */
     /* What explains replies now; good for as long as requests are answered, on other threads too.

@@ -166,6 +166,24 @@ void shape_suppression(struct json_writer *w, const char *name, const struct sup
     jw_end(w);
 }
 
+void shape_guard(struct json_writer *w, const char *name, const struct operate_guard *g)
+{
+    jw_object(w, name);
+    jw_text(w, "name", g->name);
+    jw_text(w, "state", g->state);
+    jw_text(w, "counts", g->counts);
+    jw_time(w, "since", g->since);
+    jw_time(w, "rest_until", g->rest_until);
+    jw_bool(w, "warned", g->warned);
+    jw_int(w, "mails", (int64_t)g->mails);
+    jw_int(w, "failures", (int64_t)g->failures);
+    jw_number(w, "rate", g->rate);
+    jw_number(w, "bound", g->bound);
+    jw_number(w, "review", g->review);
+    jw_number(w, "pause", g->pause);
+    jw_end(w);
+}
+
 void shape_verdict(struct json_writer *w, const char *name, const struct verdict *v)
 {
     jw_object(w, name);

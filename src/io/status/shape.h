@@ -38,6 +38,8 @@ void shape_learnt(struct json_writer *w, const char *name, const struct operate_
 /* address, scope, cause, pause, evidence, rule, account, attempt, by, at, expires_at, lifted_at,
  * times */
 void shape_suppression(struct json_writer *w, const char *name, const struct suppression *s);
+/* name, state, counts, since, rest_until, warned, mails, failures, rate, bound, review, pause */
+void shape_guard(struct json_writer *w, const char *name, const struct operate_guard *g);
 void shape_verdict(struct json_writer *w, const char *name, const struct verdict *v);
 
 /* {version, started_at, now, clock, accepting, not_accepting, notifications {STATE: n},

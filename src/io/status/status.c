@@ -115,6 +115,11 @@ static void get_limits(struct status *s, struct http_request *req)
     view_limits(&s->views, req);
 }
 
+static void get_guards(struct status *s, struct http_request *req)
+{
+    view_guards(&s->views, req);
+}
+
 static void get_learnt(struct status *s, struct http_request *req)
 {
     view_learnt(&s->views, req);
@@ -139,10 +144,10 @@ static const struct {
     const char *path;
     void (*get)(struct status *s, struct http_request *req);
 } readable[] = {
-    {"/", get_overview},          {"/v1/status", get_status}, {"/v1/queue", get_queue},
-    {"/v1/why", get_why},         {"/v1/limits", get_limits}, {"/v1/limits/learned", get_learnt},
-    {"/v1/senders", get_senders}, {"/healthz", get_health},   {"/metrics", get_metrics},
-    {"/v1/events", get_events},
+    {"/", get_overview},        {"/v1/status", get_status},   {"/v1/queue", get_queue},
+    {"/v1/why", get_why},       {"/v1/limits", get_limits},   {"/v1/limits/learned", get_learnt},
+    {"/v1/guards", get_guards}, {"/v1/senders", get_senders}, {"/healthz", get_health},
+    {"/metrics", get_metrics},  {"/v1/events", get_events},
 };
 
 static void post_cancel(struct status *s, struct http_request *req, struct text by)
@@ -175,6 +180,11 @@ static void post_unsuppress(struct status *s, struct http_request *req, struct t
     view_unsuppress(&s->views, req, by);
 }
 
+static void post_guard_open(struct status *s, struct http_request *req, struct text by)
+{
+    view_guard_open(&s->views, req, by);
+}
+
 static void post_learn(struct status *s, struct http_request *req, struct text by)
 {
     (void)by;
@@ -194,10 +204,11 @@ static const struct {
     const char *path;
     void (*post)(struct status *s, struct http_request *req, struct text by);
 } operable[] = {
-    {"/v1/ingest", post_ingest},         {"/v1/cancel", post_cancel},
-    {"/v1/release", post_release},       {"/v1/learn", post_learn},
-    {"/v1/limits/pin", post_pin},        {"/v1/limits/forget", post_forget},
-    {"/v1/suppressions", post_suppress}, {"/v1/suppressions/remove", post_unsuppress},
+    {"/v1/ingest", post_ingest},          {"/v1/cancel", post_cancel},
+    {"/v1/release", post_release},        {"/v1/learn", post_learn},
+    {"/v1/limits/pin", post_pin},         {"/v1/limits/forget", post_forget},
+    {"/v1/suppressions", post_suppress},  {"/v1/suppressions/remove", post_unsuppress},
+    {"/v1/guards/open", post_guard_open},
 };
 
 static void wrong_method(struct http_request *req, const char *want)

@@ -8,6 +8,7 @@
  *                       "journal":[...],"next"}
  *   GET  /v1/limits[?recipient=]        {"now","limits":[...]}, "recipient","provider" if asked
  *   GET  /v1/limits/learned[?recipient=]   {"now","learned":[...]}: what replies have taught
+ *   GET  /v1/guards, POST /v1/guards/open?name=    bounce and complaint rates that ESPs watch
  *   POST /v1/limits/pin?scope=&subject=&of=&count=&window=&zone=,
  * /v1/limits/forget?scope=&subject=&of=
  *                                       {"done": a sentence}

@@ -40,6 +40,8 @@ void view_limits(const struct views *v, struct http_request *req);
 /* ?recipient= : what replies have taught */
 void view_learnt(const struct views *v, struct http_request *req);
 /* ?scope= &subject= &of= &count= &window= &zone= */
+void view_guards(const struct views *v, struct http_request *req);
+void view_guard_open(const struct views *v, struct http_request *req, struct text by); /* ?name= */
 void view_limit_word(const struct views *v, struct http_request *req, bool forget, struct text by);
 
 enum view_form { VIEW_JSON, VIEW_METRICS, VIEW_OVERVIEW };

@@ -1,4 +1,4 @@
-/* What replies have taught of limits, and what operators say of it. */
+/* What replies have taught of limits, what operators say of it; guards. */
 #include "io/status/views.h"
 
 #include "base/macros.h"
@@ -128,4 +128,52 @@ void view_limit_word(const struct views *v, struct http_request *req, bool forge
         job_fail(j, tide_wrap(&err, rc, "count"), &err);
     else
         v->operate->limit_word(v->operate->arg, o);
+}
+
+/* -- Guards ------------------------------------------------------------------------------------ */
+
+void view_guards(const struct views *v, struct http_request *req)
+{
+    struct learnt_job *j = job_new(v, req);
+    struct operate_status s = {0};
+    struct operate_guard *rows;
+    size_t count;
+    struct buf b = {0};
+    struct json_writer w;
+    if (!j)
+        return;
+    v->operate->status(v->operate->arg, &j->arena, &s);
+    v->operate->guards(v->operate->arg, &j->arena, &rows, &count);
+    jw_init(&w, &b);
+    jw_object(&w, NULL);
+    jw_time(&w, "now", s.now);
+    jw_array(&w, "guards");
+    for (size_t i = 0; i < count; i++)
+        shape_guard(&w, NULL, &rows[i]);
+    jw_end(&w);
+    jw_end(&w);
+    job_end(j, &b);
+}
+
+void view_guard_open(const struct views *v, struct http_request *req, struct text by)
+{
+    struct learnt_job *j = job_new(v, req);
+    struct tide_error err;
+    struct buf b = {0};
+    struct json_writer w;
+    if (!j)
+        return;
+    struct operate_guard_open o = {.name = http_query(req, "name"), .by = by};
+    v->operate->guard_open(v->operate->arg, &o);
+    if (o.said.n == 0) {
+        arena_fini(&o.arena);
+        job_fail(j, tide_fail(&err, TIDE_ENOENT, "There is no guard of this name."), &err);
+        return;
+    }
+    jw_init(&w, &b);
+    jw_object(&w, NULL);
+    jw_text(&w, "done", o.said);
+    jw_end(&w);
+    arena_fini(&o.arena);
+    job_end(j, &b);
 }
