@@ -171,11 +171,29 @@ static void show_recipient(struct cli *cli, const struct run *run, const struct 
         show_text(&cli->out, r->final, 0);
     }
     buf_addc(&cli->out, '\n');
-    if (r->action == DSN_DELIVERED || r->action == DSN_RELAYED || r->action == DSN_EXPANDED)
+    static const char *const good[] = {
+        [DSN_DELIVERED] = "The mail arrived; nothing follows.",
+        [DSN_RELAYED] = "The mail went on to a system that reports no more; nothing follows.",
+        [DSN_EXPANDED] = "The mail went to the members of a list; nothing follows.",
+    };
+    if (r->action == DSN_DELIVERED || r->action == DSN_RELAYED || r->action == DSN_EXPANDED) {
+        line(cli, "mailtide", text_of(good[r->action]));
         return;
+    }
     if (r->said.n > 0)
         line(cli, "said", text_cut(r->said, 0, 600));
     show_meaning(cli, run, &said, &r->meaning);
+}
+
+static void show_complaint(struct cli *cli, const struct bounce *b)
+{
+    struct explain_complaint c = explain_complaint_of(b->complaint.type);
+    line(cli, "complaint", b->complaint.type);
+    for (size_t i = 0; i < b->recipient_count; i++)
+        line(cli, "of", b->recipients[i].address);
+    line(cli, "cause", text_of(c.cause));
+    line(cli, "advice", text_of(c.advice));
+    line(cli, "mailtide", text_of(c.consequence));
 }
 
 static void show_bounce(struct cli *cli, const struct run *run, const struct bounce *b)
@@ -195,17 +213,15 @@ static void show_bounce(struct cli *cli, const struct run *run, const struct bou
     if (b->original_id.n > 0)
         line(cli, "about", b->original_id);
     if (b->original_subject.n > 0)
-        line(cli, "", b->original_subject);
+        line(cli, b->original_id.n > 0 ? "" : "about", b->original_subject);
     if (b->sent_to.n > 0)
         line(cli, "came to", b->sent_to);
-    if (b->kind == BOUNCE_COMPLAINT) {
-        linef(cli, "complaint", TEXT_FMT,
-              TEXT_ARG(b->complaint.type.n ? b->complaint.type : TEXT("abuse")));
-        for (size_t i = 0; i < b->recipient_count; i++)
-            line(cli, "of", b->recipients[i].address);
-        line(cli, "mailtide", TEXT("Send this recipient nothing more."));
+    if (b->kind == BOUNCE_COMPLAINT)
+        show_complaint(cli, b);
+    else if (b->kind != BOUNCE_REPORT)
+        line(cli, "mailtide", TEXT("Nothing follows for the recipient."));
+    if (b->kind != BOUNCE_REPORT)
         return;
-    }
     for (size_t i = 0; i < b->recipient_count; i++)
         show_recipient(cli, run, &b->recipients[i]);
 }

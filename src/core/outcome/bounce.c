@@ -339,6 +339,8 @@ static enum tide_err read_complaint(struct reading *r, struct bounce *b, struct 
     if (rc != TIDE_OK)
         return rc;
     b->kind = BOUNCE_COMPLAINT;
+    if (b->complaint.type.n == 0)
+        b->complaint.type = TEXT("abuse"); /* older than the field */
     b->envelope_id = b->complaint.envelope_id;
     for (size_t i = 0; i < b->complaint.recipient_count; i++)
         add(b, b->complaint.recipients[i], b->complaint.recipients[i]);
@@ -431,6 +433,8 @@ static bool read_event(struct reading *r, struct bounce *b)
         return false;
     b->kind = e.complaint ? BOUNCE_COMPLAINT : BOUNCE_REPORT;
     b->complaint = e.arf;
+    if (e.complaint && e.arf.type.n == 0)
+        b->complaint.type = TEXT("abuse"); /* SES leaves it out where the provider did */
     b->reporting_mta = e.dsn.reporting_mta;
     b->original_id = e.mail_id;
     b->original_from = e.mail_from;

@@ -181,6 +181,30 @@ static void put_text(struct json_writer *w, const char *name, struct text t)
         jw_null(w, name);
 }
 
+struct explain_complaint explain_complaint_of(struct text type)
+{
+    if (text_ieq(type, TEXT("auth-failure")))
+        return (struct explain_complaint){
+            "A provider reports that a mail in the name of the domain failed SPF, DKIM or DMARC "
+            "(RFC 6591).",
+            "Look whether it was one of yours; if it was, mend its signature or the SPF record.",
+            "Nothing follows for the recipient."};
+    if (text_ieq(type, TEXT("not-spam")))
+        return (struct explain_complaint){"Somebody took a mail out of the spam folder (RFC 5965).",
+                                          "There is nothing to do; it speaks for the sender.",
+                                          "Nothing follows for the recipient."};
+    if (text_istarts(type, TEXT("opt-out")))
+        return (struct explain_complaint){"The recipient wants no more of this mail (RFC 5965).",
+                                          "Take the recipient off the list.",
+                                          "Send this recipient nothing more of this kind."};
+    return (struct explain_complaint){
+        "The recipient, or a filter in their stead, called the mail spam (RFC 5965).",
+        "See whether this recipient asked for the mail, and make it easy to leave. Complaints "
+        "above "
+        "one in a thousand mails cost the sender's reputation.",
+        "Send this recipient nothing more."};
+}
+
 static void put_head(struct json_writer *w, const struct bounce *b)
 {
     jw_str(w, "kind", bounce_kind_name(b->kind));
@@ -191,8 +215,13 @@ static void put_head(struct json_writer *w, const struct bounce *b)
     put_text(w, "original_subject", b->original_subject);
     put_text(w, "envelope_id", b->envelope_id);
     put_text(w, "reporting_mta", b->reporting_mta);
-    if (b->kind == BOUNCE_COMPLAINT)
+    if (b->kind == BOUNCE_COMPLAINT) {
+        struct explain_complaint c = explain_complaint_of(b->complaint.type);
         put_text(w, "complaint", b->complaint.type);
+        jw_str(w, "cause", c.cause);
+        jw_str(w, "advice", c.advice);
+        jw_str(w, "consequence", c.consequence);
+    }
 }
 
 /* `mail`: its number; 0: it is the only one. */

@@ -55,6 +55,12 @@ TIDE_MUST_CHECK enum tide_err explain_mails(const struct explainer *x,
                                             size_t *ret_count,
                                             struct tide_error *err);
 
+/* What a complaint of this type means, as sentences for people. */
+struct explain_complaint {
+    const char *cause, *advice, *consequence;
+};
+struct explain_complaint explain_complaint_of(struct text type);
+
 /* The same for mails that came back (an mbox may hold several), into an open object: what the first
  * report of them is, then the recipients of all. With several, "mails" says what each of them is,
  * and "mail" in a recipient which one it is of, from 1. At least one mail. */
