@@ -111,10 +111,37 @@ size_t text_ifind(struct text t, struct text needle)
     return t.n;
 }
 
+#define PAIR_BITS   2048 /* of the set of a text's pairs of bytes; a power of two */
+#define PAIRS_WORDS 8    /* from so many words on the set is worth its while */
+
+static unsigned pair_at(const char *p)
+{
+    unsigned pair = (unsigned)(unsigned char)ascii_lower(p[0]) * 31 +
+                    (unsigned)(unsigned char)ascii_lower(p[1]) * 7;
+    return pair % PAIR_BITS;
+}
+
+/* Might the word be in a text of these pairs? */
+static bool has_pairs(const uint64_t *pairs, const char *word)
+{
+    for (size_t i = 0; word[i] && word[i + 1]; i++) {
+        unsigned bit = pair_at(word + i);
+        if (!(pairs[bit / 64] >> (bit % 64) & 1))
+            return false;
+    }
+    return true;
+}
+
 bool text_ihas(struct text t, const char *const *words, size_t count)
 {
+    uint64_t pairs[PAIR_BITS / 64] = {0};
+    bool few = count < PAIRS_WORDS || t.n > PAIR_BITS;
+    for (size_t i = 0; !few && i + 1 < t.n; i++) {
+        unsigned bit = pair_at(t.p + i);
+        pairs[bit / 64] |= (uint64_t)1 << (bit % 64);
+    }
     for (size_t i = 0; i < count; i++)
-        if (text_ifind(t, text_of(words[i])) < t.n)
+        if ((few || has_pairs(pairs, words[i])) && text_ifind(t, text_of(words[i])) < t.n)
             return true;
     return false;
 }

@@ -10,6 +10,29 @@
 
 #include <stdlib.h>
 
+/* Many words are sieved by pairs of bytes first; one by one they are looked for. */
+static void test_text_ihas_of_many(void **state)
+{
+    (void)state;
+    static const char *const words[] = {"ab",   "Bad", "caab", "dddd", "a",       "abcabd",
+                                        "cdcd", "",    "bcb",  "dab",  "aaaaaaaa"};
+    unsigned seed = 7;
+    for (int round = 0; round < 20000; round++) {
+        char t[24];
+        size_t n = 0, from = (size_t)round % TIDE_COUNT(words);
+        bool want = false;
+        for (; n < (size_t)(round % 23); n++) {
+            seed = seed * 1103515245u + 12345u;
+            t[n] = "abcdABCD"[(seed >> 16) % 8];
+        }
+        const char *const *some = words + (from > 2 ? 0 : from);
+        size_t count = TIDE_COUNT(words) - (size_t)(some - words) - (round & 1 ? 4 : 0);
+        for (size_t i = 0; i < count; i++)
+            want |= text_ifind((struct text){t, n}, text_of(some[i])) < n;
+        T_EQ(text_ihas((struct text){t, n}, some, count), want, "\"%.*s\"", (int)n, t);
+    }
+}
+
 static void test_error_wraps_and_cuts(void **state)
 {
     (void)state;
@@ -314,6 +337,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_text_ifind),
         cmocka_unit_test(test_text_ihas),
+        cmocka_unit_test(test_text_ihas_of_many),
         cmocka_unit_test(test_error_wraps_and_cuts),
         cmocka_unit_test(test_durations),
         cmocka_unit_test(test_sizes),
