@@ -12,6 +12,8 @@
 void sim_options_init(struct sim_options *o)
 {
     *o = (struct sim_options){.zone = "UTC",
+                              .window = {.unit = WINDOW_DAY},
+                              .window_words = "day",
                               .quotas = {5, 10, 20},
                               .quota_count = 3,
                               .policies = {REPLAY_QUIET},
@@ -97,7 +99,8 @@ enum tide_err sim_run(const struct sim_options *o, struct sim_results *ret, stru
 {
     const struct plan_zones zones = {NULL, sim_zone_load};
     struct sim_trace trace;
-    struct replay_settings s = {.zone = o->zone,
+    struct replay_settings s = {.window = o->window,
+                                .zone = o->zone,
                                 .zones = &zones,
                                 .warmup_days = o->warmup_days,
                                 .reserve = o->reserve,
@@ -176,8 +179,9 @@ void sim_print_text(const struct sim_results *r, struct buf *out)
              " urgent ones, %" PRIu64 " days of a recipient\n",
              o->warmup_days, any->notifications, any->urgent, any->user_days);
     for (size_t q = 0; q < o->quota_count; q++) {
-        buf_addf(out, "\n%d mails a day; sent directly, %" PRIu64 " would have been refused\n",
-                 o->quotas[q], r->cells[q][0].refused_direct);
+        buf_addf(out, "\n%d mails %s %s; sent directly, %" PRIu64 " would have been refused\n",
+                 o->quotas[q], window_is_fixed(&o->window) ? "a" : "in any", o->window_words,
+                 r->cells[q][0].refused_direct);
         buf_addf(out, "  %-8s %9s %9s %6s %8s %7s %7s %7s %8s %8s %6s\n", "", "mails", "digests",
                  "over", "mean min", "median", "p95", "p99", "direct", "watched", "held");
         for (size_t p = 0; p < o->policy_count; p++)
@@ -245,6 +249,7 @@ void sim_print_json(const struct sim_results *r, struct buf *out)
     jw_init(&w, out);
     jw_object(&w, NULL);
     jw_str(&w, "zone", o->zone);
+    jw_str(&w, "window", o->window_words);
     jw_int(&w, "warmup_days", o->warmup_days);
     jw_int(&w, "recipients", (int64_t)r->users);
     jw_array(&w, "quotas");
@@ -310,6 +315,44 @@ static enum tide_err read_numbers(const struct cli *cli,
     return TIDE_OK;
 }
 
+/* "day", "hour", "month", or a time: rolling. */
+static enum tide_err read_window(const struct cli *cli,
+                                 struct sim_options *o,
+                                 struct tide_error *err)
+{
+    static const struct {
+        const char *name;
+        enum window_unit unit;
+    } units[] = {{"hour", WINDOW_HOUR}, {"day", WINDOW_DAY}, {"month", WINDOW_MONTH}};
+    const char *window = cli_option_value(cli, "window");
+    o->window = (struct window){.unit = WINDOW_DAY};
+    o->window_words = window ? window : "day";
+    if (!window)
+        return TIDE_OK;
+    for (size_t i = 0; i < TIDE_COUNT(units); i++)
+        if (!strcmp(window, units[i].name)) {
+            o->window.unit = units[i].unit;
+            return TIDE_OK;
+        }
+    o->window.kind = WINDOW_ROLLING;
+    if (text_duration_ms(text_of(window), &o->window.span_ms, err) != TIDE_OK ||
+        o->window.span_ms < TIME_MINUTE_MS || o->window.span_ms > 366 * TIME_DAY_MS)
+        return tide_fail(
+            err, TIDE_ESYNTAX,
+            "--window: want hour, day, month, or a rolling time as \"24h\", got \"%s\"", window);
+    return TIDE_OK;
+}
+
+/* Nobody has said which: those that can be. */
+static void choose_policies(struct sim_options *o)
+{
+    bool rolls = !window_is_fixed(&o->window);
+    o->policy_count = 0;
+    for (int p = 0; p < REPLAY_POLICY_COUNT; p++)
+        if (!rolls || p != REPLAY_OPTIMUM)
+            o->policies[o->policy_count++] = (enum replay_policy)p;
+}
+
 static enum tide_err read_options(const struct cli *cli,
                                   struct sim_options *o,
                                   struct tide_error *err)
@@ -326,10 +369,12 @@ static enum tide_err read_options(const struct cli *cli,
     enum tide_err rc = sim_log_of(cli, &o->log, err);
     if (rc == TIDE_OK && quota)
         rc = sim_quotas_of(quota, o, err);
-    if (rc == TIDE_OK && policy)
+    if (rc == TIDE_OK)
+        rc = read_window(cli, o, err);
+    if (rc == TIDE_OK && policy && strcmp(policy, "all") != 0)
         rc = sim_policies_of(policy, o, err);
-    else if (rc == TIDE_OK && !o->json)
-        rc = sim_policies_of("all", o, err); /* people want to compare, programs to know */
+    else if (rc == TIDE_OK && (policy || !o->json))
+        choose_policies(o); /* people want to compare, programs to know */
     return rc == TIDE_OK ? read_numbers(cli, o, err) : rc;
 }
 

@@ -26,6 +26,8 @@ struct sim_log {
 struct sim_options {
     const char *trace; /* "-" or NULL: standard input */
     struct sim_log log;
+    struct window window; /* in which a mailbox takes so many; its zone is the next */
+    const char *window_words;
     const char *zone; /* IANA name, or "+8", "-3:30" */
     int quotas[SIM_QUOTAS_MAX];
     size_t quota_count;

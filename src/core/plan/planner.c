@@ -547,6 +547,11 @@ void planner_view_of(const struct planner *p,
         ret->day = day_of(m, q->now, &ret->window);
     else if (window_is_fixed(w))
         ret->window = window_at(&m->rule, q->now);
+    if (!ret->is_day)
+        planner_learning_day(p, q->now, &ret->learnt_by);
+    if (w->kind == WINDOW_ROLLING)
+        for (int64_t left = ret->used; left > 0 && ret->refill_count < POLICY_REFILLS_MAX; left--)
+            ret->refills[ret->refill_count++] = tally_earliest(&a->tally, left, q->now);
 }
 
 static tide_wall_ms policy_wish(const struct planner *p,

@@ -24,21 +24,41 @@ const struct window *planner_plain_day(void)
     return &day;
 }
 
+void planner_learning_day(const struct planner *p, tide_wall_ms now, struct policy_day *ret)
+{
+    const struct applied *a = daily(&p->ready);
+    int64_t number = now / TIME_DAY_MS;
+    *ret = (struct policy_day){
+        .id = window_hash(planner_plain_day()),
+        .day = (int32_t)number,
+        .window = {number * TIME_DAY_MS, (number + 1) * TIME_DAY_MS},
+    };
+    if (!a)
+        return;
+    struct meter *m = a->tally.meter;
+    ret->id = m->window;
+    ret->window = window_at(&m->rule, now);
+    ret->day =
+        (int32_t)((zone_local_ms(m->rule.zone, ret->window.start) - m->limit->window.offset_ms) /
+                  TIME_DAY_MS);
+}
+
 /* Who has no daily limit is learnt of by days of UTC: accounts and providers want to know too. */
 static void plain_day(const struct planner *p, const struct plan_query *q, struct policy_view *ret)
 {
-    int64_t number = q->now / TIME_DAY_MS;
+    struct policy_day day;
+    planner_learning_day(p, q->now, &day); /* he has no other */
     *ret = (struct policy_view){
         .now = q->now,
         .pending = q->pending,
         .last_at = q->last_at,
         .forecast = &q->recipient->forecast,
         .recipient_id = q->recipient_id,
-        .window = {number * TIME_DAY_MS, (number + 1) * TIME_DAY_MS},
+        .window = day.window,
         .span_ms = TIME_DAY_MS,
         .is_day = true,
-        .day = (int32_t)number,
-        .window_id = window_hash(planner_plain_day()),
+        .day = day.day,
+        .window_id = day.id,
         .direct_share = p->config->planner.direct_share,
     };
 }

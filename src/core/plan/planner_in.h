@@ -64,6 +64,8 @@ void planner_view_of(const struct planner *p,
                      const struct plan_query *q,
                      const struct applied *a,
                      struct policy_view *ret);
+/* The day that the forecast of the query at hand learns by. */
+void planner_learning_day(const struct planner *p, tide_wall_ms now, struct policy_day *ret);
 /* By which recipients without a daily limit are learnt of: days of UTC. */
 const struct window *planner_plain_day(void);
 /* What of it is still to be kept. */

@@ -15,6 +15,8 @@
 #include "core/plan/outlook.h"
 #include "core/record/notification.h"
 
+#define POLICY_REFILLS_MAX 22
+
 struct policy_view {
     tide_wall_ms now;
     const struct group_pending *pending; /* may be NULL */
@@ -34,6 +36,15 @@ struct policy_view {
     int32_t day;               /* local date, in days since 1970 */
     uint32_t window_id;        /* of the window's definition, stable over restarts */
     double direct_share;
+    /* For limits that do not count in days: the day that the forecast learns by, and when a rolling
+     * window gives its sends back, one by one. */
+    struct policy_day {
+        uint32_t id;
+        int32_t day;
+        struct window_span window;
+    } learnt_by;
+    tide_wall_ms refills[POLICY_REFILLS_MAX];
+    unsigned refill_count;
 };
 
 struct policy {

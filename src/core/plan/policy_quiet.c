@@ -11,6 +11,7 @@
 #define SAVE_EACH       256  /* notifications: so many may be missing of a profile after a crash */
 #define MOVED_SHARE     0.08 /* of the day's mail in other hours: the table is outdated */
 #define FLUID_STEPS_MAX 3
+#define FLAT_ID         0u /* the place of a day without hours */
 #define EXPECTED_KEY    "policy|expected"
 
 struct place {
@@ -24,6 +25,7 @@ struct table_entry {
     struct quiet_table *table; /* NULL: none yet */
     struct place *place;
     int quota, reserve;
+    float urgent_part;   /* of the price of urgent mail: what is held waits for so much of a day */
     int32_t checked_day; /* the profile was compared on that day */
     bool wanted, building;
 };
@@ -105,36 +107,43 @@ static void want(struct quiet_policy *q, struct table_entry *t)
     q->wanted_count++;
 }
 
-static struct table_entry *find_table(struct quiet_policy *q,
-                                      struct place *p,
-                                      int quota,
-                                      int reserve)
+static bool is_for(
+    const struct table_entry *t, const struct place *p, int quota, int reserve, float urgent_part)
+{
+    return t->place == p && t->quota == quota && t->reserve == reserve &&
+           fabsf(t->urgent_part - urgent_part) < 1e-6f;
+}
+
+static struct table_entry *find_table(
+    struct quiet_policy *q, struct place *p, int quota, int reserve, float urgent_part)
 {
     struct table_entry *t = q->last_table;
-    if (t && t->place == p && t->quota == quota && t->reserve == reserve)
+    if (t && is_for(t, p, quota, reserve, urgent_part))
         return t;
     for (unsigned i = 0; i < q->table_count; i++) {
         t = &q->tables[i];
-        if (t->place == p && t->quota == quota && t->reserve == reserve)
+        if (is_for(t, p, quota, reserve, urgent_part))
             return q->last_table = t;
     }
     if (q->table_count == QUIET_TABLES_MAX)
         return NULL;
     t = &q->tables[q->table_count++];
-    *t = (struct table_entry){
-        .place = p, .quota = quota, .reserve = reserve, .checked_day = INT32_MIN};
+    *t = (struct table_entry){.place = p,
+                              .quota = quota,
+                              .reserve = reserve,
+                              .urgent_part = urgent_part,
+                              .checked_day = INT32_MIN};
     return q->last_table = t;
 }
 
 /* The table, if there is one; asks for it, and once a day whether the profile has left it behind.
  */
-static const struct quiet_table *table_for(struct quiet_policy *q,
-                                           struct place *p,
-                                           int64_t count,
-                                           int64_t reserve)
+static const struct quiet_table *table_for(
+    struct quiet_policy *q, struct place *p, int64_t count, int64_t reserve, float urgent_part)
 {
     int quota = (int)TIDE_MIN(count - reserve, QUIET_QUOTA_MAX);
-    struct table_entry *t = find_table(q, p, quota, (int)TIDE_MIN(reserve, QUIET_QUOTA_MAX));
+    struct table_entry *t =
+        find_table(q, p, quota, (int)TIDE_MIN(reserve, QUIET_QUOTA_MAX), urgent_part);
     if (!t || q->settings.fluid_only)
         return NULL;
     if (t->checked_day != p->site.day) {
@@ -152,10 +161,14 @@ bool quiet_policy_wants(struct quiet_policy *q, struct quiet_job *ret)
         if (!t->wanted)
             continue;
         float cost = q->settings.urgent_cost;
-        *ret = (struct quiet_job){.window_id = t->place->window_id, .before = t->table};
+        *ret = (struct quiet_job){
+            .window_id = t->place->window_id, .urgent_part = t->urgent_part, .before = t->table};
         ret->wanted.quota = t->quota;
         ret->wanted.reserve = t->reserve;
-        ret->wanted.urgent_cost = cost < 0 ? 0 : cost == 0 ? QUIET_URGENT_COST : cost;
+        ret->wanted.urgent_cost = (cost < 0    ? 0
+                                   : cost == 0 ? QUIET_URGENT_COST
+                                               : cost) *
+                                  t->urgent_part;
         memcpy(ret->wanted.share, t->place->site.share, sizeof ret->wanted.share);
         t->wanted = false;
         t->building = true;
@@ -171,8 +184,9 @@ void quiet_policy_take(struct quiet_policy *q,
 {
     for (unsigned i = 0; i < q->table_count; i++) {
         struct table_entry *t = &q->tables[i];
-        if (t->place->window_id != job->window_id || t->quota != job->wanted.quota ||
-            t->reserve != job->wanted.reserve)
+        if (!t->building || t->place->window_id != job->window_id ||
+            t->quota != job->wanted.quota || t->reserve != job->wanted.reserve ||
+            fabsf(t->urgent_part - job->urgent_part) > 1e-6f)
             continue;
         t->building = false;
         if (take_table) {
@@ -232,10 +246,101 @@ static double between(double wait, double next, double part)
     return part < 0.5 ? wait : next;
 }
 
+/* -- Windows that are no days -------------------------------------------------------------------
+ */
+
+/* The expected arrivals from one instant to a later one, as a rate a day. */
+static double rate_between(const struct place *p,
+                           const struct policy_day *day,
+                           double mean,
+                           tide_wall_ms from,
+                           tide_wall_ms to)
+{
+    double length = (double)(day->window.end - day->window.start);
+    double a = (double)(from - day->window.start) / length,
+           z = (double)(to - day->window.start) / length;
+    double share = site_gone(&p->site, day->day, z) - site_gone(&p->site, day->day, a);
+    if (z > 1)
+        share += site_gone(&p->site, day->day + 1, z - 1);
+    return z > a ? mean * share / (z - a) : mean;
+}
+
+/* So many sends until then. */
+struct horizon {
+    double minutes, sends;
+};
+
+/* The scarcest of the spans that what is left has to last for. A window that starts anew has one;
+ * a rolling one has one for each send that comes back: until then the earlier ones have to do. Of a
+ * long window a day's part. */
+static struct horizon scarcest(const struct policy_view *v, tide_wall_ms from)
+{
+    double left = (double)(v->count - v->used - v->reserve), day = (double)TIME_DAY_MS / 60000;
+    struct horizon worst = {day, left};
+    if (v->window.end) {
+        worst.minutes = (double)(v->window.end - from) / (double)TIME_MINUTE_MS;
+        if (worst.minutes > day)
+            worst = (struct horizon){day, TIDE_MAX(left * day / worst.minutes, 1)};
+        return worst;
+    }
+    worst.sends = left + v->refill_count;
+    worst.minutes = TIDE_MIN((double)v->span_ms / (double)TIME_MINUTE_MS, day);
+    for (unsigned i = 0; i < v->refill_count; i++) {
+        struct horizon h = {(double)(v->refills[i] - from) / (double)TIME_MINUTE_MS, left + i};
+        if (h.minutes > 0 && h.sends > 0 && h.minutes * worst.sends > worst.minutes * h.sends)
+            worst = h;
+    }
+    if (worst.sends > left) {
+        worst.minutes *= left / worst.sends;
+        worst.sends = left;
+    }
+    return worst;
+}
+
+/* The programme of a flat day, entered as far before its end as the horizon is. */
+static tide_wall_ms other_wish(struct quiet_policy *q, const struct policy_view *v)
+{
+    const struct policy_day *day = &v->learnt_by;
+    struct place *p = get_place(q, day->id), *flat = get_place(q, FLAT_ID);
+    if (!p || !flat || !v->forecast || v->span_ms < TIME_HOUR_MS)
+        return policy_even()->wish(NULL, v);
+    float part = (float)TIDE_MIN(v->span_ms, TIME_DAY_MS) / (float)TIME_DAY_MS;
+    const struct quiet_table *t = table_for(q, flat, v->count, v->reserve_full, part);
+    int64_t left = v->count - v->used - v->reserve;
+    if (left < 1)
+        return v->now;
+    if (!t)
+        return policy_even()->wish(NULL, v);
+    site_roll(&p->site, day->day);
+    forecast_roll(v->forecast, &p->site, day->day);
+    tide_wall_ms from = TIDE_MIN(v->last_at, v->now);
+    bool carried = v->window.end && from < v->window.start;
+    from = carried ? v->window.start : from;
+    struct horizon h = scarcest(v, from);
+    struct forecast_level level =
+        expected_level(&q->expected, v->recipient_id, v->now, &v->forecast->level);
+    double x = (double)(from - day->window.start) / (double)(day->window.end - day->window.start);
+    double mean = forecast_level_now(&level, v->forecast->today, site_gone(&p->site, day->day, x));
+    mean = rate_between(p, day, mean, from, from + (tide_wall_ms)(h.minutes * 60000));
+    double k = v->weight > 0 ? v->weight : v->pending ? v->pending->digestible : 1;
+    double slot = (1 - TIDE_MIN(h.minutes / 1440, 1)) * QUIET_SLOTS;
+    unsigned s = TIDE_MIN((unsigned)slot, QUIET_SLOTS - 1),
+             pending = (unsigned)TIDE_MIN(TIDE_MAX(lround(k), 1), QUIET_PENDING);
+    int b = (int)TIDE_MIN(TIDE_MAX(h.sends, 1), QUIET_QUOTA_MAX);
+    double wait = quiet_wait_minutes(t, false, mean, s, b, pending);
+    tide_wall_ms end = from + (tide_wall_ms)(h.minutes * 60000);
+    if (wait >= QUIET_FOREVER)
+        return end;
+    tide_wall_ms ms = (tide_wall_ms)(wait * (double)TIME_MINUTE_MS);
+    return ms < AT_ONCE_MS ? v->now : TIDE_MIN(from + ms, end);
+}
+
 static tide_wall_ms quiet_wish(void *arg, const struct policy_view *v)
 {
     struct quiet_policy *q = arg;
-    struct place *p = v->is_day && v->forecast ? get_place(q, v->window_id) : NULL;
+    if (!v->is_day)
+        return other_wish(q, v);
+    struct place *p = v->forecast ? get_place(q, v->window_id) : NULL;
     if (!p)
         return policy_even()->wish(NULL, v);
     int64_t left = v->count - v->used - v->reserve;
@@ -254,7 +359,7 @@ static tide_wall_ms quiet_wish(void *arg, const struct policy_view *v)
     double mean = forecast_level_now(&level, v->forecast->today, site_gone(&p->site, v->day, x));
     double k = v->weight > 0 ? v->weight : v->pending ? v->pending->digestible : 1;
     unsigned pending = (unsigned)TIDE_MIN(TIDE_MAX(lround(k), 1), QUIET_PENDING);
-    const struct quiet_table *t = table_for(q, p, v->count, v->reserve_full);
+    const struct quiet_table *t = table_for(q, p, v->count, v->reserve_full, 1);
     /* The fluid price would hold the first mail of a day that has room for all. */
     if (!t && !q->settings.fluid_only && (double)left > v->direct_share * (double)v->count)
         return v->now;

@@ -43,6 +43,7 @@ struct quiet_job {
     struct quiet_case wanted;
     const struct quiet_table *before; /* holds until the job is taken */
     uint32_t window_id;
+    float urgent_part;
 };
 
 /* The next table to build; false: none. It is not named again until it was taken. */

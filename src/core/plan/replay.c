@@ -34,6 +34,12 @@ struct line {
     uint32_t count;
 };
 
+/* How many in the window of now; of a rolling one the last `quota` instants. */
+struct tally_of_window {
+    tide_wall_ms start, *ring;
+    uint32_t count;
+};
+
 struct user {
     struct heap_node wake;
     struct plan_recipient plan;
@@ -41,8 +47,9 @@ struct user {
     tide_wall_ms last_at;
     double weight; /* of what is pending */
     struct line urgent, normal;
-    int32_t mail_day, event_day;
-    uint32_t mails_of_day, events_of_day;
+    struct tally_of_window mails, events; /* of the limit's window, counted anew */
+    int32_t event_day;
+    uint32_t events_of_day;
     tide_wall_ms warned_at; /* of event_day; 0: not */
     bool full;
 };
@@ -59,6 +66,8 @@ struct run {
     struct planner *planner;
     struct quiet_policy *quiet;
     struct zone *zone; /* for counting anew what the ledger counts */
+    struct window_rule rule;
+    tide_wall_ms *rings; /* of rolling windows */
     struct plan_route route;
     struct user *users;
     uint32_t *next; /* [event] */
@@ -112,14 +121,23 @@ static int reserve_of(const struct replay_settings *s)
     return s->policy == REPLAY_QUIET ? 0 : 1;
 }
 
+static struct window window_of(const struct replay_settings *s)
+{
+    struct window w = s->window;
+    if (w.kind == WINDOW_CALENDAR && w.unit == 0)
+        w.unit = WINDOW_DAY;
+    if (window_is_fixed(&w))
+        w.zone = literal(s->zone);
+    return w;
+}
+
 static void make_config(struct run *r)
 {
     const struct replay_settings *s = r->settings;
-    r->limit = (struct limit){
-        .name = literal("mailbox/day"),
-        .scope = LIMIT_RECIPIENT,
-        .count = s->quota,
-        .window = {.kind = WINDOW_CALENDAR, .unit = WINDOW_DAY, .zone = literal(s->zone)}};
+    r->limit = (struct limit){.name = literal("mailbox/day"),
+                              .scope = LIMIT_RECIPIENT,
+                              .count = s->quota,
+                              .window = window_of(s)};
     r->provider =
         (struct profile){.name = literal("mailbox"), .limits = &r->limit, .limit_count = 1};
     r->esp = (struct profile){.name = literal("esp")};
@@ -170,6 +188,7 @@ static enum tide_err open_run(struct run *r, struct tide_error *err)
     make_config(r);
     enum tide_err rc =
         r->settings->zones->load(r->settings->zones->arg, r->settings->zone, &r->zone, err);
+    r->rule = (struct window_rule){.def = &r->limit.window, .zone = r->zone};
     if (rc == TIDE_OK)
         rc = planner_new(&r->config, r->settings->zones, &r->planner, err);
     if (rc == TIDE_OK)
@@ -179,6 +198,10 @@ static enum tide_err open_run(struct run *r, struct tide_error *err)
     r->users = calloc(t->user_count + 1, sizeof *r->users);
     r->next = malloc((t->count + 1) * sizeof *r->next);
     bool ok = r->users && r->next;
+    if (!window_is_fixed(&r->limit.window)) {
+        r->rings = calloc((size_t)t->user_count * 2 + 1, (size_t)r->settings->quota * 8);
+        ok = ok && r->rings;
+    }
     for (int c = 0; c < REPLAY_CLASSES; c++) {
         r->delays[c].counts = calloc(REPLAY_DELAY_S_MAX + 1, sizeof(uint32_t));
         ok = ok && r->delays[c].counts;
@@ -187,7 +210,12 @@ static enum tide_err open_run(struct run *r, struct tide_error *err)
         return tide_fail(err, TIDE_ENOMEM, "%u users, %zu events", t->user_count, t->count);
     for (uint32_t u = 0; u < t->user_count; u++) {
         r->users[u].urgent = r->users[u].normal = (struct line){NONE, NONE, 0};
-        r->users[u].mail_day = r->users[u].event_day = INT32_MIN;
+        r->users[u].event_day = INT32_MIN;
+        r->users[u].mails.start = r->users[u].events.start = INT64_MIN;
+        if (r->rings) {
+            r->users[u].mails.ring = r->rings + (size_t)u * 2 * (size_t)r->settings->quota;
+            r->users[u].events.ring = r->users[u].mails.ring + r->settings->quota;
+        }
     }
     heap_init(&r->heap);
     r->route =
@@ -204,6 +232,7 @@ static void close_run(struct run *r)
     heap_fini(&r->heap);
     free(r->users);
     free(r->next);
+    free(r->rings);
     planner_free(r->planner);
     quiet_policy_free(r->quiet);
     zone_free(r->zone);
@@ -253,22 +282,39 @@ static int32_t day_at(const struct run *r, tide_wall_ms t, int *ret_hour)
     return (int32_t)(local / TIME_DAY_MS);
 }
 
-/* A mail has left: counted anew, beside the ledger. */
+/* One more, beside the ledger. True: it is over the limit. */
+static bool count_one(struct run *r, struct tally_of_window *t, tide_wall_ms now)
+{
+    uint32_t quota = (uint32_t)r->settings->quota;
+    if (!window_is_fixed(&r->limit.window)) {
+        tide_wall_ms *place = &t->ring[t->count % quota];
+        bool over = t->count >= quota && now - *place < r->limit.window.span_ms;
+        if (!over) { /* what was refused uses nothing up */
+            *place = now;
+            t->count++;
+        }
+        return over;
+    }
+    tide_wall_ms start = window_at(&r->rule, now).start;
+    if (t->start != start) {
+        t->start = start;
+        t->count = 0;
+    }
+    return ++t->count > quota;
+}
+
+/* A mail has left: counted anew. */
 static void count_mail(struct run *r, struct user *u, tide_wall_ms now, bool digest)
 {
     int hour;
-    int32_t day = day_at(r, now, &hour);
-    if (day != u->mail_day) {
-        u->mail_day = day;
-        u->mails_of_day = 0;
-    }
-    u->mails_of_day++;
+    (void)day_at(r, now, &hour);
+    bool over = count_one(r, &u->mails, now);
     if (now < r->scored_from)
         return;
     r->out->mails++;
     r->out->digests += digest;
     r->out->mails_by_hour[hour]++;
-    r->out->over += u->mails_of_day > (uint32_t)r->settings->quota;
+    r->out->over += over;
 }
 
 static struct plan_query query_of(struct run *r, struct user *u, bool urgent, tide_wall_ms now)
@@ -381,6 +427,7 @@ static void count_arrival(struct run *r, struct user *u, tide_wall_ms now, bool 
         u->full = false;
     }
     u->events_of_day++;
+    bool refused = count_one(r, &u->events, now);
     if (u->events_of_day > (uint32_t)r->settings->quota && !u->full) {
         u->full = true;
         count_full(r, u, now);
@@ -388,7 +435,7 @@ static void count_arrival(struct run *r, struct user *u, tide_wall_ms now, bool 
     if (now < r->scored_from)
         return;
     r->out->user_days += first;
-    r->out->refused_direct += u->events_of_day > (uint32_t)r->settings->quota;
+    r->out->refused_direct += refused;
     r->out->arrivals_by_hour[hour]++;
     r->out->urgent += urgent;
     r->out->notifications += !urgent;
@@ -592,6 +639,8 @@ enum tide_err replay_run(const struct replay_trace *trace,
     enum tide_err rc = check_trace(trace, err);
     if (rc != TIDE_OK)
         return rc;
+    if (settings->policy == REPLAY_OPTIMUM && !window_is_fixed(&settings->window))
+        return tide_fail(err, TIDE_EINVAL, "the optimum is not known for rolling windows");
     rc = open_run(&r, err);
     if (rc == TIDE_OK && trace->count) {
         r.scored_from =

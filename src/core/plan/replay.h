@@ -51,7 +51,8 @@ const char *replay_policy_help(enum replay_policy p);
 
 struct replay_settings {
     enum replay_policy policy;
-    const char *zone; /* in which the days turn over; name for zones->load */
+    struct window window; /* zone and all; zeroed: a calendar day in `zone` */
+    const char *zone;     /* in which the days turn over; name for zones->load */
     const struct plan_zones *zones;
     int quota;
     int warmup_days; /* not scored */
