@@ -242,6 +242,80 @@ static void test_spoiled_unit_leaves_the_others(void **state)
     mail_fini(&m[0]);
 }
 
+/* One mail for Ann with that collapse key. */
+static tide_id collapsing(const char *key, const char *application, struct store_accepted *ret)
+{
+    struct mail m;
+    rig.now++;
+    mail_init(&rig, &m, "ann@a.example", key);
+    m.submission.collapse_key = text_of(key);
+    m.submission.application = text_of(application);
+    m.submission.digestible = true;
+    T_OK(rig_accept(&rig, &m.req), &rig.err, "%s", key);
+    *ret = m.items[0];
+    mail_fini(&m);
+    return ret->id;
+}
+
+static void test_superseded(void **state)
+{
+    (void)state;
+    struct store_accepted got;
+    tide_id first = collapsing("cart", "shop", &got);
+    T_EQ(got.supersedes, 0, "the first");
+    tide_wall_ms first_at = rig.now;
+    tide_id other = collapsing("ticket", "shop", &got);
+    T_EQ(got.pending.digestible, 2, "another key is another thing");
+    tide_id foreign = collapsing("cart", "forum", &got);
+    T_EQ(got.supersedes, 0, "another application's");
+    tide_id second = collapsing("cart", "shop", &got);
+    T_EQ(got.supersedes, first, "the older one");
+    T_EQ(got.pending.digestible, 2, "its place is free");
+    T_EQ(got.pending.oldest_at, first_at, "and taken: nothing waits longer for it");
+
+    struct store_ask ask = {.view = STORE_VIEW_NOTIFICATION, .id = first};
+    T_OK(rig_ask(&rig, &ask), &rig.err, "first");
+    T_EQ(ask.notifications[0].state, NOTIFICATION_CANCELLED, "its fate");
+    T_TRUE(text_starts(ask.notifications[0].reason, TEXT("superseded by ")), "and why");
+    T_TEXT(ask.notifications[0].collapse_key, "cart", "by what");
+    arena_fini(&ask.arena);
+    ask = (struct store_ask){.view = STORE_VIEW_WHY, .id = first};
+    T_OK(rig_ask(&rig, &ask), &rig.err, "why");
+    T_EQ(ask.journal_count, 2, "accepted, cancelled");
+    T_TEXT(ask.journal[1].event, "cancelled", "told");
+    T_TRUE(text_ifind(ask.journal[1].detail, TEXT("\"superseded_by\"")) < ask.journal[1].detail.n,
+           "to programs, too");
+    arena_fini(&ask.arena);
+
+    /* What is under way cannot be superseded; what was claimed is the newest. */
+    struct store_claim claim = {.attempt = {.id = id_next(&rig.ids, rig.now),
+                                            .recipient_id = got.pending.recipient_id,
+                                            .group_id = got.pending.group_id,
+                                            .state = ATTEMPT_FLYING,
+                                            .started_at = rig.now},
+                                .digest = true,
+                                .now = rig.now};
+    T_OK(rig_claim(&rig, &claim), &rig.err, "claim");
+    T_EQ(claim.notification_count, 2, "two of three");
+    T_EQ(claim.notifications[0].id, second, "in the older one's place");
+    T_EQ(claim.notifications[1].id, other, "then the other");
+    arena_fini(&claim.arena);
+    tide_id third = collapsing("cart", "shop", &got);
+    T_EQ(got.supersedes, 0, "it has left");
+    T_EQ(got.pending.digestible, 1, "one more");
+
+    /* What was withdrawn is not superseded, and its place is free. */
+    struct store_drop drop = {.id = third, .then = NOTIFICATION_CANCELLED, .at = rig.now};
+    T_OK(rig_drop(&rig, &drop), &rig.err, "drop");
+    T_EQ(drop.groups[0].digestible, 0, "free");
+    T_EQ(drop.groups[0].oldest_at, 0, "nothing is pending");
+    arena_fini(&drop.arena);
+    collapsing("cart", "shop", &got);
+    T_EQ(got.supersedes, 0, "it was withdrawn");
+    T_EQ(got.pending.digestible, 1, "alone");
+    (void)foreign;
+}
+
 static void test_views(void **state)
 {
     (void)state;
@@ -667,6 +741,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_accept_answers_with_recipient, setup, teardown),
         cmocka_unit_test_setup_teardown(test_keys, setup, teardown),
         cmocka_unit_test_setup_teardown(test_spoiled_unit_leaves_the_others, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_superseded, setup, teardown),
         cmocka_unit_test_setup_teardown(test_views, setup, teardown),
         cmocka_unit_test_setup_teardown(test_load_in_pieces, setup, teardown),
         cmocka_unit_test_setup_teardown(test_second_daemon, setup, teardown),

@@ -446,7 +446,9 @@ static void on_accepted(struct gate *g, const struct gate_event *ev, struct gate
     grp->sifted = false;
     set_streams(g, grp, name_number(g, ev->accepted.origin.stream, todo));
     set_not_before(grp, ev->accepted.not_before, ev->now, todo);
-    grp->last_at = TIDE_MAX(grp->last_at, ev->accepted.accepted_at);
+    /* Else the pause that is waited for would begin anew with each that takes another's place. */
+    if (!ev->accepted.superseding)
+        grp->last_at = TIDE_MAX(grp->last_at, ev->accepted.accepted_at);
     if (ev->type == GATE_LOADED) {
         /* A million groups are not planned anew in one go at every start, nor their holds written
          * again: each is looked at within a minute, or when it is due. */
@@ -458,7 +460,7 @@ static void on_accepted(struct gate *g, const struct gate_event *ev, struct gate
         return;
     }
     g->counts.accepted++;
-    if (is_digestible(g, ev->accepted.origin.stream)) {
+    if (!ev->accepted.superseding && is_digestible(g, ev->accepted.origin.stream)) {
         if (grp->arrived < UINT16_MAX)
             grp->arrived++;
         gate_add_weight(g, grp, ev->accepted.weight);

@@ -97,6 +97,7 @@ struct gate_event {
             const struct group_pending *pending;
             const struct recipient_state *recipient;
             struct gate_origin origin;
+            bool superseding; /* in the place of an older one: nothing more is to come */
             tide_wall_ms accepted_at, not_before;
             int weight;          /* how much its waiting counts; 0: not known, as 1 */
             tide_wall_ms due_at; /* loaded: what its hold said; 0: nothing yet */

@@ -507,6 +507,7 @@ static const struct field draft_fields[] = {
     {"stream", read_stream, AT(stream)},
     {"key", read_key, AT(key)},
     {"thread", read_line, AT(thread)},
+    {"collapse_key", read_line, AT(collapse_key)},
     {"item", read_item, AT(item)},
     {"weight", read_weight, AT(weight)},
     {"metadata", read_metadata, AT(metadata)},

@@ -55,7 +55,7 @@ struct api_draft {
     size_t header_count;
     struct api_attachment *attachments;
     size_t attachment_count;
-    struct text stream, key, thread;
+    struct text stream, key, thread, collapse_key;
     struct digest_item item;
     struct text metadata;                 /* a JSON object; "": none */
     int weight;                           /* 0: its stream's */

@@ -71,6 +71,7 @@ struct submission {
     struct text fingerprint;         /* what must come again with the same key to be the same
                                       * thing; "": sender and message */
     struct text thread;              /* for collapsing in digests */
+    struct text collapse_key;        /* of those with the same only the last counts; "": none */
     struct text source;              /* "smtp 127.0.0.1", "http 127.0.0.1": for the journal */
     struct text ret, envid;          /* RFC 3461, kept */
     struct text metadata;            /* what the application wants to be told again with all that
@@ -107,7 +108,7 @@ struct notification {
     struct text application, stream;
     struct text recipient; /* as handed over */
     struct text recipient_normal, domain;
-    struct text sender, identity, subject, message_id, thread, key;
+    struct text sender, identity, subject, message_id, thread, key, collapse_key;
     struct text envid, ret, notify, orcpt;
     struct digest_item item;
     tide_wall_ms accepted_at, not_before, deadline_at;

@@ -322,6 +322,7 @@ void drive_accepted(struct drive *d, const struct drive_accepted *accepted)
             .accepted = {.pending = &item->pending,
                          .recipient = &item->recipient,
                          .origin = {s->application, s->stream, s->identity},
+                         .superseding = item->supersedes != 0,
                          .accepted_at = s->accepted_at,
                          .not_before = s->not_before,
                          .weight = s->weight},

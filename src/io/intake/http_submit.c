@@ -101,6 +101,8 @@ static void write_item(struct json_writer *w, const struct item *it, int64_t ind
         jw_text(w, "reason", r->reason);
         jw_time(w, "estimated_release_at", r->due_at);
         jw_bool(w, "duplicate", r->duplicate);
+        if (r->supersedes)
+            jw_id(w, "supersedes", r->supersedes);
         jw_end(w);
     }
 }

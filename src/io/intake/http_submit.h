@@ -3,7 +3,8 @@
  * One object or an array of them. Each item meets its own fate: one bad item does not lose the
  * others. The answer comes when the last item is durable or refused.
  *
- *   202 {"notifications":[{"id","recipient","state","reason","estimated_release_at","duplicate"}]}
+ *   202 {"notifications":[{"id","recipient","state","reason","estimated_release_at","duplicate",
+ *        "supersedes"}]}
  *   arrays: each entry with "index"; a refused item is {"index","error":{"code","field","message"}}
  *   nothing taken: {"error":{"code","field","message"}}, for arrays with "notifications" beside it,
  *   with 400 bad_json, bad_value, ...; 403 not_permitted; 409 key_used; 413 too_many_items;

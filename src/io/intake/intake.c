@@ -143,6 +143,7 @@ static void on_accepted(struct store_accept *accept, enum tide_err rc, const str
         req->results[i] = (struct intake_result){
             .id = accept->items[i].id,
             .duplicate = accept->items[i].duplicate,
+            .supersedes = accept->items[i].supersedes,
             .state = decisions[i].state,
             .reason = decisions[i].reason,
             .due_at = decisions[i].due_at,

@@ -27,7 +27,8 @@ struct intake_recipient {
 
 struct intake_result {
     tide_id id;
-    bool duplicate; /* same application and key as before: the first one's id, nothing new */
+    bool duplicate;     /* same application and key as before: the first one's id, nothing new */
+    tide_id supersedes; /* was cancelled for it: the same collapse key; 0: none */
     enum notification_state state;
     struct text reason;  /* a sentence */
     tide_wall_ms due_at; /* estimated release; 0: not known yet (being verified) */
@@ -41,7 +42,7 @@ struct intake_request {
     size_t recipient_count;
     struct text message; /* RFC 5322 with CRLF or bare LF, not dot-stuffed */
     /* empty: taken from X-Mailtide-* headers, else from the application's defaults */
-    struct text stream, key, thread;
+    struct text stream, key, thread, collapse_key;
     struct text fingerprint; /* under the same key this must be the same; "": the message. For doors
                               * that write the message themselves (its date differs each time) */
     struct digest_item item;

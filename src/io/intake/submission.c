@@ -230,6 +230,7 @@ enum tide_err submission_make(const struct config *config,
         ret->fingerprint =
             arena_text(arena, req->fingerprint.n ? req->fingerprint : buf_text(&normal));
     ret->thread = given_or_header(req->thread, &m, HEADER_PREFIX "Thread", arena);
+    ret->collapse_key = given_or_header(req->collapse_key, &m, HEADER_PREFIX "Collapse-Key", arena);
     ret->subject = given_or_header(TEXT(""), &m, "Subject", arena);
     ret->item = (struct digest_item){
         .title = given_or_header(req->item.title, &m, HEADER_PREFIX "Digest-Title", arena),

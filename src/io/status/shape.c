@@ -28,6 +28,7 @@ void shape_notification(struct json_writer *w, const char *name, const struct no
     put(w, "message_id", n->message_id);
     put(w, "thread", n->thread);
     put(w, "key", n->key);
+    put(w, "collapse_key", n->collapse_key);
     jw_time(w, "accepted_at", n->accepted_at);
     jw_time(w, "not_before", n->not_before);
     jw_time(w, "deadline", n->deadline_at);

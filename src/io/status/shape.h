@@ -4,7 +4,7 @@
  * the CLI. Times are RFC 3339 in UTC, ids are strings, what is not known is null.
  *
  *   notification  id, state, recipient, domain, application, stream, sender, subject, message_id,
- *                 thread, key, accepted_at, not_before, deadline, changed_at,
+ *                 thread, key, collapse_key, accepted_at, not_before, deadline, changed_at,
  *                 estimated_release_at, reason, limit, attempts, attempt
  *   attempt       id, account, provider, stream, state, digest, notifications, may_be_double,
  *                 message_id, started_at, ended_at, reply

@@ -3,6 +3,7 @@
 
 #include "base/macros.h"
 #include "base/map.h"
+#include "core/proto/json_write.h"
 
 #include <openssl/evp.h>
 
@@ -179,7 +180,8 @@ static int64_t submission_add(struct writing *w, const struct submission *s)
                      db_text(s->sender), db_text(s->subject), db_text(s->message_id),
                      db_text(s->thread), db_text(s->key), db_text(s->ret), db_text(s->envid),
                      db_text(s->item.title), db_text(s->item.url), db_text(s->item.text),
-                     db_text(s->item.icon), db_int(s->drop_late), db_text(s->metadata)));
+                     db_text(s->item.icon), db_int(s->drop_late), db_text(s->metadata),
+                     db_text(s->collapse_key)));
     return db_last_rowid(w->db);
 }
 
@@ -217,6 +219,70 @@ static void group_new(struct writing *w, const struct submission *s, struct grou
     p->group_id = db_last_rowid(w->db);
 }
 
+/* -- Collapse keys: of those with the same only the last counts
+ * ------------------------------------
+ */
+
+static struct text superseded_detail(struct writing *w,
+                                     const struct submission *s,
+                                     tide_id by,
+                                     struct arena *arena)
+{
+    struct buf b = {0};
+    struct json_writer j;
+    jw_init(&j, &b);
+    jw_object(&j, NULL);
+    jw_str(&j, "code", "superseded");
+    jw_id(&j, "superseded_by", by);
+    jw_text(&j, "collapse_key", s->collapse_key);
+    jw_end(&j);
+    struct text t = b.failed == TIDE_OK ? arena_text(arena, buf_text(&b)) : TEXT("");
+    buf_fini(&b);
+    if (t.n == 0)
+        db_fail(w->db, TIDE_ENOMEM, "out of memory");
+    return t;
+}
+
+/* The older one of the group that is pending and not in flight is cancelled, and the new one takes
+ * its place in the line: else who is always superseded would never leave. `g` follows. */
+static void supersede(struct writing *w,
+                      struct store_accept *req,
+                      struct group *g,
+                      struct member *m,
+                      struct store_accepted *out)
+{
+    const struct submission *s = req->submission;
+    struct values key = DB_VALUES(db_int(g->pending.recipient_id), db_text(s->application),
+                                  db_text(s->collapse_key));
+    struct group of = *g;
+    struct member old;
+    char id[ID_TEXT_BYTES];
+    tide_id older = db_number(w->db, Q_COLLAPSE_GET, key, 0);
+    if (g->pending.group_id == 0 || older == 0 || !member_get(w->db, older, &old, &of) ||
+        old.group_id != g->pending.group_id || old.state > NOTIFICATION_HELD)
+        return;
+    char *why = arena_printf(&req->arena, "superseded by %s: both have collapse key \"%.*s\"",
+                             id_text(m->id, id), (int)TIDE_MIN(s->collapse_key.n, (size_t)100),
+                             s->collapse_key.p);
+    struct move move = {
+        .next = NOTIFICATION_CANCELLED, .reason = text_of(why), .at = TIDE_MAX(s->accepted_at, 1)};
+    if (!why)
+        db_fail(w->db, TIDE_ENOMEM, "out of memory");
+    if (!why || !member_move(w, &of, &old, &move))
+        return;
+    group_put(w, &of); /* counted anew before the new one is in it */
+    *g = of;
+    m->accepted_at = TIDE_MIN(m->accepted_at, old.accepted_at);
+    out->supersedes = older;
+    journal_add(w, &(struct journal_entry){.at = move.at,
+                                           .recipient_id = g->pending.recipient_id,
+                                           .group_id = g->pending.group_id,
+                                           .notification_id = older,
+                                           .event = TEXT("cancelled"),
+                                           .sentence = move.reason,
+                                           .detail = superseded_detail(w, s, m->id, &req->arena)});
+}
+
 static void accept_one(struct writing *w,
                        struct store_accept *req,
                        size_t i,
@@ -242,6 +308,12 @@ static void accept_one(struct writing *w,
         .not_before = s->not_before,
     };
     g.pending.recipient_id = out->recipient.id;
+    if (s->collapse_key.n > 0) {
+        supersede(w, req, &g, &m, out);
+        db_run(w->db, Q_COLLAPSE_PUT,
+               DB_VALUES(db_int(out->recipient.id), db_text(s->application),
+                         db_text(s->collapse_key), db_int(m.id)));
+    }
     group_add(w, &g, &m);
     g.due_at = 0;
     if (has_group)
@@ -254,7 +326,7 @@ static void accept_one(struct writing *w,
                      db_int(m.deadline_at), db_int(m.not_before), db_text(to->address),
                      db_text(to->notify), db_text(to->orcpt)));
     out->pending = g.pending;
-    journal_add(w, &(struct journal_entry){.at = m.accepted_at,
+    journal_add(w, &(struct journal_entry){.at = TIDE_MAX(s->accepted_at, 1),
                                            .recipient_id = out->recipient.id,
                                            .group_id = g.pending.group_id,
                                            .notification_id = m.id,

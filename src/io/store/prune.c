@@ -15,7 +15,8 @@ struct victim {
     tide_id id;
     int64_t submission_id, body_id;
     enum notification_state state;
-    struct text key, application;
+    struct text key, application, collapse_key;
+    int64_t recipient_id;
 };
 
 static void prune_notification(struct writing *w, const struct victim *v)
@@ -23,6 +24,10 @@ static void prune_notification(struct writing *w, const struct victim *v)
     db_run(w->db, Q_LAST_ID_KEEP, DB_VALUES(db_int(v->id)));
     db_run(w->db, Q_PRUNE_NOTIFICATION, DB_VALUES(db_int(v->id)));
     w->tally[TALLY_NOTIFICATION + v->state]--;
+    if (v->collapse_key.n > 0)
+        db_run(w->db, Q_COLLAPSE_DELETE,
+               DB_VALUES(db_int(v->recipient_id), db_text(v->application), db_text(v->collapse_key),
+                         db_int(v->id)));
     db_run(w->db, Q_SUBMISSION_LESS, DB_VALUES(db_int(v->submission_id)));
     if (db_number(w->db, Q_SUBMISSION_LEFT, DB_VALUES(db_int(v->submission_id)), 1) > 0)
         return;
@@ -58,7 +63,9 @@ static bool prune_notifications(
                                        .state = state,
                                        .body_id = col_int(row, 4),
                                        .key = col_text(w->db, row, 5, &arena),
-                                       .application = col_text(w->db, row, 6, &arena)};
+                                       .application = col_text(w->db, row, 6, &arena),
+                                       .collapse_key = col_text(w->db, row, 7, &arena),
+                                       .recipient_id = col_int(row, 8)};
     }
     for (size_t i = 0; i < n; i++)
         prune_notification(w, &victims[i]);

@@ -97,6 +97,7 @@ void rows_notification(struct db *db, sqlite3_stmt *row, struct arena *a, struct
     n.attempt_id = col_int(row, i++);
     n.attempts = (int)col_int(row, i++);
     n.metadata = col_text(db, row, i++, a);
+    n.collapse_key = col_text(db, row, i++, a);
     assert(i == NOTIFICATION_COLUMN_COUNT);
     *ret = n;
 }

@@ -19,8 +19,8 @@
     " CASE WHEN " GROUP_HOLDS " THEN g.hold_reason ELSE n.reason END,"                         \
     " CASE WHEN " GROUP_HOLDS                                                                  \
     " THEN g.hold_limit ELSE n.limit_name END, n.attempt_id, n.attempts,"                      \
-    " s.metadata"
-#define NOTIFICATION_COLUMN_COUNT 36
+    " s.metadata, s.collapse_key"
+#define NOTIFICATION_COLUMN_COUNT 37
 #define NOTIFICATION_REST                          \
     " JOIN submission s ON s.id = n.submission_id" \
     " JOIN recipient r ON r.id = g.recipient_id"   \
@@ -190,8 +190,14 @@
     X(BODY_LESS, "UPDATE body SET uses = uses - 1 WHERE id = ?1") \
     X(SUBMISSION_ADD, "INSERT INTO submission (body_id, notifications, stream, sender, subject," \
         " message_id, thread, key, ret, envid, item_title, item_url, item_text, item_icon," \
-        " drop_late, metadata) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14," \
-        " ?15, ?16)") \
+        " drop_late, metadata, collapse_key) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14," \
+        " ?15, ?16, ?17)") \
+    X(COLLAPSE_GET, "SELECT notification_id FROM collapse" \
+        " WHERE recipient_id = ?1 AND application = ?2 AND key = ?3") \
+    X(COLLAPSE_PUT, "INSERT INTO collapse VALUES (?1, ?2, ?3, ?4)" \
+        " ON CONFLICT (recipient_id, application, key) DO UPDATE SET notification_id = ?4") \
+    X(COLLAPSE_DELETE, "DELETE FROM collapse WHERE recipient_id = ?1 AND application = ?2" \
+        " AND key = ?3 AND notification_id = ?4") \
     X(SUBMISSION_LESS, "UPDATE submission SET notifications = notifications - 1 WHERE id = ?1") \
     X(SUBMISSION_LEFT, "SELECT notifications FROM submission WHERE id = ?1") \
     X(SUBMISSION_DELETE, "DELETE FROM submission WHERE id = ?1") \
@@ -328,7 +334,7 @@
     X(COUNT_OLDEST, "SELECT min(accepted_at) FROM notification WHERE state <= 1") \
     /* pruning */ \
     X(PRUNE_NEXT, "SELECT n.id, n.submission_id, n.state, n.changed_at, s.body_id," \
-        " s.key, g.application FROM notification n" \
+        " s.key, g.application, s.collapse_key, g.recipient_id FROM notification n" \
         " JOIN submission s ON s.id = n.submission_id" \
         " JOIN recipient_group g ON g.id = n.group_id" \
         " WHERE n.id > ?1 AND n.id < ?2 ORDER BY n.id LIMIT ?3") \

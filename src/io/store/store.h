@@ -71,8 +71,9 @@ void store_health(struct store *s, struct store_health *ret);
  */
 
 struct store_accepted {
-    tide_id id;     /* given by the caller beforehand; for a duplicate the first one's */
-    bool duplicate; /* same application and key as before: nothing was stored */
+    tide_id id;         /* given by the caller beforehand; for a duplicate the first one's */
+    bool duplicate;     /* same application and key as before: nothing was stored */
+    tide_id supersedes; /* was pending under the same collapse key, and is cancelled; 0: none */
     struct group_pending pending; /* of its group, this one included */
     struct recipient_state recipient;
 };
@@ -89,7 +90,8 @@ struct store_accept {
 /* With key set: same application, key, sender, recipients and fingerprint (without one: body) gives
  * duplicates; same key and anything else is TIDE_EEXIST ("key ... was used for another message").
  * Each new notification is journalled here, event "accepted", so the gate need not. Its group's
- * due_at becomes 0: to be planned. */
+ * due_at becomes 0: to be planned. With a collapse_key, an older one of its group that is pending
+ * under the same is cancelled, and the new one counts from that one's acceptance. */
 void store_accept(struct store *s, struct store_accept *req);
 
 /* -- Apply: decisions of the gate (core/record/change.h), one unit
