@@ -1,4 +1,5 @@
 /* The journal as others follow it: the table of events, cursors, and who may see what. */
+#include "base/file.h"
 #include "core/record/event.h"
 #include "lib/check.h"
 #include "lib/store_rig.h"
@@ -54,6 +55,23 @@ static void test_table(void **state)
             T_TRUE(!(set & event_bit(event_of_journal(text_of(cases[i].out)))), "\"%s\" has not %s",
                    cases[i].list, cases[i].out);
     }
+}
+
+/* People read of each type, written whole or as "`.sent`" behind its like. */
+static void test_readme_names_all(void **state)
+{
+    (void)state;
+    struct buf readme = {0};
+    struct tide_error err;
+    T_OK(file_read("README.md", 1 << 20, &readme, &err), &err, "from the top of the tree");
+    for (size_t i = 0; i < event_kind_count; i++) {
+        char whole[80], part[80];
+        const char *type = event_kinds[i].type;
+        snprintf(whole, sizeof whole, "`%s`", type);
+        snprintf(part, sizeof part, "`%s`", strchr(type, '.'));
+        T_TRUE(strstr(buf_str(&readme), whole) || strstr(buf_str(&readme), part), "%s", type);
+    }
+    buf_fini(&readme);
 }
 
 /* One mail for Ann by an application of that name; its group. */
@@ -248,6 +266,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_table),
+        cmocka_unit_test(test_readme_names_all),
         cmocka_unit_test_setup_teardown(test_who_sees_what, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_digest_has_all, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_cursor, set_up, tear_down),
