@@ -219,8 +219,7 @@ const struct cli_option cli_options[] = {
     {"check-sender", 0, "no-lists", NULL, "asks no block lists"},
     {"check-sender", 0, "psl", NULL, "DMARC by public suffixes (RFC 7489), not by the tree walk"},
 
-    {"explain", 'm', "message", "FILE", "a whole mail that came back: a bounce, a complaint (- is "
-                                        "standard input)"},
+    {"explain", 'm', "message", "FILE", "a whole mail that came back, or an mbox of them (- is standard input)"},
     {"explain", 'p', "provider", "NAME", "who said it: a provider of schedules/, or its host"},
 
     {"help", 0, "roff", "LIST", "a list of the manual: \"commands\", \"exits\" or \"keys\""},
