@@ -1,0 +1,8 @@
+/* Any bytes as a webhook of mailgun. */
+#include "lib/events_fuzz.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    events_fuzz(&events_mailgun, data, size);
+    return 0;
+}
