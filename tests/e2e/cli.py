@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """mailtide, the command line, against a daemon whose only account refuses every connection: what
 people read, what scripts read, and the exit codes."""
+import datetime
 import json
 import os
 import pty
@@ -276,6 +277,41 @@ def simulated():
     assert "xz" in mailtide("simulate", "-t", scratch.write("no.tsv.xz", "plain"), code=NO)[1]
 
 
+def learned():
+    """What was sent before, from two kinds of logs; then what is to come."""
+    now = datetime.datetime.fromisoformat(json.loads(mailtide("status", "--json")[0])["now"].replace("Z", "+00:00"))
+    lines = ["processed,message_id,event,email"]
+    for day in range(1, 40):
+        for i in range(6):
+            at = (now - datetime.timedelta(days=day)).strftime(f"%Y-%m-%d 0{i}:30:00")
+            lines += [f"{at},m{day}-{i},{event},Zoe@client.asia" for event in ("processed", "delivered")]
+    lines.append(f"{now:%Y-%m-%d} 00:00:00,m,processed,no address")
+    log = "\n".join(lines) + "\n"
+    said = mailtide("learn", "-", stdin=log)[0]
+    assert "235 notifications for 2 recipients" in said and "The daemon has learnt it for 1 recip" in said, said
+    assert "234 more lines" in said and "no mail addresses" in said, said
+    again = json.loads(mailtide("learn", "-", "--json", stdin=log)[0])
+    assert (again["recipients_taken"], again["recipients_known"], again["daemon"]) == (0, 1, True), again
+    f = json.loads(mailtide("forecast", "Zoe@client.asia", "--json")[0])
+    assert f["recipients"] == 1 and 0 <= f["expected"] < 20 and f["hours"], f
+    totals = [h["total"] for h in f["hours"]]
+    assert totals == sorted(totals) and abs(totals[-1] - f["expected"]) < 1e-6, totals
+    assert all(h["bands"][0]["low"] <= h["median"] <= h["bands"][0]["high"] for h in f["hours"]), f
+    said = mailtide("forecast", "Zoe@client.asia")[0]
+    assert "more expected until" in said and "half of all cases" in said, said
+    code, answer = daemon.http("PUT", "/v1/recipients/Zoe@client.asia/expected", {"count": 500})
+    assert code == 200 and answer["expected"], answer
+    assert json.loads(mailtide("forecast", "Zoe@client.asia", "--json")[0])["expected"] > f["expected"]
+    code, answer = daemon.http("PUT", "/v1/expected", {"times": -3})
+    assert code == 400 and answer["error"]["code"] == "bad_value", answer
+    provider = json.loads(mailtide("forecast", "--provider", "slow", "--json")[0])
+    assert {"recipients", "limits", "hours", "bands"} <= provider.keys(), provider
+    mailtide("forecast", "--account", "nobody", code=NOT_FOUND)
+    mailtide("forecast", "nobody@nowhere.test", code=NOT_FOUND)
+    mailtide("forecast", code=USAGE)
+    assert "line" in mailtide("learn", "-", stdin="time,email\nsoon,a@b.test\n", code=NO)[1]
+
+
 def on_a_terminal(*args, keys=None):
     """What a terminal of 60 columns gets."""
     try:
@@ -325,7 +361,7 @@ def main():
         config = base_config(scratch, CONFIG.format(dns=dns.port, port=closed.getsockname()[1]))
         with Daemon(scratch, config) as daemon:
             return suite.run([status_tells, sent_and_queued, raw_message, refused_at_the_door, why_tells_the_story,
-                              limits_tell, cancelled, released, verified, checked, exit_codes, completes, simulated, terminal])
+                              limits_tell, cancelled, released, verified, checked, exit_codes, completes, simulated, learned, terminal])
 
 
 sys.exit(main())

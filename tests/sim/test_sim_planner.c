@@ -56,7 +56,7 @@ struct world {
     int sent_count;
     struct row rows[ROWS_MAX];
     int row_count;
-    tide_wall_ms now, real;
+    tide_wall_ms now, real, warned[RECIPIENTS]; /* warned: of which window, by its end */
     uint64_t trace;
 };
 
@@ -207,7 +207,9 @@ static struct plan_query query_of(struct world *w, int g)
                            .is_reply = group->reply,
                            .last_at = group->last_at};
     q.digest = !q.urgent;
-    q.hold_until_max = group->pending.oldest_at + 4 * TIME_HOUR_MS;
+    /* A deadline here, a maximal hold there. */
+    q.hold_until_max = group->pending.oldest_at + (1 + g % 4) * TIME_HOUR_MS;
+    q.weight = g % 3 ? (g % 3) * 0.6 * group->pending.digestible : 0;
     q.route = (struct plan_route){
         .provider = planner_intern_provider(p, text_of(provider_names[provider_of(recipient)])),
         .gateway = has_filter(recipient) ? planner_intern_provider(p, TEXT("filter")) : 0,
@@ -464,6 +466,29 @@ static void ask(struct world *w, int g)
     W_TRUE(w, queue_put_line(&w->queue, &group->entry, a.subject, order, a.at), "memory");
 }
 
+/* Once a window, with numbers that can be. */
+static void check_warning(struct world *w, const struct plan_query *q, const struct plan_warning *x)
+{
+    tide_wall_ms *last = &w->warned[q->recipient_id - 1];
+    W_TRUE(w, x->chance >= OUTLOOK_LIKELY && x->chance <= 1, "a chance of %f", x->chance);
+    W_TRUE(w, x->low <= x->high && x->over_at >= w->now && x->over_at <= x->reset_at,
+           "full before now or after the reset");
+    W_TRUE(w, !w->strict || *last != x->reset_at, "recipient %d is warned twice",
+           (int)q->recipient_id);
+    *last = x->reset_at;
+}
+
+/* What an application says must change nothing but the time of digests. */
+static void say_something(struct world *w, const struct plan_query *q)
+{
+    struct foreseen f;
+    int64_t whom = below(w, 2) ? q->recipient_id : 0;
+    double value = below(w, 3) ? 1 + below(w, 60) : 0;
+    bool said = planner_expect(w->planner, whom, value, w->now, w->now + below(w, 86400) * 1000LL);
+    W_TRUE(w, said == (w->quiet != NULL), "only a policy that foresees takes it");
+    W_TRUE(w, planner_foresee(w->planner, q, &f) == (w->quiet != NULL), "foresees");
+}
+
 static void arrive(struct world *w)
 {
     struct group *group = &w->groups[below(w, GROUPS)];
@@ -478,8 +503,11 @@ static void arrive(struct world *w)
         group->pending.digestible++;
     group->last_at = w->now;
     struct plan_query q = query_of(w, (int)(group - w->groups));
-    if (!q.urgent)
-        planner_arrived(w->planner, &q, 1, NULL);
+    struct plan_warning warning;
+    if (!q.urgent && planner_arrived(w->planner, &q, 1, &warning))
+        check_warning(w, &q, &warning);
+    if (below(w, 30) == 0)
+        say_something(w, &q);
     struct quiet_job job;
     if (w->quiet && w->tables < TABLES_MAX && below(w, 10) == 0 &&
         quiet_policy_wants(w->quiet, &job)) {

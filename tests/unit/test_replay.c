@@ -155,6 +155,43 @@ static void test_policies(void **state)
     }
 }
 
+/* Whatever the window, it is kept: counted anew beside the ledger. */
+static void test_windows(void **state)
+{
+    static const struct {
+        const char *name;
+        struct window window;
+        int quota;
+    } cases[] = {
+        {"hour", {.kind = WINDOW_CALENDAR, .unit = WINDOW_HOUR}, 1},
+        {"two an hour", {.kind = WINDOW_CALENDAR, .unit = WINDOW_HOUR}, 2},
+        {"month", {.kind = WINDOW_CALENDAR, .unit = WINDOW_MONTH}, 20},
+        {"half hours", {.kind = WINDOW_CLOCK, .span_ms = 30 * TIME_MINUTE_MS}, 1},
+        {"a rolling day", {.kind = WINDOW_ROLLING, .span_ms = DAY}, 4},
+        {"six rolling hours", {.kind = WINDOW_ROLLING, .span_ms = 6 * TIME_HOUR_MS}, 2},
+        {"one in 36 rolling hours", {.kind = WINDOW_ROLLING, .span_ms = 36 * TIME_HOUR_MS}, 1},
+    };
+    (void)state;
+    struct replay_trace t = world(4);
+    for (size_t i = 0; i < TIDE_COUNT(cases); i++)
+        for (int p = REPLAY_QUIET; p < REPLAY_OPTIMUM; p++) {
+            struct replay_settings s = settings((enum replay_policy)p, cases[i].quota);
+            struct replay_result r;
+            struct tide_error err;
+            s.window = cases[i].window;
+            T_OK(replay_run(&t, &s, &r, &err), &err, "%s", cases[i].name);
+            T_EQ(r.over, 0, "%s, %s", cases[i].name, replay_policy_name(s.policy));
+            T_EQ(r.all.count, r.notifications, "%s: everything has left once", cases[i].name);
+            T_TRUE(r.refused_direct > 0, "%s: it bites", cases[i].name);
+            replay_result_fini(&r);
+        }
+    struct replay_settings s = settings(REPLAY_OPTIMUM, 4);
+    struct replay_result r;
+    struct tide_error err;
+    s.window = cases[4].window;
+    T_EQ(replay_run(&t, &s, &r, &err), TIDE_EINVAL, "nobody knows it");
+}
+
 static void test_bounds(void **state)
 {
     (void)state;
@@ -176,6 +213,15 @@ static void test_bounds(void **state)
     struct replay_trace bad[] = {{odd, 2, 1}, {odd + 2, 1, 1}, {odd + 3, 1, 1}};
     for (size_t i = 0; i < TIDE_COUNT(bad); i++)
         T_EQ(replay_run(&bad[i], &s, &r, &err), TIDE_ERANGE, "bad trace %zu", i);
+    struct replay_event same[64];
+    for (size_t i = 0; i < TIDE_COUNT(same); i++)
+        same[i] = (struct replay_event){START, 0, i % 9 ? REPLAY_DIRECT : REPLAY_URGENT};
+    struct replay_trace one = {same, TIDE_COUNT(same), 1};
+    s.warmup_days = 0;
+    T_OK(replay_run(&one, &s, &r, &err), &err, "one recipient, one second");
+    T_EQ(r.over, 0, "never over");
+    T_EQ(r.all.count, 56, "all of it left");
+    replay_result_fini(&r);
     struct replay_trace none = {odd, 0, 1};
     T_OK(replay_run(&none, &s, &r, &err), &err, "nothing at all");
     replay_result_fini(&r);
@@ -201,9 +247,8 @@ static void test_forecast_judged(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_optimum),
-        cmocka_unit_test(test_policies),
-        cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_optimum),         cmocka_unit_test(test_policies),
+        cmocka_unit_test(test_windows),         cmocka_unit_test(test_bounds),
         cmocka_unit_test(test_forecast_judged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -45,7 +45,7 @@ struct sim_options {
 struct sim_trace {
     struct replay_trace trace;
     struct replay_event *events;
-    char **names; /* of the users; addresses in small letters */
+    char **names; /* of the users; domains in small letters */
     struct history_result read;
 };
 

@@ -98,13 +98,14 @@ struct reader {
     bool unsorted;
 };
 
-/* Addresses are the same in either case. */
+/* Domains are the same in either case; what stands before the "@" need not be. */
 static struct text folded(struct text name, char *out, size_t size)
 {
     if (text_find(name, '@') == name.n || name.n > size)
         return name;
+    size_t at = text_find(name, '@');
     for (size_t i = 0; i < name.n; i++)
-        out[i] = ascii_lower(name.p[i]);
+        out[i] = i > at ? ascii_lower(name.p[i]) : name.p[i];
     return (struct text){out, name.n};
 }
 
