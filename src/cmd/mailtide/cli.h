@@ -69,6 +69,7 @@ struct cli {
     struct buf out; /* written to standard output at the end */
     struct show show;
     void *curl;
+    long patience_s; /* for an answer; 0: as usual */
     char socket[512];
     const char *socket_from; /* for errors: "-s", "$MAILTIDE_SOCKET", ... */
 };
@@ -109,6 +110,7 @@ int cmd_events(struct cli *cli);
 int cmd_limits(struct cli *cli);
 int cmd_suppress(struct cli *cli);
 int cmd_guard(struct cli *cli);
+int suppress_sync(struct cli *cli); /* cmd_suppress_sync.c */
 int cmd_verify(struct cli *cli);
 int cmd_send(struct cli *cli);
 int cmd_sendmail(struct cli *cli);

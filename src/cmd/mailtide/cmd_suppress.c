@@ -484,6 +484,7 @@ static const struct {
     {"list", NULL, suppress_list},          {"add", "ADDRESS", suppress_add},
     {"remove", "ADDRESS", suppress_remove}, {"why", "ADDRESS", suppress_why},
     {"export", NULL, suppress_export},      {"import", "FILE", suppress_import},
+    {"sync", NULL, suppress_sync},
 };
 
 int cmd_suppress(struct cli *cli)
@@ -497,6 +498,6 @@ int cmd_suppress(struct cli *cli)
                         words[i].operand ? " " : "", words[i].operand ? words[i].operand : "");
     }
     return cli_fail(cli, CLI_USAGE,
-                    "suppress: want list, add, remove, why, export or import, got \"%s\"",
+                    "suppress: want list, add, remove, why, export, import or sync, got \"%s\"",
                     cli->argv[0]);
 }

@@ -31,7 +31,7 @@ const struct cli_command cli_commands[] = {
      "domain DOMAIN, provider PROVIDER, sender-domain-provider DOMAIN PROVIDER, ip-provider POOL "
      "PROVIDER, ip-domain POOL DOMAIN, account ACCOUNT, account-stream ACCOUNT STREAM; a POOL is "
      "the account's ip_pool, or the account."},
-    {"suppress", "list | add ADDRESS | remove ADDRESS | why ADDRESS | export | import FILE", 1, 2,
+    {"suppress", "list | add ADDRESS | remove ADDRESS | why ADDRESS | export | import FILE | sync", 1, 2,
      cmd_suppress, "who is not to be mailed, why, and until when",
      "list shows who is suppressed now, with the words that did it; why all that was ever said of "
      "one address. add and remove are for operators; remove marks the ESPs' own lists for mending "
@@ -39,7 +39,10 @@ const struct cli_command cli_commands[] = {
      "export writes CSV (email, reason, created, cause, scope, expires) or, with --format ses, what "
      "SES imports. import takes what the consoles of SES, SendGrid and others export, or an address "
      "a line; - is standard input. An entry whose reason turns out to be a limit, an outage or a "
-     "fault of the sender suppresses nobody, and is named."},
+     "fault of the sender suppresses nobody, and is named.\n\n"
+     "sync reads the ESPs' own lists through their APIs now, as the daemon does by itself every "
+     "lists_every: who stands there for no fault of his own is taken off, dead addresses and "
+     "complaints are learnt, all else is left. --dry-run only tells."},
     {"guard", "list | open NAME", 1, 2, cmd_guard,
      "bounce and complaint rates that ESPs watch",
      "Each rate as the ESP or the provider counts it, what it surely is over, and the levels at "
@@ -158,6 +161,8 @@ const struct cli_option cli_options[] = {
     {"suppress", 0, "scope", "SCOPE", "add, remove: all mail (not given), bulk, stream:NAME or "
                                       "sender:ADDRESS"},
     {"suppress", 0, "evidence", "TEXT", "add: what was said"},
+    {"suppress", 0, "dry-run", NULL, "sync: only tell what would be done"},
+    {"suppress", 0, "account", "NAME", "sync: this account only"},
     {"suppress", 0, "csv", NULL, "export: as CSV, which it is anyway"},
     {"suppress", 'f', "format", "FORMAT", "export: csv (not given) or ses"},
 

@@ -319,6 +319,12 @@ static bool on_verify(void *arg, struct http_request *req)
     return verify_door_request(d->verify, req);
 }
 
+static void on_status_lists(void *arg, struct http_request *req)
+{
+    struct daemon *d = arg;
+    list_door_take(d->lists, req);
+}
+
 static void on_status_ingest(void *arg, struct http_request *req)
 {
     struct daemon *d = arg;
@@ -344,6 +350,7 @@ static enum tide_err open_doors(struct daemon *d, struct tide_error *err)
                                     .body_bytes_max = (size_t)config->http.body_bytes_max,
                                     .notifications = on_status_notifications,
                                     .ingest = on_status_ingest,
+                                    .lists = on_status_lists,
                                     .arg = d};
     enum tide_err rc = news_desk_open(d->drive, &d->desk, err);
     struct webhooks_options webhooks = {.loop = &d->loop, .drive = d->drive, .desk = d->desk};

@@ -13,7 +13,7 @@
 #include "io/status/status.h"
 #include "io/status/verify_door.h"
 #include "io/store/store.h"
-#include "io/watch/list_sync.h"
+#include "io/watch/list_door.h"
 #include "io/watch/sender_watch.h"
 
 /* Released and accepted counts of the last minute, a sample every five seconds. */

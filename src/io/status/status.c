@@ -200,6 +200,15 @@ static void post_ingest(struct status *s, struct http_request *req, struct text 
         http_reply_error(req, 404, "not_found", "Nothing is ingested here.");
 }
 
+static void post_sync(struct status *s, struct http_request *req, struct text by)
+{
+    (void)by;
+    if (s->options.lists)
+        s->options.lists(s->options.arg, req);
+    else
+        http_reply_error(req, 404, "not_found", "No lists are looked after here.");
+}
+
 static const struct {
     const char *path;
     void (*post)(struct status *s, struct http_request *req, struct text by);
@@ -209,6 +218,7 @@ static const struct {
     {"/v1/limits/pin", post_pin},         {"/v1/limits/forget", post_forget},
     {"/v1/suppressions", post_suppress},  {"/v1/suppressions/remove", post_unsuppress},
     {"/v1/guards/open", post_guard_open},
+    {"/v1/suppressions/sync", post_sync},
 };
 
 static void wrong_method(struct http_request *req, const char *want)

@@ -23,6 +23,7 @@
  *   POST /v1/notifications[?application=]           hands in (io/intake/http_submit.h)
  *   POST /v1/notifications/{id}/cancel, .../release   {"cancelled":N}, {"released":N}
  *   POST /v1/cancel?recipient=, /v1/release?recipient=   all that is pending of one recipient
+ *   POST /v1/suppressions/sync          ESPs' lists are compared and mended now
  *   POST /v1/ingest                     a bounce or a complaint, as it came (io/events/bounces.h)
  *   GET  /healthz, /metrics
  *
@@ -57,6 +58,8 @@ struct status_options {
     bool (*notifications)(void *arg, struct http_request *req, bool may_operate, const char *by);
     /* Answers POST /v1/ingest, a mail that came back; NULL: it is not taken. */
     void (*ingest)(void *arg, struct http_request *req);
+    /* Answers POST /v1/suppressions/sync (io/watch/list_door.h); NULL: there is none. */
+    void (*lists)(void *arg, struct http_request *req);
     void *arg;
 };
 

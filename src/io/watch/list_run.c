@@ -15,6 +15,8 @@
 #define PROBLEM_BYTES 500
 #define ARENA_MAX     (512u << 20)
 #define CHANGES_MAX   2
+#define STRANGER_MS   (30 * TIME_DAY_MS)
+#define STRANGERS_MAX 200
 #define AGAIN_MOST    100 /* journal entries that are looked at for what was dropped */
 
 enum run_phase {
@@ -51,6 +53,7 @@ struct list_run {
     struct suppression learnt;
     struct list_judgement judgement;
     bool asked_words;
+    unsigned strangers; /* whose words were asked for */
     /* what is being written */
     struct store_apply write;
     struct change changes[CHANGES_MAX];
@@ -635,6 +638,19 @@ static void act(struct list_run *r)
     }
 }
 
+/* Somebody else than the list may know what was said. Asked for ours, and for some of those that
+ * came there lately: a call each. */
+static bool wants_words(struct list_run *r, bool noted)
+{
+    const struct list_entry *e = entry(r);
+    bool refusal = e->kind == LISTED_BOUNCED || e->kind == LISTED_BLOCKED;
+    if (!refusal || e->words.n > 0 || r->asked_words || !r->way->api->words)
+        return false;
+    if (noted || r->past.found.recipient)
+        return true;
+    return list_now(r->way->sync) - e->at < STRANGER_MS && r->strangers++ < STRANGERS_MAX;
+}
+
 static void judge(struct list_run *r)
 {
     const struct list_entry *e = entry(r);
@@ -649,9 +665,7 @@ static void judge(struct list_run *r)
                                 .mend = mend ? note->cause : TEXT(""),
                                 .mend_at = mend ? note->since : 0};
     list_judge(&c, &r->judgement);
-    bool refusal = e->kind == LISTED_BOUNCED || e->kind == LISTED_BLOCKED;
-    if (refusal && e->words.n == 0 && !r->asked_words && r->way->api->words &&
-        r->judgement.verdict == LIST_LEAVE && (found->recipient || note)) {
+    if (r->judgement.verdict == LIST_LEAVE && wants_words(r, note != NULL)) {
         r->asked_words = true;
         step_soon(r, RUN_WORDS);
         return;
