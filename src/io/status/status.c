@@ -217,8 +217,7 @@ static const struct {
     {"/v1/release", post_release},        {"/v1/learn", post_learn},
     {"/v1/limits/pin", post_pin},         {"/v1/limits/forget", post_forget},
     {"/v1/suppressions", post_suppress},  {"/v1/suppressions/remove", post_unsuppress},
-    {"/v1/guards/open", post_guard_open},
-    {"/v1/suppressions/sync", post_sync},
+    {"/v1/guards/open", post_guard_open}, {"/v1/suppressions/sync", post_sync},
 };
 
 static void wrong_method(struct http_request *req, const char *want)
