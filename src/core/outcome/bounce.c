@@ -128,6 +128,11 @@ static void classify(const struct reading *r,
         }
         any = true;
     }
+    if (!any) { /* words alone, of a text that they do not count in */
+        struct reply_said said = {.stage = -1, .code = to->code};
+        memcpy(said.status, to->status, sizeof said.status);
+        meaning_of(r->rules, &said, &to->meaning);
+    }
     look_behind_expiry(to, texts, count);
     for (size_t i = 0; i < count && to->code == 0 && to->status[0] == 0; i++) {
         struct reply_said said = {0};
