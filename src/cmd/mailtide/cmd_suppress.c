@@ -460,7 +460,7 @@ static int suppress_import(struct cli *cli)
     int code = cause_of(cli, &im.cause) ? read_list(cli, &list) : CLI_USAGE;
     import_begin(&im);
     if (code == CLI_OK)
-        code = import_text(&im, buf_text(&list));
+        code = import_text(&im, suppress_csv_begin(buf_text(&list)));
     if (code == CLI_OK && cli_json(cli))
         buf_addf(&cli->out, "{\"suppressed\":%lld,\"refused\":%lld}\n", (long long)im.taken,
                  (long long)im.refused);

@@ -29,14 +29,15 @@ static const struct {
     {"expires", COLUMN_EXPIRES},
 };
 
-static const struct text mark = {"\xEF\xBB\xBF", 3}; /* that Excel puts in front of UTF-8 */
+struct text suppress_csv_begin(struct text list)
+{
+    static const struct text mark = {"\xEF\xBB\xBF", 3};
+    return text_starts(list, mark) ? text_cut(list, mark.n, list.n) : list;
+}
 
 static struct text field_of(const struct csv *record, size_t i)
 {
-    struct text t = csv_field(record, i);
-    if (i == 0 && text_starts(t, mark))
-        t = text_cut(t, mark.n, t.n);
-    return text_trim(t);
+    return text_trim(csv_field(record, i));
 }
 
 enum tide_err suppress_csv_head(const struct csv *record,

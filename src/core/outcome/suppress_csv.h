@@ -31,6 +31,9 @@ struct suppress_csv {
     int at[SUPPRESS_COLUMNS]; /* places of columns; -1: none */
 };
 
+/* Without the mark that Excel puts in front of UTF-8. */
+struct text suppress_csv_begin(struct text list);
+
 /* Of the first record. *ret_is_head: it holds names alone, else it is an entry itself. */
 TIDE_MUST_CHECK enum tide_err suppress_csv_head(const struct csv *record,
                                                 struct suppress_csv *ret,
