@@ -206,7 +206,9 @@ static void lift_what_ended(const struct gate_reading *r,
 
 /* An ESP puts what bounces on its own list, and what stands there it drops. Where the recipient is
  * not at fault it has to come off again. */
-static void note_esp_list(const struct gate_reading *r, struct gate_todo *todo)
+static void note_esp_list(const struct gate_reading *r,
+                          const struct entries *e,
+                          struct gate_todo *todo)
 {
     const struct attempt *attempt = r->found->attempt;
     const struct meaning *m = &r->meaning;
@@ -215,13 +217,19 @@ static void note_esp_list(const struct gate_reading *r, struct gate_todo *todo)
         (m->fault == FAULT_THEIR_LIMIT || m->fault == FAULT_THEIR_OUTAGE || m->fault == FAULT_OURS);
     if (r->news->own || !attempt || (r->news->kind != NEWS_DROPPED && !faultless))
         return;
+    bool stopped = false;
+    for (size_t i = 0; i < e->count; i++)
+        stopped |=
+            e->list[i].scope.n == 0 && !e->list[i].pause && suppression_is_on(&e->list[i], r->now);
     struct change *c = gate_add_change(todo, CHANGE_ESP_LIST);
     if (c)
         c->esp_list =
             (struct esp_listed){.account = arena_text(&todo->arena, attempt->account),
                                 .address = arena_text(&todo->arena, r->found->recipient->address),
                                 .cause = r->sentence,
-                                .state = text_of(faultless ? "mend" : "listed"),
+                                .state = text_of(stopped     ? "kept"
+                                                 : faultless ? "mend"
+                                                             : "listed"),
                                 .since = r->said_at};
 }
 
@@ -253,7 +261,7 @@ void gate_judge(struct gate *g, const struct gate_reading *r, struct gate_todo *
         keep_evidence(r, &answer, todo);
     if (answer.stop)
         stop_for(r, &answer, &about, &e, todo);
-    note_esp_list(r, todo);
+    note_esp_list(r, &e, todo);
     take_effect(g, found->recipient, &e, r->now, todo);
 }
 

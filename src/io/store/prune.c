@@ -9,7 +9,9 @@
 #include "base/macros.h"
 #include "core/proto/reply.h"
 
-#define STEP_ROWS 256
+#define STEP_ROWS        256
+#define SEEN_KEEP_MS     (14 * TIME_DAY_MS)
+#define EVIDENCE_KEEP_MS (400 * TIME_DAY_MS) /* a year's term and what may follow it */
 
 struct victim {
     tide_id id;
@@ -129,6 +131,16 @@ static bool prune_journal(struct writing *w, tide_wall_ms before, size_t *delete
     return n < STEP_ROWS;
 }
 
+/* News comes again within days; evidence and entries that are over still count for months
+ * (core/outcome/suppress.h), and are kept for longer than that. */
+static void prune_evidence(struct writing *w, tide_wall_ms before)
+{
+    struct values bound = DB_VALUES(db_int(TIDE_MIN(before, w->now - EVIDENCE_KEEP_MS)));
+    db_run(w->db, Q_NEWS_SEEN_PRUNE, DB_VALUES(db_int(TIDE_MIN(before, w->now - SEEN_KEEP_MS))));
+    db_run(w->db, Q_FINDING_PRUNE, bound);
+    db_run(w->db, Q_SUPPRESSED_PRUNE, bound);
+}
+
 bool prune_write(struct writing *w, struct prune *p, tide_wall_ms before, bool any_age)
 {
     size_t deleted = 0;
@@ -142,6 +154,7 @@ bool prune_write(struct writing *w, struct prune *p, tide_wall_ms before, bool a
     if (!end)
         return false;
     db_run(w->db, Q_LETTERS_PRUNE, DB_VALUES(db_int(before)));
+    prune_evidence(w, before);
     p->found_nothing = p->deleted == 0;
     p->notification_after = p->attempt_after = 0;
     p->deleted = 0;

@@ -148,6 +148,10 @@
     X(NEWS_ITEMS, "SELECT n.id FROM attempt_item i JOIN notification n ON n.id = " \
         "i.notification_id WHERE i.attempt_id = ?1 AND n.attempt_id = ?1") \
     X(NEWS_SEEN_ADD, "INSERT INTO news_seen VALUES (?1, ?2) ON CONFLICT DO NOTHING") \
+    X(NEWS_SEEN_PRUNE, "DELETE FROM news_seen WHERE at <= ?1") \
+    X(FINDING_PRUNE, "DELETE FROM finding WHERE at <= ?1") \
+    X(SUPPRESSED_PRUNE, "DELETE FROM suppressed WHERE (lifted_at > 0 AND lifted_at <= ?1)" \
+        " OR (expires_at > 0 AND expires_at <= ?1)") \
     X(NEWS_SEEN, "SELECT 1 FROM news_seen WHERE key = ?1") \
     X(NEWS_GROUP, "SELECT g.application, g.identity, (SELECT n.state FROM attempt_item i JOIN " \
         "notification n ON n.id = i.notification_id WHERE i.attempt_id = ?2 AND n.attempt_id = ?2" \
@@ -161,7 +165,8 @@
         " AND a.state = 1 AND a.news NOT IN (3, 4) AND a.started_at > ?3)" \
         " FROM recipient r WHERE r.id = ?1") \
     X(ESP_LIST_PUT, "INSERT INTO esp_list VALUES (?1, ?2, ?3, ?4, ?5, ?6)" \
-        " ON CONFLICT DO UPDATE SET cause = ?4, state = ?5, since = ?6") \
+        " ON CONFLICT DO UPDATE SET cause = ?4, since = ?6, state = CASE WHEN ?5 = 'listed'" \
+        " AND state IN ('mend', 'mended') THEN 'mend' ELSE ?5 END") \
     /* groups */ \
     X(GROUP_FIND, "SELECT " GROUP_COLUMNS " FROM recipient_group g" \
         " WHERE g.recipient_id = ?1 AND g.application = ?2 AND g.identity = ?3") \
