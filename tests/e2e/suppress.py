@@ -9,6 +9,7 @@ import csv
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 from datetime import datetime, timezone
@@ -46,7 +47,7 @@ class World:
     def __init__(self, refusals=None):
         self.clock = Clock()
         self.scratch = Scratch()
-        os.symlink(os.path.join(ROOT, "schedules"), self.scratch / "schedules")
+        self.link_schedules()
         self.dns = FakeDns({"client.test": ["mx.client.test"], "qq.test": ["mx3.qq.com"]})
         self.esp = FakeEsp(self.clock.now, refusals=refusals or {})
         self.daemon = Daemon(self.scratch, base_config(self.scratch, CONFIG.format(
@@ -61,6 +62,20 @@ class World:
         self.daemon.__exit__(*args)
         for part in (self.esp, self.dns, self.scratch):
             part.__exit__(None, None, None)
+
+    def link_schedules(self):
+        """Those of the tree, with room for a rule of one's own."""
+        for folder, _, files in os.walk(os.path.join(ROOT, "schedules")):
+            mine = self.scratch / os.path.relpath(folder, ROOT)
+            os.makedirs(mine, exist_ok=True)
+            for name in files:
+                os.symlink(os.path.join(folder, name), os.path.join(mine, name))
+
+    def rule(self, meaning):
+        self.scratch.write("schedules/replies/00-mine.conf", """
+            reference = "the test"; date = "2026-03-01"; rules: { odd: {
+              patterns = ["the cat is on the roof"]; %s cause = "Odd words."; advice = "Wonder.";
+              examples = ["550 5.1.1 the cat is on the roof"]; }; };""" % meaning)
 
     def leap(self, hours):
         until("nothing is under way", lambda: self.daemon.status()["queues"]["flying"] == 0)
@@ -188,6 +203,20 @@ def test_ambiguous_words():
         until("mailed when the day turned over", lambda: w.state(id) == "sent")
 
 
+def test_rules_that_are_mended():
+    cat = "cat@client.test"
+    with World({cat: "550 5.1.1 the cat is on the roof"}) as w:
+        w.daemon.stop()
+        w.rule('class = "recipient"; fault = "recipient";')
+        w.daemon.start()
+        w.mail(cat, want="bounced")
+        until("suppressed", lambda: w.recipient(cat)["state"] == "suppressed")
+        w.rule('class = "rate"; fault = "their-limit"; retry = "later";')
+        w.daemon.signal(signal.SIGHUP)
+        until("it comes back by itself", lambda: w.recipient(cat)["state"] == "ok")
+        assert "whose rules know better now" in json.dumps(w.daemon.why("recipient", cat))
+
+
 def test_complaint_and_confirm():
     eve = "eve@client.test"
     with World() as w:
@@ -255,5 +284,6 @@ def test_by_hand():
 
 if __name__ == "__main__":
     sys.exit(suite.run([test_no_such_mailbox, test_refused_at_once, test_limit_is_no_fault,
-                        test_ambiguous_words, test_complaint_and_confirm,
+                        test_ambiguous_words, test_rules_that_are_mended,
+                        test_complaint_and_confirm,
                         test_unsubscribed_and_blocked, test_by_hand]))

@@ -490,6 +490,34 @@ static void test_ends(void **state)
     }
 }
 
+static void test_outdated(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *evidence, *rule, *by;
+        enum suppression_cause cause;
+        bool want;
+    } entries[] = {
+        {"550 Connection frequency limited", "", "", SUPPRESSION_INVALID, true},
+        {"550 Connection frequency limited", "a/rule-that-is-gone", "", SUPPRESSION_FULL, true},
+        {"550 Connection frequency limited", "", "user anna", SUPPRESSION_INVALID, false},
+        {"550 Connection frequency limited", "", "", SUPPRESSION_COMPLAINT, false},
+        {GONE, "", "", SUPPRESSION_INVALID, false},
+        {"550 no", "", "", SUPPRESSION_INVALID, false},
+        {"", "", "", SUPPRESSION_INVALID, false},
+        {"whatever", "qq/content", "", SUPPRESSION_INVALID, false},
+        {"whatever", "qq/unavailable-or-denied", "", SUPPRESSION_INVALID,
+         false}, /* its past spoke */
+    };
+    for (size_t i = 0; i < TIDE_COUNT(entries); i++) {
+        const struct suppression s = {.evidence = text_of(entries[i].evidence),
+                                      .rule = text_of(entries[i].rule),
+                                      .by = text_of(entries[i].by),
+                                      .cause = entries[i].cause};
+        T_EQ(suppress_is_outdated(&s, rules), entries[i].want, "entry %zu", i);
+    }
+}
+
 static void test_effect(void **state)
 {
     (void)state;
@@ -561,9 +589,10 @@ static void test_lines(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_judge),   cmocka_unit_test(test_only_recipients),
-        cmocka_unit_test(test_unclear), cmocka_unit_test(test_ends),
-        cmocka_unit_test(test_effect),  cmocka_unit_test(test_lines),
+        cmocka_unit_test(test_judge),    cmocka_unit_test(test_only_recipients),
+        cmocka_unit_test(test_unclear),  cmocka_unit_test(test_ends),
+        cmocka_unit_test(test_outdated), cmocka_unit_test(test_effect),
+        cmocka_unit_test(test_lines),
     };
     return cmocka_run_group_tests(tests, load_rules, free_rules);
 }

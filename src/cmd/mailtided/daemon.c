@@ -389,8 +389,10 @@ static void on_drive_ready(void *arg, enum tide_err rc, const struct tide_error 
         d->err = *err;
     if (rc != TIDE_OK)
         begin_closing(d, rc);
-    else
+    else {
+        drive_review(d->drive, d->generation->rules);
         tell_ready(d);
+    }
 }
 
 static enum tide_err make_state_dir(const char *dir, struct tide_error *err)

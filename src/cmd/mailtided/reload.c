@@ -72,6 +72,7 @@ static enum tide_err put_in_force(struct daemon *d, struct generation *g, struct
     g->older = d->generation;
     d->generation = g;
     drive_set_rules(d->drive, g->rules);
+    drive_review(d->drive, g->rules);
     bounces_set_rules(d->bounces, g->rules);
     /* A key of another text makes old addresses none of ours: whoever changes it wants that. */
     struct verp verp;

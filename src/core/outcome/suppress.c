@@ -214,6 +214,11 @@ void suppress_judge(const struct suppress_case *c, struct suppress_answer *ret)
         ret->stop = false;
 }
 
+static bool is_faultless(enum reply_fault f)
+{
+    return f == FAULT_THEIR_LIMIT || f == FAULT_THEIR_OUTAGE || f == FAULT_OURS;
+}
+
 bool suppress_ends(const struct suppression *s, struct text identity, tide_wall_ms delivered_at)
 {
     if (s->lifted_at != 0 || s->by.n > 0 || delivered_at <= s->at)
@@ -224,6 +229,25 @@ bool suppress_ends(const struct suppression *s, struct text identity, tide_wall_
     struct text sender = TEXT(SUPPRESSION_SENDER);
     return s->cause == SUPPRESSION_REFUSED && text_starts(s->scope, sender) &&
            text_eq(text_cut(s->scope, sender.n, s->scope.n), identity);
+}
+
+bool suppress_is_outdated(const struct suppression *s, const struct rulebook *rules)
+{
+    struct reply_said said;
+    struct meaning m;
+    bool of_mailbox = s->cause == SUPPRESSION_INVALID || s->cause == SUPPRESSION_DISABLED ||
+                      s->cause == SUPPRESSION_FULL;
+    if (!rules || s->by.n > 0 || !of_mailbox || s->evidence.n == 0)
+        return false;
+    for (size_t i = 0; s->rule.n > 0 && i < rulebook_count(rules); i++) {
+        const struct reply_rule *rule = rulebook_rule(rules, i);
+        if (text_eq(s->rule, text_of(rule->name)))
+            return is_faultless(rule->fault) && !rule->ambiguous;
+    }
+    reply_said_of(s->evidence, &said);
+    said.words = s->evidence;
+    meaning_of(rules, &said, &m);
+    return m.basis == BASIS_TEXT && is_faultless(m.fault) && !m.rule->ambiguous;
 }
 
 enum suppress_unclear suppress_unclear(const struct recipient_past *past)

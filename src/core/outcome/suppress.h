@@ -59,6 +59,11 @@ void suppress_judge(const struct suppress_case *c, struct suppress_answer *ret);
 /* Does a delivery of this sender's mail at that time end an entry? */
 bool suppress_ends(const struct suppression *s, struct text identity, tide_wall_ms delivered_at);
 
+/* Does an entry that mailtide made stand on words that today's rules read as a limit, an outage or
+ * a fault of ours? The rule that made it counts for as long as it still says that it is the
+ * recipient's. */
+bool suppress_is_outdated(const struct suppression *s, const struct rulebook *rules);
+
 /* What words mean that stand for a limit as well as for an address that is wrong. */
 enum suppress_unclear { UNCLEAR_LIMIT, UNCLEAR_ADDRESS, UNCLEAR_NEITHER };
 enum suppress_unclear suppress_unclear(const struct recipient_past *past);

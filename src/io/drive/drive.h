@@ -59,6 +59,10 @@ TIDE_MUST_CHECK enum tide_err drive_configure(struct drive *d,
 /* How replies are read from now on; borrowed. */
 void drive_set_rules(struct drive *d, const struct rulebook *rules);
 
+/* Reads what is suppressed again by these rules, which stay until it is done or the drive closed:
+ * what they no longer hold against a recipient is lifted. */
+void drive_review(struct drive *d, const struct rulebook *rules);
+
 /* A submission that is durable: decides on each, and says what was decided. */
 struct drive_accepted {
     const struct submission *submission;

@@ -3,6 +3,7 @@
  * drive.c    events, todos, timer, life
  * release.c  from a durable claim to the outcome
  * news.c     what is told of a mail that has left
+ * review.c   what is suppressed, read again by new rules
  * restart.c  what the last run left: ledger, attempts in flight, pending groups
  */
 #ifndef IO_DRIVE_INSIDE_H
