@@ -41,9 +41,12 @@ static void overview(struct cli *cli)
     buf_adds(&cli->out, "usage: mailtide [-s SOCKET | -c FILE] [--json] COMMAND\n\n");
     for (size_t i = 0; i < cli_command_count; i++) {
         const struct cli_command *c = &cli_commands[i];
-        char left[64];
-        snprintf(left, sizeof left, "%s %s", c->name, c->args);
-        buf_addf(&cli->out, "  %-*s  ", NAME_COLUMNS, left);
+        size_t columns = strlen(c->name) + 1 + strlen(c->args);
+        buf_addf(&cli->out, "  %s %s", c->name, c->args);
+        if (columns > NAME_COLUMNS) /* its help stands below */
+            buf_addf(&cli->out, "\n%*s", NAME_COLUMNS + 4, "");
+        else
+            buf_addf(&cli->out, "%*s", (int)(NAME_COLUMNS - columns) + 2, "");
         show_paragraph(&cli->show, NAME_COLUMNS + 4, NAME_COLUMNS + 4, text_of(c->help));
     }
     options_of(cli, NULL, "options of every command");
