@@ -251,6 +251,7 @@ static void operate_status_of(void *arg, struct arena *arena, struct operate_sta
     struct store_health health;
     struct resolver_counts dns = resolver_counts(d->resolver);
     gate_count(drive_gate(d->drive), &gate);
+    struct news_desk_counts news;
     intake_count(d->intake, &intake);
     store_health(d->store, &health);
     *ret = (struct operate_status){
@@ -274,6 +275,9 @@ static void operate_status_of(void *arg, struct arena *arena, struct operate_sta
         .dns_cache_entries = (int64_t)dns.cache_entries,
         .dns_in_flight = (int64_t)dns.flights,
     };
+    news_desk_count(d->desk, &news);
+    memcpy(ret->news, news.by_kind, sizeof ret->news);
+    ret->news_known = news.known;
     if (!ret->accepting)
         ret->not_accepting = d->closing ? TEXT("mailtide is stopping") : ret->store_text;
     fill_rates(d, ret);

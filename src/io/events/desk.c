@@ -104,9 +104,7 @@ static void on_taken(void *arg, enum tide_err rc, bool known, const struct tide_
         b->rc = rc;
         b->err = *err;
     }
-    d->counts.failed += rc != TIDE_OK;
     if (rc == TIDE_OK) {
-        d->counts.taken++;
         d->counts.known += known;
         d->counts.by_kind[p->news.kind]++;
         b->known += known;

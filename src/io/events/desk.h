@@ -41,8 +41,8 @@ void news_desk_take(
     struct news_desk *d, const struct mail_news *news, size_t count, news_desk_cb done, void *arg);
 
 struct news_desk_counts {
-    int64_t taken, known, failed; /* since start */
-    int64_t by_kind[NEWS_UNLISTED + 1];
+    int64_t by_kind[NEWS_UNLISTED + 1]; /* taken since start */
+    int64_t known;                      /* of them about mail or a recipient of ours */
     size_t waiting;
 };
 void news_desk_count(const struct news_desk *d, struct news_desk_counts *ret);

@@ -20,6 +20,7 @@
 #include "base/list.h"
 #include "core/outcome/explain.h"
 #include "core/plan/outlook.h"
+#include "core/record/news.h"
 #include "io/store/learn.h"
 
 /* -- Cancel and release by hand -----------------------------------------------------------------
@@ -191,8 +192,9 @@ struct operate_status {
     struct text not_accepting; /* why not, a sentence */
     /* since start */
     int64_t accepted, duplicates, intake_refused, released, digests;
-    double accepted_per_s, released_per_s; /* over the last minute */
-    int64_t recipients_held;               /* with something pending, held in memory */
+    int64_t news[NEWS_UNLISTED + 1], news_known; /* told by ESPs and bounces; of mail of ours */
+    double accepted_per_s, released_per_s;       /* over the last minute */
+    int64_t recipients_held;                     /* with something pending, held in memory */
     /* queue lengths, now */
     int64_t verifying, due, waiting, flying; /* groups; attempts for `flying` */
     struct operate_alarm *alarms;            /* most severe first */

@@ -274,6 +274,14 @@ static void shape_counts(struct json_writer *w, const struct store_counts *c)
     jw_time(w, "oldest_pending_at", c->oldest_pending_at);
 }
 
+static int64_t news_of(const struct operate_status *s)
+{
+    int64_t n = 0;
+    for (size_t i = 0; i < TIDE_COUNT(s->news); i++)
+        n += s->news[i];
+    return n;
+}
+
 void shape_status(struct json_writer *w,
                   const char *name,
                   const struct operate_status *s,
@@ -294,6 +302,8 @@ void shape_status(struct json_writer *w,
     jw_int(w, "refused_at_intake", s->intake_refused);
     jw_int(w, "released", s->released);
     jw_int(w, "digests", s->digests);
+    jw_int(w, "news", news_of(s));
+    jw_int(w, "news_known", s->news_known);
     jw_end(w);
     jw_object(w, "per_second");
     jw_number(w, "accepted", s->accepted_per_s);
@@ -409,6 +419,11 @@ void shape_metrics(struct buf *out,
                s->intake_refused);
     metric_one(out, "released_total", "counter", "Mails released since start.", s->released);
     metric_one(out, "digests_total", "counter", "Of these digests.", s->digests);
+    metric(out, "news_total", "counter", "What ESPs and bounces told since start, by kind.");
+    for (size_t i = 0; i < TIDE_COUNT(s->news); i++)
+        sample(out, "news_total", "kind", text_of(news_kind_name((enum news_kind)i)), "",
+               s->news[i]);
+    metric_one(out, "news_known_total", "counter", "Of these about mail of ours.", s->news_known);
     metric_one(out, "accepting", "gauge", "1 when the intake takes mail.", s->accepting);
     metric_one(out, "store_ok", "gauge", "1 when the store takes writes.", s->store_ok);
     metric_one(out, "store_queue", "gauge", "Requests that wait for the store's writer.",
