@@ -128,7 +128,8 @@ static void eat(struct http_conn *c)
         const struct fake_http_act *act =
             &f->script[TIDE_MIN(f->request_count, f->script_count - 1)];
         struct text said = value_of(text_cut(in, 0, head), "Content-Length");
-        T_EQ(text_int(said, 0, 1 << 30, &length, NULL), TIDE_OK, "a length");
+        if (!text_starts(in, TEXT("GET ")))
+            T_EQ(text_int(said, 0, 1 << 30, &length, NULL), TIDE_OK, "a length");
         if (act->does == HTTP_STOPS_BODY || act->does == HTTP_CUTS_BODY) {
             f->heads++;
             f->request_count++;
