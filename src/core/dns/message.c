@@ -211,6 +211,8 @@ struct decoder {
     ldns_rr *answers[DNS_RRS_MAX]; /* IN, of the type asked or CNAME */
     size_t answer_count;
     ldns_rr *soa;
+    size_t extra[DNS_EXTRA_MAX]; /* MX: where additional A records begin */
+    size_t extra_count;
     bool has_ns;
     bool has_other; /* answers of a type that was not asked for and that no alias brings along */
     unsigned rcode;
@@ -272,6 +274,9 @@ static void walk_rest(struct decoder *d, unsigned authority, unsigned additional
             d->has_ns = d->has_ns || f.type == DNS_NS;
         } else if (f.type == DNS_OPT) {
             d->rcode |= f.ttl_high << 4;
+        } else if (d->q->type == DNS_MX && f.type == DNS_A && f.class == LDNS_RR_CLASS_IN &&
+                   d->extra_count < DNS_EXTRA_MAX) {
+            d->extra[d->extra_count++] = f.start;
         }
     }
 }
@@ -379,6 +384,25 @@ static bool follow_chain(struct decoder *d, uint8_t *name, size_t *n, struct dns
     return true;
 }
 
+/* Addresses of mail hosts that the server told along; what is wrong with one only leaves it out. */
+static void collect_extra(const struct decoder *d, struct arena *arena, struct dns_answer *a)
+{
+    struct dns_rr *extra =
+        d->extra_count ? arena_array(arena, d->extra_count, sizeof *extra) : NULL;
+    for (size_t i = 0; i < d->extra_count && extra; i++) {
+        ldns_rr *rr = NULL;
+        size_t at = d->extra[i];
+        struct dns_rr *out = &extra[a->extra_count];
+        if (ldns_wire2rr(&rr, d->wire, d->n, &at, LDNS_SECTION_ADDITIONAL) == LDNS_STATUS_OK &&
+            read_rr(rr, DNS_A, arena, out)) {
+            out->data = rdf_name(ldns_rr_owner(rr), arena);
+            a->extra_count += out->data.n > 0 && out->ttl_s > 0;
+        }
+        ldns_rr_free(rr);
+    }
+    a->extra = extra;
+}
+
 /* The records of the type asked at the end of the chain; those of other owners are not looked at.
  */
 static bool collect(
@@ -397,6 +421,8 @@ static bool collect(
         a->rr_count++;
     }
     a->rrs = rrs;
+    if (d->q->type == DNS_MX && a->rr_count)
+        collect_extra(d, arena, a);
     return true;
 }
 

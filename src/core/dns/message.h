@@ -16,6 +16,7 @@
 #define DNS_NAME_BYTES_MAX  255 /* on the wire, with the root's zero */
 #define DNS_QUERY_BYTES_MAX (12 + DNS_NAME_BYTES_MAX + 4 + 11)
 #define DNS_EDNS_BYTES      1232
+#define DNS_EXTRA_MAX       8
 #define DNS_RRS_MAX         256
 #define DNS_CNAME_MAX       8
 
@@ -72,6 +73,10 @@ struct dns_answer {
     uint8_t cname_count;
     bool stale;     /* from the cache, past its time, because nobody answered (RFC 8767) */
     uint32_t ttl_s; /* how long all of it holds; negative answers: RFC 2308 5, 0 without a SOA */
+    /* MX, fresh from the wire: A records of its hosts that came along (`data` is the owner); good
+     * for saving a question, never kept as answers. */
+    const struct dns_rr *extra;
+    size_t extra_count;
     const struct dns_rr *rrs; /* of the type asked, in the order received */
     size_t rr_count;
 };

@@ -16,7 +16,7 @@
 #define TO(s) (1u << MX_##s)
 static const unsigned mx_moves[] = {
     [MX_IDLE] = TO(MX),
-    [MX_MX] = TO(A) | TO(DONE),
+    [MX_MX] = TO(A) | TO(BEHIND) | TO(DONE),
     [MX_A] = TO(A) | TO(AAAA) | TO(SPF) | TO(BEHIND) | TO(DONE),
     [MX_AAAA] = TO(A) | TO(SPF) | TO(BEHIND) | TO(DONE),
     [MX_SPF] = TO(DONE),
@@ -232,12 +232,40 @@ static void on_mx(struct mx *m, const struct dns_answer *a)
     }
 }
 
+/* Notes the addresses and says whether one is usable. */
+static bool judge_addresses(struct mx *m, struct mx_host *h, const struct dns_answer *a);
+
+/* The server may have told the address of the first host along with the MX: one question less.
+ * Only what makes it usable counts; else it is asked for as any other. */
+static void use_extra(struct mx *m, const struct dns_answer *a)
+{
+    struct mx_host *h = &m->hosts[0];
+    struct dns_rr found[DNS_EXTRA_MAX];
+    struct dns_answer told = {.type = DNS_A, .status = DNS_OK, .ttl_s = a->ttl_s, .rrs = found};
+    bool usable = false;
+    if (m->null_mx || m->host_count == 0 || h->state != MX_UNASKED)
+        return;
+    for (size_t i = 0; i < a->extra_count && told.rr_count < TIDE_COUNT(found); i++) {
+        const struct dns_rr *rr = &a->extra[i];
+        if (!text_eq(rr->data, h->name))
+            continue;
+        usable = usable || m->private_addresses || !netaddr_not_global4(rr->address);
+        told.ttl_s = TIDE_MIN(told.ttl_s, rr->ttl_s);
+        found[told.rr_count++] = *rr;
+    }
+    if (!usable || !judge_addresses(m, h, &told))
+        return;
+    h->state = MX_USABLE;
+    use_ttl(m, &told);
+}
+
 static void answer_mx(struct mx *m, const struct dns_answer *a, struct mx_todo *todo)
 {
     note_answer(m, m->domain, a);
     use_ttl(m, a);
     if (a->status == DNS_OK) {
         on_mx(m, a);
+        use_extra(m, a);
     } else if (a->status == DNS_NODATA) {
         m->implicit = true;
         m->hosts[m->host_count++] = (struct mx_host){.name = m->domain};
@@ -248,7 +276,6 @@ static void answer_mx(struct mx *m, const struct dns_answer *a, struct mx_todo *
     next_host(m, todo);
 }
 
-/* Notes the addresses and says whether one is usable. */
 static bool judge_addresses(struct mx *m, struct mx_host *h, const struct dns_answer *a)
 {
     bool usable = false;
