@@ -85,6 +85,40 @@ static void test_decode_mx(void **state)
     T_TEXT(got.canonical, "client.asia", "no alias");
 }
 
+/* Addresses in the additional section of an MX answer, and of no other. */
+static void test_decode_extra(void **state)
+{
+    (void)state;
+    static const uint8_t short_a[] = {1, 2, 3}, good_a[] = {1, 2, 3, 4};
+    for (int mx = 0; mx < 2; mx++) {
+        struct asked a = ask("client.asia", mx ? DNS_MX : DNS_A);
+        struct dns_answer got = {0};
+        packet_answer(&packet, a.wire, a.n, 0);
+        if (mx)
+            packet_mx(&packet, NULL, 600, 5, "mx.qq.com");
+        else
+            packet_a(&packet, NULL, 600, 0x08080808);
+        packet_rr(&packet, 1, "mx.qq.com", DNS_A, 60, good_a, 4); /* authority: not looked at */
+        packet_rr(&packet, 2, "MX.qq.com", DNS_A, 60, good_a, 4);
+        packet_rr(&packet, 2, "mx.qq.com", DNS_A, 60, short_a, 3);
+        packet_rr(&packet, 2, "mx.qq.com", DNS_TXT, 60, good_a, 4);
+        packet_rr(&packet, 2, "mx.qq.com", DNS_A, 0, good_a, 4);
+        for (int i = 0; i < 20; i++)
+            packet_rr(&packet, 2, "other.com", DNS_A, 60, good_a, 4);
+        T_EQ(decode(&a, &got), DNS_ANSWERED, "ours");
+        T_EQ(got.status, DNS_OK, "found");
+        T_EQ(got.rr_count, 1, "the answer is as ever");
+        T_TRUE(got.extra_count <= DNS_EXTRA_MAX && (got.extra_count > 0) == (mx == 1), "%zu",
+               got.extra_count);
+        if (!mx)
+            continue;
+        T_TEXT(got.extra[0].data, "mx.qq.com", "lower case");
+        T_EQ(got.extra[0].address[3], 4, "address");
+        T_TEXT(got.extra[1].data, "other.com",
+               "damaged ones and those without a life are left out");
+    }
+}
+
 static void test_decode_cname_chain(void **state)
 {
     (void)state;

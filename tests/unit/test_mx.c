@@ -311,6 +311,58 @@ static void test_netaddr(void **state)
     }
 }
 
+/* Addresses that came along with the MX: they save the question for the first host, when one of
+ * them makes it usable, and count for nothing else. */
+static void test_told_along(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *owner;
+        uint8_t address[4];
+        bool saves;
+    } cases[] = {
+        {"mx.a.org", {8, 8, 8, 8}, true},    {"mx2.a.org", {8, 8, 8, 8}, false},
+        {"a.org", {8, 8, 8, 8}, false},      {"mx.a.org", {192, 168, 1, 1}, false},
+        {"mx.a.org", {127, 0, 0, 1}, false}, {"MX.a.org", {8, 8, 8, 8}, false},
+    };
+    for (size_t i = 0; i < TIDE_COUNT(cases); i++) {
+        struct arena arena = {0};
+        struct mx m;
+        struct mx_todo todo;
+        const struct dns_rr mx[] = {
+            {.ttl_s = 600, .preference = 20, .data = TEXT("mx2.a.org")},
+            {.ttl_s = 600, .preference = 10, .data = TEXT("mx.a.org")},
+        };
+        struct dns_rr extra = {.ttl_s = 60, .data = text_of(cases[i].owner)};
+        memcpy(extra.address, cases[i].address, 4);
+        const struct dns_answer a = {.type = DNS_MX,
+                                     .status = DNS_OK,
+                                     .ttl_s = 600,
+                                     .rrs = mx,
+                                     .rr_count = 2,
+                                     .extra = &extra,
+                                     .extra_count = 1};
+        struct verdict v;
+        mx_init(&m, TEXT("a.org"), NULL, false, &arena);
+        mx_start(&m, &todo);
+        mx_answer(&m, &a, &todo);
+        T_EQ(todo.done, cases[i].saves, "case %zu", i);
+        if (!todo.done) {
+            T_TEXT(todo.name, "mx.a.org", "case %zu: asked for as ever", i);
+            const struct dns_answer none = {.type = DNS_A, .status = DNS_NXDOMAIN, .ttl_s = 600};
+            while (!todo.done)
+                mx_answer(&m, &none, &todo);
+        }
+        mx_verdict(&m, 0, &arena, &v);
+        T_EQ(v.kind, cases[i].saves ? VERDICT_DELIVERABLE : VERDICT_UNDELIVERABLE, "case %zu", i);
+        if (cases[i].saves)
+            T_TRUE(text_ifind(v.evidence, TEXT("mx.a.org A 8.8.8.8 (ttl 60)")) < v.evidence.n,
+                   TEXT_FMT, TEXT_ARG(v.evidence));
+        mx_fini(&m);
+        arena_fini(&arena);
+    }
+}
+
 static void test_verdict_names(void **state)
 {
     (void)state;
@@ -326,13 +378,10 @@ static void test_verdict_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_verdicts),
-        cmocka_unit_test(test_evidence),
-        cmocka_unit_test(test_private_addresses_allowed),
-        cmocka_unit_test(test_many_hosts),
-        cmocka_unit_test(test_out_of_memory),
-        cmocka_unit_test(test_netaddr),
-        cmocka_unit_test(test_verdict_names),
+        cmocka_unit_test(test_told_along), cmocka_unit_test(test_verdicts),
+        cmocka_unit_test(test_evidence),   cmocka_unit_test(test_private_addresses_allowed),
+        cmocka_unit_test(test_many_hosts), cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(test_netaddr),    cmocka_unit_test(test_verdict_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

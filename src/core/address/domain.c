@@ -201,6 +201,25 @@ static enum tide_err to_ascii(const char *lower_input, struct domain *d, struct 
     return result;
 }
 
+/* ASCII, and the capital sharp s: its lower case is the sharp s (RFC 5895 2), where libidn2, of an
+ * older table, writes "ss": another domain. The rest is libidn2's. */
+static size_t lower_case(struct text in, char *out)
+{
+    static const struct text capital = {"\u1E9E", 3};
+    size_t n = 0;
+    for (size_t i = 0; i < in.n; i++) {
+        if (text_starts(text_cut(in, i, 3), capital)) {
+            out[n++] = '\xC3';
+            out[n++] = '\x9F';
+            i += 2;
+        } else {
+            out[n++] = ascii_lower(in.p[i]);
+        }
+    }
+    out[n] = '\0';
+    return n;
+}
+
 enum tide_err domain_parse(struct text in, struct domain *ret, struct tide_error *err)
 {
     bool ascii = false;
@@ -209,16 +228,13 @@ enum tide_err domain_parse(struct text in, struct domain *ret, struct tide_error
     if (rc != TIDE_OK)
         return rc;
     char lower[DOMAIN_INPUT_BYTES_MAX + 1];
-    for (size_t i = 0; i < in.n; i++)
-        lower[i] = ascii_lower(in.p[i]);
-    lower[in.n] = '\0';
-    struct text t = {lower, in.n};
+    struct text t = {lower, lower_case(in, lower)};
     if (ascii) {
         rc = check_labels(t, &d.is_idn, err);
         if (rc != TIDE_OK)
             return rc;
-        memcpy(d.ascii, lower, in.n + 1);
-        d.n = in.n;
+        memcpy(d.ascii, lower, t.n + 1);
+        d.n = t.n;
     }
     if (!ascii || has_alabel(t)) {
         rc = to_ascii(lower, &d, err);

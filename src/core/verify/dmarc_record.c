@@ -157,7 +157,7 @@ static bool read_tag(struct dmarc_record *r, const struct tag *t, bool *ret_bad_
 bool dmarc_record_is(struct text txt)
 {
     size_t end = text_find(txt, ';'), at = text_find(txt, '=');
-    if (at >= end)
+    if (at >= end || !ascii_is_alpha(txt.p[0])) /* nothing stands before the version */
         return false;
     return text_ieq(text_trim(text_cut(txt, 0, at)), TEXT("v")) &&
            text_eq(text_trim(text_cut(txt, at + 1, end - at - 1)), TEXT("DMARC1"));

@@ -48,7 +48,7 @@ void tag_list_parse(struct text t, bool ignore_case, struct tag_list *ret)
 struct text tag_value(const struct tag_list *l, const char *name)
 {
     for (size_t i = 0; i < l->count; i++)
-        if (text_ieq(l->tags[i].name, text_of(name)))
+        if (text_eq(l->tags[i].name, text_of(name)))
             return l->tags[i].value;
     return (struct text){0};
 }
