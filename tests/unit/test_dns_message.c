@@ -306,10 +306,15 @@ static void test_txt_and_odd_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_encode),          cmocka_unit_test(test_names_refused),
-        cmocka_unit_test(test_decode_mx),       cmocka_unit_test(test_decode_cname_chain),
-        cmocka_unit_test(test_decode_negative), cmocka_unit_test(test_match),
-        cmocka_unit_test(test_bounds),          cmocka_unit_test(test_txt_and_odd_names),
+        cmocka_unit_test(test_encode),
+        cmocka_unit_test(test_names_refused),
+        cmocka_unit_test(test_decode_mx),
+        cmocka_unit_test(test_decode_cname_chain),
+        cmocka_unit_test(test_decode_extra),
+        cmocka_unit_test(test_decode_negative),
+        cmocka_unit_test(test_match),
+        cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_txt_and_odd_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

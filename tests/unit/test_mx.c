@@ -320,12 +320,12 @@ static void test_told_along(void **state)
         const char *owner;
         uint8_t address[4];
         bool saves;
-    } cases[] = {
+    } told[] = {
         {"mx.a.org", {8, 8, 8, 8}, true},    {"mx2.a.org", {8, 8, 8, 8}, false},
         {"a.org", {8, 8, 8, 8}, false},      {"mx.a.org", {192, 168, 1, 1}, false},
         {"mx.a.org", {127, 0, 0, 1}, false}, {"MX.a.org", {8, 8, 8, 8}, false},
     };
-    for (size_t i = 0; i < TIDE_COUNT(cases); i++) {
+    for (size_t i = 0; i < TIDE_COUNT(told); i++) {
         struct arena arena = {0};
         struct mx m;
         struct mx_todo todo;
@@ -333,8 +333,8 @@ static void test_told_along(void **state)
             {.ttl_s = 600, .preference = 20, .data = TEXT("mx2.a.org")},
             {.ttl_s = 600, .preference = 10, .data = TEXT("mx.a.org")},
         };
-        struct dns_rr extra = {.ttl_s = 60, .data = text_of(cases[i].owner)};
-        memcpy(extra.address, cases[i].address, 4);
+        struct dns_rr extra = {.ttl_s = 60, .data = text_of(told[i].owner)};
+        memcpy(extra.address, told[i].address, 4);
         const struct dns_answer a = {.type = DNS_MX,
                                      .status = DNS_OK,
                                      .ttl_s = 600,
@@ -346,7 +346,7 @@ static void test_told_along(void **state)
         mx_init(&m, TEXT("a.org"), NULL, false, &arena);
         mx_start(&m, &todo);
         mx_answer(&m, &a, &todo);
-        T_EQ(todo.done, cases[i].saves, "case %zu", i);
+        T_EQ(todo.done, told[i].saves, "case %zu", i);
         if (!todo.done) {
             T_TEXT(todo.name, "mx.a.org", "case %zu: asked for as ever", i);
             const struct dns_answer none = {.type = DNS_A, .status = DNS_NXDOMAIN, .ttl_s = 600};
@@ -354,8 +354,8 @@ static void test_told_along(void **state)
                 mx_answer(&m, &none, &todo);
         }
         mx_verdict(&m, 0, &arena, &v);
-        T_EQ(v.kind, cases[i].saves ? VERDICT_DELIVERABLE : VERDICT_UNDELIVERABLE, "case %zu", i);
-        if (cases[i].saves)
+        T_EQ(v.kind, told[i].saves ? VERDICT_DELIVERABLE : VERDICT_UNDELIVERABLE, "case %zu", i);
+        if (told[i].saves)
             T_TRUE(text_ifind(v.evidence, TEXT("mx.a.org A 8.8.8.8 (ttl 60)")) < v.evidence.n,
                    TEXT_FMT, TEXT_ARG(v.evidence));
         mx_fini(&m);
