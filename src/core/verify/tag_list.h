@@ -28,7 +28,8 @@ struct tag_list {
 /* `ignore_case`: of tag names (DMARC; DKIM's are exact). */
 void tag_list_parse(struct text t, bool ignore_case, struct tag_list *ret);
 
-/* The value of the tag of exactly this name; {NULL, 0} when there is no such tag. An empty value has a p. */
+/* The value of the tag of exactly this name; {NULL, 0} when there is no such tag. An empty value
+ * has a p. */
 struct text tag_value(const struct tag_list *l, const char *name);
 
 #endif
