@@ -157,6 +157,53 @@ static void test_limit_reply_holds(void **state)
     end(&r);
 }
 
+static void take(
+    struct rig *r, tide_id attempt, int64_t limit, int64_t remaining, int64_t window_ms)
+{
+    struct account_outcome o = {.result = ACCOUNT_ACCEPTED, .stage = STAGE_DOT};
+    o.reply.code = 250;
+    o.quota = (struct account_quota){.said = true,
+                                     .limit = limit,
+                                     .remaining = remaining,
+                                     .reset_ms = 20 * TIME_SECOND_MS,
+                                     .window_ms = window_ms};
+    step(r, (struct gate_event){.type = GATE_OUTCOME,
+                                .outcome = {.attempt_id = attempt, .outcome = &o}});
+}
+
+/* What an ESP's answers say of its window holds mail before it would be refused. */
+static void test_quota_of_answers(void **state)
+{
+    (void)state;
+    struct rig r;
+    begin(&r);
+    tide_id attempt = hand_in(&r, 1, "urgent");
+    claimed(&r, attempt, 1);
+    take(&r, attempt, 3, 2, TIME_MINUTE_MS);
+    T_TRUE(detail_of(&r, "limit_learned").n > 0, "the window is learned");
+    for (int64_t id = 2; id <= 4; id++) {
+        attempt = hand_in(&r, id, "urgent");
+        T_TRUE(attempt != 0, "three in a minute from then on: %lld", (long long)id);
+        claimed(&r, attempt, id);
+        if (id < 4)
+            take(&r, attempt, 3, 5 - id, TIME_MINUTE_MS);
+        T_EQ(detail_of(&r, "limit_learned").n, 0, "told once");
+    }
+    T_EQ(hand_in(&r, 5, "urgent"), 0, "not the next");
+    T_TRUE(text_ifind(r.todo.decision.reason, TEXT("3 per rolling")) < r.todo.decision.reason.n,
+           TEXT_FMT, TEXT_ARG(r.todo.decision.reason));
+    r.now += TIME_MINUTE_MS;
+    take(&r, attempt, 3, 0, 0);
+    T_EQ(hand_in(&r, 6, "urgent"), 0, "nothing is left, say its answers");
+    T_TRUE(text_ifind(r.todo.decision.reason, TEXT("used up what its ESP takes")) <
+               r.todo.decision.reason.n,
+           TEXT_FMT, TEXT_ARG(r.todo.decision.reason));
+    r.now += 20 * TIME_SECOND_MS;
+    step(&r, (struct gate_event){.type = GATE_TIMER});
+    T_TRUE(r.todo.count >= 1 && r.todo.actions[0].type == GATE_DO_CLAIM, "then it goes");
+    end(&r);
+}
+
 static void test_dead_address_bounces(void **state)
 {
     (void)state;
@@ -175,6 +222,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_limit_reply_holds),
         cmocka_unit_test(test_dead_address_bounces),
+        cmocka_unit_test(test_quota_of_answers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -376,6 +376,40 @@ static void test_cases(void **state)
     }
 }
 
+/* What its rate headers say comes with the outcome, taken or not. */
+static void test_rate_headers(void **state)
+{
+    static const struct fake_http_act acts[] = {
+        {HTTP_ANSWERS,
+         ANSWER("200 OK", "ratelimit-limit: 5\r\nratelimit-remaining: 4\r\nratelimit-reset: 1\r\n",
+                "{\"id\":\"r-1\"}")},
+        {HTTP_ANSWERS,
+         ANSWER("429 Too Many Requests",
+                "ratelimit-limit: 5\r\nratelimit-remaining: 0\r\nratelimit-reset: 1\r\n"
+                "Retry-After: 1\r\n",
+                "{\"message\":\"slow down\"}")},
+        {HTTP_ANSWERS, RESEND_OK},
+    };
+    static const struct account_quota want[] = {
+        {true, 5, 4, TIME_SECOND_MS, TIME_SECOND_MS}, {true, 5, 0, TIME_SECOND_MS, 0}, {0}};
+    (void)state;
+    for (size_t i = 0; i < TIDE_COUNT(acts); i++) {
+        struct world w = {0};
+        world_open(&w, "resend", &acts[i], 1);
+        struct sent *s = world_send(&w, MESSAGE);
+        world_wait(&w);
+        const struct account_quota *got = &s->outcome.quota;
+        T_EQ(got->said, want[i].said, "%zu: said", i);
+        if (want[i].said) {
+            T_EQ(got->limit, want[i].limit, "%zu: limit", i);
+            T_EQ(got->remaining, want[i].remaining, "%zu: remaining", i);
+            T_EQ(got->reset_ms, want[i].reset_ms, "%zu: reset", i);
+            T_EQ(got->window_ms, want[i].window_ms, "%zu: window", i);
+        }
+        world_close(&w);
+    }
+}
+
 /* A repetition is the same, byte by byte: else it would be another mail. */
 static void test_repeated_as_it_was(void **state)
 {
@@ -563,6 +597,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cases),
+        cmocka_unit_test(test_rate_headers),
         cmocka_unit_test(test_repeated_as_it_was),
         cmocka_unit_test(test_kept_connection_dies),
         cmocka_unit_test(test_room_and_places),

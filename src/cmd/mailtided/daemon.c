@@ -56,6 +56,7 @@ enum closing_step {
     CLOSE_DESK,
     CLOSE_INTAKE,
     CLOSE_SENDERS,
+    CLOSE_QUOTAS,
     CLOSE_LISTS,
     CLOSE_DRIVE,
     CLOSE_VERIFIER,
@@ -116,6 +117,11 @@ static void close_next(void *arg)
             if (!d->senders)
                 continue;
             sender_watch_close(d->senders, close_next, d);
+            return;
+        case CLOSE_QUOTAS:
+            if (!d->quotas)
+                continue;
+            account_watch_close(d->quotas, close_next, d);
             return;
         case CLOSE_LISTS:
             if (!d->lists)
@@ -473,6 +479,15 @@ static enum tide_err open_lists(struct daemon *d, struct tide_error *err)
     return list_sync_open(&parts, &d->lists, err);
 }
 
+static enum tide_err open_quotas(struct daemon *d, struct tide_error *err)
+{
+    const struct account_watch_parts parts = {.loop = &d->loop,
+                                              .clock = &d->options.clock,
+                                              .config = d->generation->config,
+                                              .drive = d->drive};
+    return account_watch_open(&parts, &d->quotas, err);
+}
+
 /* What is held for its sender is known before anything can leave. */
 static void on_senders_known(void *arg)
 {
@@ -484,6 +499,8 @@ static void on_senders_known(void *arg)
         sender_watch_start(d->senders, d->drive);
         rc = open_lists(d, &d->err);
     }
+    if (rc == TIDE_OK)
+        rc = open_quotas(d, &d->err);
     if (rc != TIDE_OK)
         begin_closing(d, rc);
 }

@@ -13,6 +13,7 @@
 #include "io/status/status.h"
 #include "io/status/verify_door.h"
 #include "io/store/store.h"
+#include "io/watch/account_watch.h"
 #include "io/watch/list_door.h"
 #include "io/watch/sender_watch.h"
 
@@ -54,6 +55,7 @@ struct daemon {
     unsigned warned_count;
     struct drive *drive;
     struct sender_watch *senders;
+    struct account_watch *quotas;
     struct verify_door *verify;
     struct list_sync *lists;
     struct news_desk *desk;

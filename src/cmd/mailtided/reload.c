@@ -93,6 +93,10 @@ static enum tide_err put_in_force(struct daemon *d, struct generation *g, struct
     if (rc != TIDE_OK)
         log_error("reload.verify", "error=\"%s\" consequence=\"hints go on by the old lists\"",
                   err->text);
+    rc = account_watch_configure(d->quotas, config, err);
+    if (rc != TIDE_OK)
+        log_error("reload.quotas", "error=\"%s\" consequence=\"accounts are asked as before\"",
+                  err->text);
     rc = list_sync_configure(d->lists, config, g->rules, err);
     if (rc != TIDE_OK)
         log_error("reload.lists", "error=\"%s\" consequence=\"ESPs' lists are not read\"",

@@ -321,6 +321,9 @@ const struct key config_keys[] = {
       "Longest such pause."),
     A("unknown_wait", DURATION, NULL, "1h", 0, 7 * DAY, NULL, a.unknown_wait_ms,
       "An attempt whose answer was lost waits so long for news, then is tried again."),
+    A("quota_every", DURATION, NULL, "10min", 0, 30 * DAY, NULL, a.quota_every_ms,
+      "What the account may send, has sent, and how it stands is read through the ESP's API at the "
+      "start and this often, where it has one for that (Amazon SES). 0s: never."),
     A("lists_every", DURATION, NULL, "6h", 0, 30 * DAY, NULL, a.lists_every_ms,
       "The suppression list that the ESP keeps is read through its API this often, and soon after "
       "the start: who stands there for no fault of his own is taken off, dead addresses and "

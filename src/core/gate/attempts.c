@@ -600,6 +600,7 @@ void gate_on_outcome(struct gate *g, const struct gate_event *ev, struct gate_to
                  "; but news of it has come: account %s has it", account);
     }
     note_account(g, a, &f, outcome->wait_ms, ev->now);
+    gate_note_quota(g, a->account, &outcome->quota, ev->now, todo);
     leave_wire(g, a, ev->now);
     if (f.kind == FINDING_LATER && ev->now - a->newest_at > GATE_GIVE_UP_MS)
         f.kind = FINDING_BOUNCE;

@@ -293,6 +293,22 @@ static bool sender_lets_go(struct gate *g,
     return false;
 }
 
+/* The account's ESP said that nothing is left of its window. A short wait is not worth a word. */
+static void wait_for_quota(
+    struct gate *g, struct gate_group *grp, int account, tide_wall_ms now, struct gate_todo *todo)
+{
+    char when[96];
+    tide_wall_ms until = g->accounts[account].quota_until;
+    struct text reason =
+        gate_printf(todo, "held until %s: account %s has used up what its ESP takes until then",
+                    gate_when(until, now, when, sizeof when), g->config->accounts[account].name);
+    if (until > now + TIME_MINUTE_MS)
+        tell_hold(g, grp, TOLD_ACCOUNTS, until, reason, TEXT(""), now, todo);
+    todo->decision =
+        (struct gate_decision){.state = NOTIFICATION_HELD, .reason = reason, .due_at = until};
+    wait_in_line(g, grp, LINE_ACCOUNT | (uint32_t)account, until, todo);
+}
+
 /* The first account of the application that may take a mail now; -1 when the group waits instead.
  * `sender` is set for bulk mail of a sender that is held at some: these are not for it. */
 static int choose_account(struct gate *g,
@@ -317,6 +333,10 @@ static int choose_account(struct gate *g,
         if (gate_sender_held(sender, g->config->accounts[app->accounts[i]].name))
             continue;
         int places = backoff_places(&a->backoff, now, a->places);
+        if (a->quota_until > now && a->backoff.state == BACKOFF_UP) {
+            wait_for_quota(g, grp, app->accounts[i], now, todo);
+            return -1;
+        }
         if (a->flying < places)
             return app->accounts[i];
         if (a->backoff.state == BACKOFF_UP) { /* busy: the next one only takes over for one down */

@@ -104,6 +104,8 @@ struct gate_account {
     struct backoff backoff;
     int flying, places;
     int64_t accepted, deferred, refused, unknown;
+    tide_wall_ms quota_until;             /* its ESP said that nothing is left until then */
+    int64_t quota_limit, quota_window_ms; /* of that window, as it said last */
 };
 
 struct gate {
@@ -232,6 +234,12 @@ tide_wall_ms gate_limit_named(struct gate *g,
                               bool *ret_kept,
                               struct gate_todo *todo);
 void gate_on_limit(struct gate *g, const struct gate_event *ev, struct gate_todo *todo);
+/* What an answer of the account's ESP said of its window. */
+void gate_note_quota(struct gate *g,
+                     int account,
+                     const struct account_quota *quota,
+                     tide_wall_ms now,
+                     struct gate_todo *todo);
 /* Whoever waits looks again: what held it may have changed. */
 void gate_ask_again(struct gate *g, struct gate_todo *todo);
 

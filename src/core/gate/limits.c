@@ -185,6 +185,37 @@ static void told(struct gate *g, const struct gate_event *ev, struct gate_todo *
         journal_number(g, ev, k, "limit_learned", "told by the ESP", todo);
 }
 
+void gate_note_quota(struct gate *g,
+                     int account,
+                     const struct account_quota *quota,
+                     tide_wall_ms now,
+                     struct gate_todo *todo)
+{
+    if (account < 0 || !quota->said)
+        return;
+    struct gate_account *a = &g->accounts[account];
+    if (quota->remaining == 0 && quota->reset_ms > 0)
+        a->quota_until = now + quota->reset_ms;
+    if (quota->window_ms == 0 ||
+        (a->quota_limit == quota->limit && a->quota_window_ms == quota->window_ms))
+        return;
+    a->quota_limit = quota->limit;
+    a->quota_window_ms = quota->window_ms;
+    const struct window window = {.kind = WINDOW_ROLLING, .span_ms = quota->window_ms};
+    const struct gate_event ev = {
+        .type = GATE_LIMIT,
+        .now = now,
+        .limit = {.word = LIMIT_TOLD,
+                  .a = text_of(g->config->accounts[account].name),
+                  .window = &window,
+                  .count = quota->limit,
+                  .used = -1,
+                  .said = gate_printf(todo, "its answers say: at most %lld in this window",
+                                      (long long)quota->limit)},
+    };
+    gate_on_limit(g, &ev, todo);
+}
+
 void gate_on_limit(struct gate *g, const struct gate_event *ev, struct gate_todo *todo)
 {
     size_t before = todo->change_count;

@@ -22,6 +22,12 @@ struct account_outcome {
     bool account_fault; /* not ACCEPTED for a reason that concerns the whole account (connection,
                          * TLS, AUTH, 421): back off, let another take over */
     int64_t wait_ms;    /* with account_fault: how long the other side asks to wait; 0: not said */
+    struct account_quota {
+        bool said;                /* its answer told of a window: */
+        int64_t limit, remaining; /* -1: not said */
+        int64_t reset_ms;         /* until it starts anew; 0: not said */
+        int64_t window_ms;        /* how long it is; 0: not known */
+    } quota;
 };
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/macros.h"
+#include "core/esp/quota.h"
 #include "core/esp/send.h"
 #include "io/crypto/aws_sign.h"
 #include "io/loop/fetch.h"
@@ -92,7 +93,7 @@ static void end_job(struct job *j, const struct account_outcome *outcome)
     end_mail(s, mail, outcome);
 }
 
-static void end_said(struct job *j, const struct send_said *said)
+static void end_said(struct job *j, const struct send_said *said, const struct quota_headers *quota)
 {
     static const enum account_result results[] = {
         [SEND_ACCEPTED] = ACCOUNT_ACCEPTED,
@@ -104,7 +105,12 @@ static void end_said(struct job *j, const struct send_said *said)
                                       .reply = said->reply,
                                       .stage = said->stage,
                                       .account_fault = said->account_fault,
-                                      .wait_ms = said->wait_ms};
+                                      .wait_ms = said->wait_ms,
+                                      .quota = {.said = quota && quota->limit > 0,
+                                                .limit = quota ? quota->limit : -1,
+                                                .remaining = quota ? quota->remaining : -1,
+                                                .reset_ms = quota ? quota->reset_ms : 0,
+                                                .window_ms = quota ? quota_window_ms(quota) : 0}};
     end_job(j, &o);
 }
 
@@ -184,7 +190,7 @@ static void on_ready(struct job *j)
         end_job(j, &o);
     } else {
         send_unfit(j->owner->api, &j->err, &said);
-        end_said(j, &said);
+        end_said(j, &said, NULL);
     }
 }
 
@@ -272,6 +278,8 @@ static void on_answer(struct job *j)
                                        .again = j->again > 0,
                                        .now = clock_wall(&j->owner->clock)};
     struct send_said said;
+    struct quota_headers quota;
+    quota_headers_read(&answer, &quota);
     send_read(j->owner->api, &answer, &said);
     bool unknown = said.fate == SEND_UNKNOWN || (j->again > 0 && !settles(&said));
     if (unknown && rest(j, said.wait_ms))
@@ -279,7 +287,7 @@ static void on_answer(struct job *j)
     if (unknown && said.fate != SEND_UNKNOWN)
         end_silent(j, ACCOUNT_UNKNOWN, said.reply.text);
     else
-        end_said(j, &said);
+        end_said(j, &said, &quota);
 }
 
 static void on_fetched(struct fetch *f)
