@@ -13,6 +13,7 @@ from esps import TEN_A_DAY
 from mailtide import BUILD, until
 
 ANN, BOB = "ann@friendly.example", "bob@friendly.example"
+EVENING = "2026-03-02T22:40:00+08:00"  # in Shanghai, where the limit ends with the day
 GONE, ANGRY, FULL = "gone@friendly.example", "angry@friendly.example", "hoarder@friendly.example"
 
 
@@ -28,7 +29,7 @@ def sent_directly_before():
     """The application sent directly: QQ refused the eleventh comment, and the ESP silences Bruce for it, a
     password reset too. mailtide comes and takes him off there before any mail leaves; the next arrives."""
     for api in ("sendgrid", "mailgun", "postmark", "sparkpost"):
-        with Story(api, tencent=TEN_A_DAY, rate=7200) as s:
+        with Story(api, tencent=TEN_A_DAY, start=EVENING) as s:
             for i in range(11):
                 s.client.send(BRUCE, f"Comment {i}")
                 s.settle()
@@ -53,7 +54,7 @@ def used_up_by_others():
     mailtide takes him off, the mail waits for Shanghai's midnight and arrives. Nothing is suppressed here,
     and `mailtide why` tells cause and effect in order."""
     for api in ("sendgrid", "ses"):
-        with Story(api, tencent=TEN_A_DAY, rate=7200) as s:
+        with Story(api, tencent=TEN_A_DAY, start=EVENING) as s:
             for i in range(10):
                 s.client.send(BRUCE, f"Direct {i}")
             s.settle()
