@@ -316,6 +316,32 @@ static void test_superseded(void **state)
     (void)foreign;
 }
 
+/* After a restart a group is known with a stream of each class that is pending in it. */
+static void test_load_streams(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *stream;
+        bool urgent, digestible;
+    } mails[] = {{"comments", false, true}, {"bill", false, false}, {"reset", true, false}};
+    for (size_t i = 0; i < TIDE_COUNT(mails); i++) {
+        struct mail m;
+        mail_init(&rig, &m, "ann@a.example", mails[i].stream);
+        m.submission.stream = text_of(mails[i].stream);
+        m.submission.urgent = mails[i].urgent;
+        m.submission.digestible = mails[i].digestible;
+        T_OK(rig_accept(&rig, &m.req), &rig.err, "%s", mails[i].stream);
+        mail_fini(&m);
+    }
+    struct store_load load = {.most = 10};
+    T_OK(rig_load(&rig, &load), &rig.err, "load");
+    T_EQ(load.group_count, 1, "one group");
+    T_TEXT(load.groups[0].streams[0], "reset", "urgent");
+    T_TEXT(load.groups[0].streams[1], "bill", "single");
+    T_TEXT(load.groups[0].streams[2], "comments", "digestible");
+    arena_fini(&load.arena);
+}
+
 static void test_views(void **state)
 {
     (void)state;
@@ -469,7 +495,7 @@ static void test_load_in_pieces(void **state)
             snprintf(to, sizeof to, "r%zu@x.example", seen);
             T_TEXT(load.groups[i].recipient.address, to, "group %zu", seen);
             T_EQ(load.groups[i].pending.digestible, 1, "group %zu", seen);
-            T_TEXT(load.groups[i].stream, "comments", "group %zu", seen);
+            T_TEXT(load.groups[i].streams[2], "comments", "group %zu", seen);
             T_EQ(load.groups[i].due_at, 0, "to be planned now");
             T_TRUE(load.groups[i].pending.group_id > after, "rising");
             after = load.groups[i].pending.group_id;
@@ -742,6 +768,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_keys, setup, teardown),
         cmocka_unit_test_setup_teardown(test_spoiled_unit_leaves_the_others, setup, teardown),
         cmocka_unit_test_setup_teardown(test_superseded, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_load_streams, setup, teardown),
         cmocka_unit_test_setup_teardown(test_views, setup, teardown),
         cmocka_unit_test_setup_teardown(test_load_in_pieces, setup, teardown),
         cmocka_unit_test_setup_teardown(test_second_daemon, setup, teardown),

@@ -73,6 +73,7 @@ enum gate_event_type {
 struct gate_origin {
     struct text application, stream; /* names; stream of the notification or the most urgent one */
     struct text identity;            /* From address, normal form */
+    struct text also[2];             /* loaded: streams of its other classes; "": none */
 };
 
 enum gate_order_what {

@@ -33,9 +33,10 @@ static void load_groups(struct db *db, struct store_load *req, tide_wall_ms now)
             .due_at = g.due_at,
             .application = col_text(db, row, GROUP_COLUMN_COUNT, &req->arena),
             .identity = col_text(db, row, GROUP_COLUMN_COUNT + 1, &req->arena),
-            .stream = col_text(db, row, GROUP_COLUMN_COUNT + 2, &req->arena),
         };
-        rows_recipient(db, row, GROUP_COLUMN_COUNT + 3, &req->arena, &out->recipient);
+        for (int i = 0; i < 3; i++)
+            out->streams[i] = col_text(db, row, GROUP_COLUMN_COUNT + 2 + i, &req->arena);
+        rows_recipient(db, row, GROUP_COLUMN_COUNT + 5, &req->arena, &out->recipient);
     }
 }
 

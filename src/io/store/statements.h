@@ -72,6 +72,12 @@
 /* Read by rows_letter(); the body comes behind. */
 #define LETTER_COLUMNS "application, seq, event_id, type, tries, first_at, tried_at, next_at, error"
 
+/* Of the first pending one of a class. */
+#define LOAD_STREAM(class, count)                                                           \
+    "CASE WHEN " count " > 0 THEN coalesce((SELECT s.stream FROM notification n"            \
+    " JOIN submission s ON s.id = n.submission_id WHERE n.group_id = g.id AND n.state <= 1" \
+    " AND n.class = " class " ORDER BY n.priority, n.accepted_at LIMIT 1), '') ELSE '' END"
+
 #define QUEUE_COLUMNS \
     NOTIFICATION_COLUMNS ", g.due_at, g.id, n.class, n.priority, n.accepted_at, n.id"
 #define QUEUE_ORDER " ORDER BY g.due_at, g.id, n.class, n.priority, n.accepted_at, n.id LIMIT ?10"
@@ -283,9 +289,8 @@
         " ORDER BY a.id DESC LIMIT 1") \
     /* load */ \
     X(LOAD_GROUPS, "SELECT " GROUP_COLUMNS ", g.application, g.identity," \
-        " coalesce((SELECT s.stream FROM notification n JOIN submission s" \
-        " ON s.id = n.submission_id WHERE n.group_id = g.id AND n.state <= 1" \
-        " ORDER BY n.class, n.priority, n.accepted_at LIMIT 1), ''), " RECIPIENT_COLUMNS \
+        " " LOAD_STREAM("0", "g.urgent") ", " LOAD_STREAM("1", "g.single") ", " \
+        LOAD_STREAM("2", "g.digestible") ", " RECIPIENT_COLUMNS \
         " FROM recipient_group g CROSS JOIN recipient r ON r.id = g.recipient_id" RECIPIENT_JOIN \
         "WHERE g.id > ?2 AND (g.oldest_at > 0 OR g.releasing > 0) ORDER BY g.id LIMIT ?3") \
     X(LOAD_FLYING, "SELECT " ATTEMPT_COLUMNS " FROM attempt a WHERE a.open = 1 ORDER BY a.id") \

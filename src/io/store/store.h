@@ -175,8 +175,9 @@ void store_drop(struct store *s, struct store_drop *req);
 
 struct store_loaded_group {
     struct group_pending pending;
-    tide_wall_ms due_at;                       /* earliest of its holds; 0: to be planned now */
-    struct text application, stream, identity; /* stream of the most urgent pending one */
+    tide_wall_ms due_at; /* earliest of its holds; 0: to be planned now */
+    struct text application, identity;
+    struct text streams[3]; /* of its first urgent, single and digestible pending ones; "": none */
     struct recipient_state recipient;
 };
 
