@@ -445,9 +445,9 @@ static void on_accepted(struct gate *g, const struct gate_event *ev, struct gate
     gate_set_pending(grp, ev->accepted.pending);
     grp->sifted = false;
     set_streams(g, grp, name_number(g, ev->accepted.origin.stream, todo));
-    for (size_t i = 0; i < TIDE_COUNT(ev->accepted.origin.also); i++)
-        if (ev->accepted.origin.also[i].n > 0)
-            set_streams(g, grp, name_number(g, ev->accepted.origin.also[i], todo));
+    for (size_t i = 0; i < TIDE_COUNT(ev->accepted.also); i++)
+        if (ev->accepted.also[i].n > 0)
+            set_streams(g, grp, name_number(g, ev->accepted.also[i], todo));
     set_not_before(grp, ev->accepted.not_before, ev->now, todo);
     /* Else the pause that is waited for would begin anew with each that takes another's place. */
     if (!ev->accepted.superseding)

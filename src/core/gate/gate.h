@@ -73,7 +73,6 @@ enum gate_event_type {
 struct gate_origin {
     struct text application, stream; /* names; stream of the notification or the most urgent one */
     struct text identity;            /* From address, normal form */
-    struct text also[2];             /* loaded: streams of its other classes; "": none */
 };
 
 enum gate_order_what {
@@ -98,7 +97,8 @@ struct gate_event {
             const struct group_pending *pending;
             const struct recipient_state *recipient;
             struct gate_origin origin;
-            bool superseding; /* in the place of an older one: nothing more is to come */
+            struct text also[2]; /* loaded: streams of its other classes; "": none */
+            bool superseding;    /* in the place of an older one: nothing more is to come */
             tide_wall_ms accepted_at, not_before;
             int weight;          /* how much its waiting counts; 0: not known, as 1 */
             tide_wall_ms due_at; /* loaded: what its hold said; 0: nothing yet */

@@ -18,22 +18,21 @@ struct load_job {
 
 static void feed_group(struct drive *d, const struct store_loaded_group *g)
 {
-    struct gate_origin origin = {.application = g->application, .identity = g->identity};
-    size_t n = 0; /* the most urgent first */
-    for (size_t i = 0; i < 3; i++) {
-        if (g->streams[i].n == 0)
-            continue;
-        *(n == 0 ? &origin.stream : &origin.also[n - 1]) = g->streams[i];
-        n++;
-    }
     struct gate_event ev = {
         .type = GATE_LOADED,
         .accepted = {.pending = &g->pending,
                      .recipient = &g->recipient,
-                     .origin = origin,
+                     .origin = {.application = g->application, .identity = g->identity},
                      .accepted_at = g->pending.oldest_at,
                      .due_at = g->due_at},
     };
+    size_t n = 0; /* the most urgent first */
+    for (size_t i = 0; i < 3; i++) {
+        if (g->streams[i].n == 0)
+            continue;
+        *(n == 0 ? &ev.accepted.origin.stream : &ev.accepted.also[n - 1]) = g->streams[i];
+        n++;
+    }
     drive_event(d, &ev, NULL, NULL);
 }
 
