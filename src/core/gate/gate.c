@@ -469,7 +469,10 @@ static void on_accepted(struct gate *g, const struct gate_event *ev, struct gate
         gate_add_weight(g, grp, ev->accepted.weight);
     }
     grp->told_due = 0; /* the new one has to be told */
+    struct text refusal = gate_refusal_of(g, grp, ev->accepted.origin.stream, ev->now, todo);
     gate_decide(g, grp, ev->now, todo);
+    if (refusal.n > 0) /* whatever goes on of the rest of its group */
+        todo->decision = (struct gate_decision){.state = NOTIFICATION_REFUSED, .reason = refusal};
 }
 
 static void on_verdict(struct gate *g, const struct gate_event *ev, struct gate_todo *todo)

@@ -332,6 +332,12 @@ bool gate_stops_let_go(struct gate *g,
                        struct gate_group *grp,
                        tide_wall_ms now,
                        struct gate_todo *todo);
+/* Why a mail of that stream is refused; "": it is not. */
+struct text gate_refusal_of(const struct gate *g,
+                            const struct gate_group *grp,
+                            struct text stream,
+                            tide_wall_ms now,
+                            struct gate_todo *todo);
 /* Is mail of that stream for this recipient refused, or does it rest? */
 bool gate_stream_is_stopped(const struct gate *g,
                             const struct gate_group *grp,

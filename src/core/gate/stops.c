@@ -150,6 +150,25 @@ const char *gate_stop_cause(enum suppression_cause c)
     return causes[c];
 }
 
+static struct text reason_of(const struct suppression *s, struct gate_todo *todo)
+{
+    return gate_printf(todo, "the recipient is suppressed: %s", gate_stop_cause(s->cause));
+}
+
+struct text gate_refusal_of(const struct gate *g,
+                            const struct gate_group *grp,
+                            struct text stream,
+                            tide_wall_ms now,
+                            struct gate_todo *todo)
+{
+    int index = grp->recipient->stops ? config_stream_index(g->config, stream) : -1;
+    const struct suppression *by = NULL;
+    if (index < 0 ||
+        effect_on_stream(g, grp, &g->config->streams[index], now, &by) != EFFECT_STOPPED)
+        return TEXT("");
+    return reason_of(by, todo);
+}
+
 /* The domain is asked about anew before anything goes to somebody who is suppressed. */
 static void verify_anew(struct gate_domain *d, tide_wall_ms now)
 {
@@ -169,10 +188,13 @@ bool gate_stops_let_go(struct gate *g,
         verify_anew(grp->recipient->domain, now);
     if (drops) {
         grp->sifting = true;
-        gate_drop_stopped(
-            g, grp, s.any_kept ? arena_text(&todo->arena, buf_text(&s.kept)) : TEXT(""),
-            gate_printf(todo, "the recipient is suppressed: %s", gate_stop_cause(s.stopper->cause)),
-            now, todo);
+        gate_drop_stopped(g, grp,
+                          s.any_kept ? arena_text(&todo->arena, buf_text(&s.kept)) : TEXT(""),
+                          reason_of(s.stopper, todo), now, todo);
+        if (s.any_kept)
+            todo->decision = (struct gate_decision){
+                .state = NOTIFICATION_ACCEPTED,
+                .reason = TEXT("accepted, to be decided once what is suppressed has been refused")};
     } else
         grp->sifted = true;
     if (s.kept.failed != TIDE_OK)

@@ -118,9 +118,17 @@ static bool is_unmistakable(const struct suppress_case *c)
            (m->own || code);
 }
 
-/* An earlier refusal of the same kind that is not the same event and that no delivery denied. */
+/* The last time that somebody vouched for it: by a delivery, or by lifting what had stopped it. */
+static tide_wall_ms vouched_at(const struct suppress_case *c)
+{
+    const struct suppression *was = entry_of(c->past, TEXT(""));
+    return TIDE_MAX(c->past->delivered_at, was ? was->lifted_at : 0);
+}
+
+/* An earlier refusal of the same kind that is not the same event and that nobody denied since. */
 static bool is_confirmed(const struct suppress_case *c)
 {
+    tide_wall_ms vouched = vouched_at(c);
     for (size_t i = 0; i < c->past->finding_count; i++) {
         const struct past_finding *f = &c->past->findings[i];
         enum reply_class class;
@@ -129,8 +137,7 @@ static bool is_confirmed(const struct suppress_case *c)
             (f->attempt_id != 0 && f->attempt_id == c->attempt_id))
             continue;
         int64_t apart = c->said_at > f->at ? c->said_at - f->at : f->at - c->said_at;
-        if (apart >= SUPPRESS_APART_MS && f->at > c->past->delivered_at &&
-            c->now - f->at < SUPPRESS_MEMORY_MS)
+        if (apart >= SUPPRESS_APART_MS && f->at > vouched && c->now - f->at < SUPPRESS_MEMORY_MS)
             return true;
     }
     return false;
@@ -139,8 +146,8 @@ static bool is_confirmed(const struct suppress_case *c)
 static void judge_address(const struct suppress_case *c, struct suppress_answer *ret)
 {
     /* Gmail said 5.1.1 of people who were there, for hours, on 2020-12-15. */
-    bool recent =
-        c->past->delivered_at > 0 && c->said_at - c->past->delivered_at < SUPPRESS_RECENT_MS;
+    tide_wall_ms vouched = vouched_at(c);
+    bool recent = vouched > 0 && c->said_at - vouched < SUPPRESS_RECENT_MS;
     ret->note = true;
     ret->sure = is_unmistakable(c);
     if ((ret->sure && !recent) || is_confirmed(c))
