@@ -204,6 +204,8 @@ const struct cli_option cli_options[] = {
     {"simulate", 0, "reserve", "N", "mails kept for urgent ones (none for quiet, which knows "
                                     "their price; else 1)"},
     {"simulate", 0, "hold-max", "TIME", "no digest waits longer while there is room, as \"4h\""},
+    {"simulate", 0, "margin", "TIME", "around a reset, as planner.margin (0s)"},
+    {"simulate", 0, "spread", "TIME", "after a reset, as planner.spread (0s)"},
     {"simulate", 0, "direct-weight", "N", "direct mail weighs so many times watched mail (1)"},
     {"simulate", 0, "html", "FILE", "writes a report with plots"},
 

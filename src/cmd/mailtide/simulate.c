@@ -105,6 +105,8 @@ enum tide_err sim_run(const struct sim_options *o, struct sim_results *ret, stru
                                 .warmup_days = o->warmup_days,
                                 .reserve = o->reserve,
                                 .hold_ms_max = o->hold_ms_max,
+                                .margin_ms = o->margin_ms,
+                                .spread_ms = o->spread_ms,
                                 .urgent_cost = o->urgent_cost,
                                 .direct_weight = o->direct_weight};
     enum tide_err rc = sim_trace_read(o->trace, &o->log, &trace, err);
@@ -296,6 +298,7 @@ static enum tide_err read_numbers(const struct cli *cli,
                *hold = cli_option_value(cli, "hold-max");
     const char *reserve = cli_option_value(cli, "reserve"),
                *weight = cli_option_value(cli, "direct-weight");
+    const char *margin = cli_option_value(cli, "margin"), *spread = cli_option_value(cli, "spread");
     enum tide_err rc = TIDE_OK;
     int64_t n;
     if (days && (rc = text_int(text_of(days), 0, 3650, &n, err)) != TIDE_OK)
@@ -308,6 +311,10 @@ static enum tide_err read_numbers(const struct cli *cli,
         o->reserve = (int)n;
     if (hold && (rc = text_duration_ms(text_of(hold), &o->hold_ms_max, err)) != TIDE_OK)
         return tide_wrap(err, rc, "--hold-max");
+    if (margin && (rc = text_duration_ms(text_of(margin), &o->margin_ms, err)) != TIDE_OK)
+        return tide_wrap(err, rc, "--margin");
+    if (spread && (rc = text_duration_ms(text_of(spread), &o->spread_ms, err)) != TIDE_OK)
+        return tide_wrap(err, rc, "--spread");
     if (weight && (rc = text_int(text_of(weight), 1, 1000, &n, err)) != TIDE_OK)
         return tide_wrap(err, rc, "--direct-weight");
     if (weight)

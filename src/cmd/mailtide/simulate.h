@@ -34,8 +34,9 @@ struct sim_options {
     enum replay_policy policies[REPLAY_POLICY_COUNT];
     size_t policy_count;
     int warmup_days;
-    int reserve;          /* -1: what the policy needs */
-    int64_t hold_ms_max;  /* 0: no bound */
+    int reserve;         /* -1: what the policy needs */
+    int64_t hold_ms_max; /* 0: no bound */
+    int64_t margin_ms, spread_ms;
     double direct_weight; /* 0: all weigh alike */
     double urgent_cost;   /* 0: the default */
     bool forecast, json, progress;

@@ -36,6 +36,7 @@ static void close_handles(struct daemon *d)
     for (size_t i = 0; i < TIDE_COUNT(d->signals); i++)
         uv_close((uv_handle_t *)&d->signals[i], on_handle_closed);
     uv_close((uv_handle_t *)&d->rates, on_handle_closed);
+    uv_close((uv_handle_t *)&d->turned, on_handle_closed);
 }
 
 static void save_dns_cache(struct daemon *d)
@@ -205,8 +206,13 @@ static void on_rates(uv_timer_t *timer)
             resolver_save_later(d->resolver, d->dns_cache_path);
     }
     daemon_sample_rates(timer->data);
-    daemon_build_tables(timer->data);
     daemon_watch_limits(timer->data);
+}
+
+/* Whatever happened: a table that it asked for is wanted soon, until then mail leaves by less. */
+static void on_turned(uv_check_t *check)
+{
+    daemon_build_tables(check->data);
 }
 
 static void open_handles(struct daemon *d)
@@ -221,7 +227,10 @@ static void open_handles(struct daemon *d)
     uv_timer_init(&d->loop, &d->rates);
     d->rates.data = d;
     uv_timer_start(&d->rates, on_rates, 0, RATE_SAMPLE_MS);
-    d->open_handles++;
+    uv_check_init(&d->loop, &d->turned);
+    d->turned.data = d;
+    uv_check_start(&d->turned, on_turned);
+    d->open_handles += 2;
 }
 
 /* -- Opening

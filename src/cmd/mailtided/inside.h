@@ -71,6 +71,7 @@ struct daemon {
     struct operate operate;
     uv_signal_t signals[3];
     uv_timer_t rates;
+    uv_check_t turned; /* the loop has turned */
     unsigned open_handles;
     struct rate_sample samples[RATE_SAMPLES];
     unsigned sample_count;

@@ -46,7 +46,7 @@ static void on_built(uv_work_t *work, int status)
 /* One at a time: the pool serves others too. */
 void daemon_build_tables(struct daemon *d)
 {
-    if (!d->quiet || d->building || d->closing)
+    if (!d->quiet || d->building || d->closing || !quiet_policy_is_wanting(d->quiet))
         return;
     struct build *b = calloc(1, sizeof *b);
     if (!b || !quiet_policy_wants(d->quiet, &b->job)) {

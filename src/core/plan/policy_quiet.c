@@ -154,6 +154,11 @@ static const struct quiet_table *table_for(
     return t->table;
 }
 
+bool quiet_policy_is_wanting(const struct quiet_policy *q)
+{
+    return q->wanted_count > 0;
+}
+
 bool quiet_policy_wants(struct quiet_policy *q, struct quiet_job *ret)
 {
     for (unsigned i = 0; q->wanted_count && i < q->table_count; i++) {

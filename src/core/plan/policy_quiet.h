@@ -48,6 +48,7 @@ struct quiet_job {
 
 /* The next table to build; false: none. It is not named again until it was taken. */
 bool quiet_policy_wants(struct quiet_policy *q, struct quiet_job *ret);
+bool quiet_policy_is_wanting(const struct quiet_policy *q); /* cheap: after each turn of a loop */
 /* NULL: it could not be built; it will be wanted again after the next day's end. */
 void quiet_policy_take(struct quiet_policy *q,
                        const struct quiet_job *job,
