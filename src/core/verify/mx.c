@@ -65,6 +65,17 @@ static void finish(struct mx *m, struct mx_todo *todo)
 }
 
 /* One line of evidence; what does not fit is left out, the verdict stays. */
+static void note_line(struct mx *m, const char *line, size_t len)
+{
+    if (len == 0 || m->evidence.len + len + 1 > EVIDENCE_BYTES_MAX)
+        return;
+    if (m->evidence.len)
+        buf_addc(&m->evidence, '\n');
+    else
+        buf_expect(&m->evidence, EVIDENCE_BYTES_USUAL);
+    buf_add(&m->evidence, line, len);
+}
+
 static void note(struct mx *m, const char *fmt, ...) TIDE_PRINTF(2, 3);
 
 static void note(struct mx *m, const char *fmt, ...)
@@ -74,14 +85,72 @@ static void note(struct mx *m, const char *fmt, ...)
     va_start(args, fmt);
     int n = vsnprintf(line, sizeof line, fmt, args);
     va_end(args);
-    size_t len = TIDE_MIN((size_t)TIDE_MAX(n, 0), sizeof line - 1);
-    if (len == 0 || m->evidence.len + len + 1 > EVIDENCE_BYTES_MAX)
-        return;
-    if (m->evidence.len)
-        buf_addc(&m->evidence, '\n');
-    else
-        buf_expect(&m->evidence, EVIDENCE_BYTES_USUAL);
-    buf_add(&m->evidence, line, len);
+    note_line(m, line, TIDE_MIN((size_t)TIDE_MAX(n, 0), sizeof line - 1));
+}
+
+/* Lines that every domain has are put together by hand: printf() was a tenth of the time. */
+struct line {
+    char bytes[1400];
+    size_t n;
+};
+
+static void put(struct line *l, struct text t)
+{
+    size_t n = TIDE_MIN(t.n, sizeof l->bytes - l->n);
+    if (n)
+        memcpy(l->bytes + l->n, t.p, n);
+    l->n += n;
+}
+
+static void put_number(struct line *l, uint32_t number)
+{
+    char digits[10];
+    size_t n = sizeof digits;
+    do
+        digits[--n] = (char)('0' + number % 10);
+    while ((number /= 10) > 0);
+    put(l, (struct text){digits + n, sizeof digits - n});
+}
+
+static void note_mx(struct mx *m, const struct dns_rr *rr)
+{
+    struct line l;
+    l.n = 0;
+    put(&l, m->domain);
+    put(&l, TEXT(" MX "));
+    put_number(&l, rr->preference);
+    put(&l, TEXT(" "));
+    put(&l, rr->data);
+    put(&l, TEXT(" (ttl "));
+    put_number(&l, rr->ttl_s);
+    put(&l, TEXT(")"));
+    note_line(m, l.bytes, l.n);
+}
+
+/* `kind`: why it is not an address on the Internet; NULL: it is. */
+static void note_address(
+    struct mx *m, struct text host, enum dns_type type, const struct dns_rr *rr, const char *kind)
+{
+    struct line l;
+    l.n = 0;
+    put(&l, host);
+    if (type == DNS_A) {
+        put(&l, TEXT(" A "));
+        for (int i = 0; i < 4; i++) {
+            put(&l, text_cut(TEXT("."), 0, i > 0));
+            put_number(&l, rr->address[i]);
+        }
+    } else {
+        char text[INET6_ADDRSTRLEN] = "";
+        inet_ntop(AF_INET6, rr->address, text, sizeof text);
+        put(&l, TEXT(" AAAA "));
+        put(&l, text_of(text));
+    }
+    put(&l, TEXT(" (ttl "));
+    put_number(&l, rr->ttl_s);
+    put(&l, kind ? TEXT("), ") : TEXT(")"));
+    put(&l, text_of(kind));
+    note_line(m, l.bytes, l.n);
 }
 
 /* What an answer without records says, and what its alias was. */
@@ -209,8 +278,7 @@ static void on_mx(struct mx *m, const struct dns_answer *a)
 {
     for (size_t i = 0; i < a->rr_count; i++) {
         const struct dns_rr *rr = &a->rrs[i];
-        note(m, TEXT_FMT " MX %u " TEXT_FMT " (ttl %u)", TEXT_ARG(m->domain), rr->preference,
-             TEXT_ARG(rr->data), rr->ttl_s);
+        note_mx(m, rr);
         m->host_total++;
         if (text_eq(rr->data, TEXT("."))) {
             m->null_mx = true;
@@ -284,10 +352,7 @@ static bool judge_addresses(struct mx *m, struct mx_host *h, const struct dns_an
         bool four = a->type == DNS_A;
         const char *kind =
             four ? netaddr_not_global4(rr->address) : netaddr_not_global6(rr->address);
-        char text[INET6_ADDRSTRLEN];
-        inet_ntop(four ? AF_INET : AF_INET6, rr->address, text, sizeof text);
-        note(m, TEXT_FMT " %s %s (ttl %u)%s%s", TEXT_ARG(h->name), dns_type_name(a->type), text,
-             rr->ttl_s, kind ? ", " : "", kind ? kind : "");
+        note_address(m, h->name, a->type, rr, kind);
         if (!kind || m->private_addresses)
             usable = true;
         else
@@ -429,8 +494,12 @@ static enum verdict_kind judge(const struct mx *m, struct buf *why)
         return VERDICT_RISKY;
     }
     if (usable) {
-        buf_addf(why, "Mail for " TEXT_FMT " is taken by " TEXT_FMT "%s.", TEXT_ARG(m->domain),
-                 TEXT_ARG(usable->name), m->host_total > 1 ? " and others" : "");
+        buf_expect(why, m->domain.n + usable->name.n + 64);
+        buf_adds(why, "Mail for ");
+        buf_add_text(why, m->domain);
+        buf_adds(why, " is taken by ");
+        buf_add_text(why, usable->name);
+        buf_adds(why, m->host_total > 1 ? " and others." : ".");
         return VERDICT_DELIVERABLE;
     }
     if (m->doubt != DNS_OK || m->out_of_memory || count_in(m, MX_UNASKED)) {

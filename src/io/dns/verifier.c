@@ -6,7 +6,9 @@
 
 #include <stdlib.h>
 
-#define JOB_BYTES_MAX (256u << 10)
+#define JOB_BYTES_MAX  (256u << 10)
+#define JOB_BYTES_KEPT (4u << 10) /* of a spare one: what nearly all need */
+#define JOBS_SPARE_MAX 256
 
 struct verifier {
     uv_loop_t *loop;
@@ -15,7 +17,9 @@ struct verifier {
     struct provider_index providers;
     bool private_addresses;
     struct strmap jobs; /* by domain */
-    uv_timer_t closer;  /* gives verifier_close() its callback outside of every other call */
+    struct list spare;  /* jobs to be used again, with a block of memory each */
+    unsigned spare_count;
+    uv_timer_t closer; /* gives verifier_close() its callback outside of every other call */
     bool closing, closer_closed;
     void (*closed)(void *arg);
     void *closed_arg;
@@ -23,6 +27,7 @@ struct verifier {
 
 /* One domain being verified, for all who asked. */
 struct job {
+    struct list node; /* in verifier.spare */
     struct verifier *verifier;
     struct arena arena;
     struct mx mx;
@@ -43,6 +48,11 @@ static void maybe_closed(struct verifier *v)
         return;
     void (*closed)(void *) = v->closed;
     void *arg = v->closed_arg;
+    for (struct list *node; (node = list_take_first(&v->spare));) {
+        struct job *job = container_of(node, struct job, node);
+        arena_fini(&job->arena);
+        free(job);
+    }
     provider_index_fini(&v->providers);
     strmap_fini(&v->jobs);
     free(v);
@@ -52,9 +62,28 @@ static void maybe_closed(struct verifier *v)
 
 static void job_free(struct job *job)
 {
+    struct verifier *v = job->verifier;
     mx_fini(&job->mx);
+    if (v->spare_count < JOBS_SPARE_MAX && job->arena.used_bytes <= JOB_BYTES_KEPT) {
+        arena_reset(&job->arena);
+        list_append(&v->spare, &job->node);
+        v->spare_count++;
+        return;
+    }
     arena_fini(&job->arena);
     free(job);
+}
+
+static struct job *job_take(struct verifier *v)
+{
+    struct list *node = list_take_first(&v->spare);
+    if (!node)
+        return calloc(1, sizeof(struct job));
+    struct job *job = container_of(node, struct job, node);
+    v->spare_count--;
+    job->question = NULL;
+    job->no_root = false;
+    return job;
 }
 
 /* A sealed network's name server says of every name that it does not exist, the root included. That
@@ -142,12 +171,12 @@ static void on_answer(void *arg, enum tide_err rc, const struct dns_answer *answ
 
 static struct job *job_new(struct verifier *v, struct text domain)
 {
-    struct job *job = calloc(1, sizeof *job);
+    struct job *job = job_take(v);
     if (!job)
         return NULL;
     job->verifier = v;
     list_init(&job->requests);
-    arena_init(&job->arena, JOB_BYTES_MAX);
+    job->arena.max_bytes = JOB_BYTES_MAX;
     mx_init(&job->mx, domain, &v->providers, v->private_addresses, &job->arena);
     if (!job->mx.domain.p || !strmap_put(&v->jobs, job->mx.domain, job)) {
         job_free(job);
@@ -247,6 +276,7 @@ enum tide_err verifier_open(uv_loop_t *loop,
     v->resolver = resolver;
     v->clock = clock;
     strmap_init(&v->jobs);
+    list_init(&v->spare);
     enum tide_err rc = verifier_set_profiles(v, profiles, private_addresses, err);
     if (rc != TIDE_OK) {
         free(v);
