@@ -64,8 +64,9 @@ def test_quota_is_told():
                 until("the others wait", lambda: daemon.pending() == 12 - (QUOTA - OTHERS))
                 books = lab.esp_books()
                 assert books["limits"][0]["refused"] == 0, books["limits"]
-                held = daemon.status("/v1/queue")["notifications"]
-                assert all("40 per rolling" in n["reason"] for n in held), held
+                until("each says why", lambda: all(
+                    "40 per rolling" in n["reason"]
+                    for n in daemon.status("/v1/queue")["notifications"]))
 
 
 if __name__ == "__main__":

@@ -1,13 +1,15 @@
 /* The whole core against a small made-up world: a fake store, DNS and ESP with books of its own,
  * virtual time, and faults drawn from a seed: crashes, lost answers, deferrals, an account that
  * fails, verdicts that are unknown, and news of what left: bounces for limits, addresses and full
- * mailboxes, complaints, deliveries, in any order, late and twice.
+ * mailboxes, complaints, deliveries, in any order, late and twice; mailboxes that take less than
+ * anybody has published, and another number from the third day on.
  *
  * Checked: the provider's books never show more than its limit in a day; every accepted
  * notification meets exactly one fate; nothing leaves to a dead domain; mail is seen twice only
  * where an attempt was of unknown fate, and never after news that it arrived; what is suppressed
- * is not mailed, and nobody is suppressed for a limit; urgent mail leaves at once while a place is
- * free; the same seed leaves the same trace.
+ * is not mailed, and nobody is suppressed for a limit; once a reply has named a limit nothing goes
+ * to that mailbox until its day is over, crashes or not; urgent mail leaves at once while a place
+ * is free; the same seed leaves the same trace.
  *
  *   SIM_SEED=17 build/gcc/tests/sim/test_sim_gate       replays one seed
  */
@@ -123,6 +125,7 @@ try {
     tide_wall_ms unknown_at; /* 0: never was */
     char account[16];
     bool digest;
+    bool over;                   /* its mailbox had taken what it takes in a day */
     const struct esp_fate *fate; /* what the ESP makes of it */
     enum news_kind news;
     tide_wall_ms news_at;
@@ -191,6 +194,9 @@ struct world {
     tide_wall_ms books[RECIPIENTS][DAYS * 200];
     int book_count[RECIPIENTS];
     tide_wall_ms dns_known_until[RECIPIENTS];
+    int hidden_day[RECIPIENTS], hidden_used[RECIPIENTS];
+    tide_wall_ms closed_until[RECIPIENTS]; /* a reply said so */
+    int64_t over;
     bool account_down;
     struct rulebook *rules;
     struct sim_suppression stops[RECIPIENTS][8];
@@ -492,6 +498,29 @@ static void arrive(struct world *w, const struct try *t)
            (unsigned long long)w->seed, recipient, today);
 }
 
+static tide_wall_ms midnight_after(tide_wall_ms t)
+{
+    return (t + ZONE_MS) / TIME_DAY_MS * TIME_DAY_MS + TIME_DAY_MS - ZONE_MS;
+}
+
+/* A third of the mailboxes take less than their provider's profile says, and that changes. True:
+ * it takes one more today. */
+static bool takes_more(struct world *w, int recipient)
+{
+    int day = (int)((w->now + ZONE_MS - START) / TIME_DAY_MS);
+    int hidden = 2 + recipient % 4 + (day >= 2 ? 3 : 0);
+    if (recipient % 3)
+        return true;
+    if (w->hidden_day[recipient] != day) {
+        w->hidden_day[recipient] = day;
+        w->hidden_used[recipient] = 0;
+    }
+    if (w->hidden_used[recipient] >= hidden)
+        return false;
+    w->hidden_used[recipient]++;
+    return true;
+}
+
 /* The ESP tells of it, within the day, now and then twice and out of order. */
 static void tell(struct world *w, const struct try *t, enum news_kind kind, tide_wall_ms said_at)
 {
@@ -642,6 +671,9 @@ static void claim(struct world *w, const struct gate_action *a)
     h->pending = count_pending(w, group);
     if (h->ev.claimed.count == 0)
         return;
+    T_TRUE(w->now >= w->closed_until[group / IDENTITIES],
+           "seed %llu: mail to recipient %d although a reply closed it",
+           (unsigned long long)w->seed, group / IDENTITIES);
     T_TRUE(w->try_count < TRIES_MAX, "too many tries");
     struct try *t = &w->tries[w->try_count++];
     *t = (struct try){.id = a->claim.attempt.id, .group = group, .digest = a->claim.digest};
@@ -900,7 +932,8 @@ static void happen(struct world *w, struct happening h)
             return; /* died before the first byte */
         if (h.outcome.result == ACCOUNT_ACCEPTED)
             arrive(w, t);
-        if (h.outcome.account_fault)
+        t->over = h.outcome.account_fault && !takes_more(w, t->group / IDENTITIES);
+        if (h.outcome.account_fault && !t->over)
             deliver(w, h.attempt);
         break;
     case HAP_OUTCOME:
@@ -911,6 +944,14 @@ static void happen(struct world *w, struct happening h)
             for (int k = 0; k < w->note_count; k++)
                 if (w->notes[k].attempt == h.attempt)
                     w->notes[k].was_unknown = true;
+        }
+        t = find_try(w, h.attempt);
+        if (t->over && h.outcome.result == ACCOUNT_ACCEPTED) {
+            h.outcome.result = ACCOUNT_REFUSED;
+            h.outcome.reply.code = 550;
+            snprintf(h.outcome.reply.text, sizeof h.outcome.reply.text, "frequency limited");
+            w->closed_until[t->group / IDENTITIES] = midnight_after(w->now);
+            w->over++;
         }
         h.ev = (struct gate_event){.type = GATE_OUTCOME,
                                    .outcome = {.attempt_id = h.attempt, .outcome = &h.outcome}};
@@ -1009,11 +1050,11 @@ static uint64_t run_seed(uint64_t seed, bool report)
     if (report)
         printf("seed %llu: %d notifications, %d attempts, %lld digests, %lld crashes, %lld answers "
                "lost, %lld seen twice, %lld news, %lld mailed again, %lld suppressed, %lld lifted, "
-               "%llu steps, %lld days\n",
+               "%lld over a hidden limit, %llu steps, %lld days\n",
                (unsigned long long)seed, w->note_count, w->try_count, (long long)w->digests,
                (long long)w->crashes, (long long)w->unknowns, (long long)w->doubles,
                (long long)w->told, (long long)w->again, (long long)w->suppressed,
-               (long long)w->lifted, (unsigned long long)steps,
+               (long long)w->lifted, (long long)w->over, (unsigned long long)steps,
                (long long)((w->now - START) / TIME_DAY_MS));
     uint64_t trace = w->trace;
     gate_free(w->gate);
