@@ -15,10 +15,13 @@ from datetime import datetime, timezone
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 import suite
+from esps import APIS, WEBHOOK_KEYS, account, world
 from fake_dns import FakeDns
-from mailtide import ROOT, Daemon, Scratch, base_config, until
+from lab import Lab
+from mailtide import ROOT, Clock, Daemon, Scratch, base_config, until
 
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:mail"
+LAB_TOPIC = "arn:aws:sns:us-east-1:123456789012:lab"
 SVIX = base64.b64encode(b"a secret of 24 bytes ...").decode()
 
 ACCOUNTS = """
@@ -305,6 +308,37 @@ def metadata_comes_back():
         assert code == 400 and answer["error"]["field"] == "metadata", answer
 
 
+def esps_tell():
+    """Each ESP as the lab plays it: sent through its API, told by its webhook with its own proof."""
+    for api in APIS:
+        with Scratch() as scratch, Lab(scratch, Clock("2026-03-02T01:00:00Z"), world(scratch, api)) as lab:
+            proof = {"sendgrid": lambda: f'events_key = "{lab.ready["esps"]["esp"]["webhook_public_key"]}";',
+                     "ses": lambda: f'events_topics = ["{LAB_TOPIC}"]; events_certificate = "{scratch / "sns.pem"}";',
+                     "brevo": lambda: f'events_token = "{WEBHOOK_KEYS["brevo"]}";'}
+            proof["mailgun"] = proof["resend"] = lambda: f'events_key = "{WEBHOOK_KEYS[api]}";'
+            if api == "ses":
+                scratch.write("sns.pem", lab.ready["esps"]["esp"]["webhook_certificate"])
+            how = proof.get(api, lambda: 'events_login = "user:password";')()
+            domain = 'domain = "app.test";' if api == "mailgun" else ""
+            os.symlink(os.path.join(ROOT, "schedules"), scratch / "schedules")
+            text = base_config(scratch, f"""
+                dns: {{ servers = ["{lab.dns}"]; private_addresses = true; }}; store: {{ free_min = "0"; }};
+                applications: {{ app: {{ anonymous = true; senders = ["app.test"]; }}; }};
+                {account(api, lab, domain + how)}""")
+            with Daemon(scratch, text, lab.clock) as daemon:
+                url = f"http://127.0.0.1:{daemon.http_port}/v1/events/esp"
+                assert lab.ask("POST", "/webhook", {"esp": "esp", "url": url})[0] == 200
+                ids = {}
+                for to, fate in (("ann@friendly.example", "delivered"), ("gone@friendly.example", "bounced")):
+                    note = {"from": "n@app.test", "to": to, "subject": "s", "text": "t", "stream": "urgent"}
+                    code, answer = daemon.http("POST", "/v1/notifications", note)
+                    assert code == 202, (api, answer)
+                    ids[answer["notifications"][0]["id"]] = fate
+                for id, fate in ids.items():
+                    until(f"{api}: {fate}", lambda: daemon.notification(id)["state"] == fate)
+                assert "webhook.refused" not in daemon.log(), (api, daemon.log())
+
+
 if __name__ == "__main__":
     sys.exit(suite.run([sendgrid_tells, forged_and_stale, ses_tells, mailgun_tells, resend_tells, found_by_name,
-                        metadata_comes_back]))
+                        metadata_comes_back, esps_tell]))

@@ -120,6 +120,8 @@ struct events_ask {
     void *arg;
     struct text certificate; /* that was wanted, PEM; "" at first */
     tide_wall_ms now;        /* real time; 0: freshness is not looked at */
+    tide_wall_ms wall;       /* the daemon's own time, which may be a hurried one: what is fresh by
+                              * either is; 0: the same */
     const struct events_crypto *crypto;
 };
 

@@ -34,7 +34,11 @@ enum events_end events_fresh(const struct events_ask *ask,
                              struct events_batch *b)
 {
     char text[TIME_TEXT_BYTES];
-    if (ask->now == 0 || (at > ask->now - window_ms && at < ask->now + EVENTS_AHEAD_MS))
+    const tide_wall_ms clocks[] = {ask->now, ask->wall};
+    for (size_t i = 0; i < TIDE_COUNT(clocks); i++)
+        if (clocks[i] > 0 && at > clocks[i] - window_ms && at < clocks[i] + EVENTS_AHEAD_MS)
+            return EVENTS_READ;
+    if (ask->now == 0)
         return EVENTS_READ;
     return events_refuse(b, EVENTS_STALE, "It was signed at %s, which is too long ago or to come.",
                          time_rfc3339(at, 0, text));

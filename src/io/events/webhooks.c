@@ -285,7 +285,7 @@ static struct text url_of(struct hook_job *job)
 
 static void begin(struct webhooks *w, struct http_request *req, struct config_account *account)
 {
-    struct clock real; /* signed times are those of the world, whatever the lab's clock says */
+    struct clock real; /* ESPs know no hurried clock; the lab's know both */
     struct hook_job *job = calloc(1, sizeof *job);
     if (!job) {
         http_reply_error(req, 503, "try_later", "Out of memory; tell it again later.");
@@ -308,6 +308,7 @@ static void begin(struct webhooks *w, struct http_request *req, struct config_ac
         .header = header_of,
         .arg = req,
         .now = clock_wall(&real),
+        .wall = clock_wall(drive_parts(w->options.drive)->clock),
         .crypto = &events_crypto_openssl,
     };
     job->ask.url = url_of(job);
