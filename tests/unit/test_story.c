@@ -87,6 +87,22 @@ static void test_join(void **state)
     }
 }
 
+/* What was on its way already when another was refused does not end the trouble. */
+static void test_on_its_way(void **state)
+{
+    (void)state;
+    const tide_wall_ms t = 1800000000000;
+    struct journal_entry entries[] = {
+        {.at = t, .attempt_id = id_floor(t - 2000), .event = TEXT("limited")},
+        {.at = t + 1, .attempt_id = id_floor(t - 1000), .event = TEXT("sent")},
+        {.at = t + 9000, .attempt_id = id_floor(t + 8000), .event = TEXT("sent")},
+    };
+    struct story_link links[3];
+    story_join(entries, 3, links);
+    T_EQ(links[1].ends, -1, "it had left before");
+    T_EQ(links[2].ends, 0, "this one left after");
+}
+
 /* More troubles than are remembered: the oldest are forgotten, nothing else. */
 static void test_many(void **state)
 {
@@ -106,6 +122,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_join),
         cmocka_unit_test(test_many),
+        cmocka_unit_test(test_on_its_way),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

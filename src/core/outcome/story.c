@@ -147,6 +147,12 @@ static void join_refused(struct story *s, const struct journal_entry *e, struct 
         l->cause = place(latest(s, TROUBLE_STOPPED, 0));
 }
 
+/* Mail that was on its way when another was refused proves nothing: an id tells when it left. */
+static bool left_after(const struct journal_entry *e, tide_wall_ms at)
+{
+    return e->attempt_id == 0 || id_time(e->attempt_id) >= at;
+}
+
 /* Mail got through: what was refused for a while is over, and a lost answer is found. */
 static void join_arrived(struct story *s, const struct journal_entry *e, struct story_link *l)
 {
@@ -154,7 +160,8 @@ static void join_arrived(struct story *s, const struct journal_entry *e, struct 
         const struct trouble *t = &s->open[i];
         bool found = t->kind == TROUBLE_UNKNOWN && t->attempt_id == e->attempt_id;
         bool over = t->kind == TROUBLE_REFUSED &&
-                    (t->attempt_id != e->attempt_id || text_eq(t->event, TEXT("deferred_by_esp")));
+                    (t->attempt_id == e->attempt_id ? text_eq(t->event, TEXT("deferred_by_esp"))
+                                                    : left_after(e, s->entries[t->at].at));
         if (!found && !over)
             continue;
         l->ends = t->at; /* the oldest of them, in the end */
