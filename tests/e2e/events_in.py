@@ -263,6 +263,21 @@ def resend_tells():
         assert w.journal(ann).count("bounced") == 1
 
 
+def strange_words():
+    """What an ESP passes on is shown to people on one line, whatever it holds."""
+    with World() as w:
+        ann, a = w.mail()
+        taken(w.sendgrid([{"event": "deferred", "email": "ann@client.test", "timestamp": int(time.time()),
+                           "sg_event_id": "s1", "mailtide_attempt": a,
+                           "response": "451 4.7.1 wait\r\n2026 info forged\u001b[31m\u0000 \ud83d\ude00" + "x" * 100000}]))
+        line = [e["sentence"] for e in w.daemon.why("id", ann)["journal"] if e["event"] == "deferred_by_esp"][0]
+        assert "wait" in line and not any(ord(c) < 32 for c in line) and len(line) < 2000, line
+        answer = w.daemon.http("POST", "/v1/events/ses/", json.dumps({
+            "Type": "Notification", "TopicArn": 'x"\n\u001b', "Signature": "AAAA", "SigningCertURL": "u"}))
+        refused(answer, 403, "bad_proof")
+        assert not any(ord(c) < 32 for c in answer[1]["error"]["message"]), answer
+
+
 def found_by_name():
     """Without our id: by the Message-ID, by the recipient and the time."""
     with World(first="pm") as w:
@@ -340,5 +355,5 @@ def esps_tell():
 
 
 if __name__ == "__main__":
-    sys.exit(suite.run([sendgrid_tells, forged_and_stale, ses_tells, mailgun_tells, resend_tells, found_by_name,
+    sys.exit(suite.run([sendgrid_tells, forged_and_stale, ses_tells, mailgun_tells, resend_tells, found_by_name, strange_words,
                         metadata_comes_back, esps_tell]))

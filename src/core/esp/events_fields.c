@@ -24,6 +24,10 @@ enum events_end events_refuse(struct events_batch *b, enum events_fault fault, c
     va_start(args, fmt);
     vsnprintf(b->message, sizeof b->message, fmt, args);
     va_end(args);
+    /* It is shown to people, and may quote what a stranger wrote. */
+    for (char *c = b->message; *c; c++)
+        if ((unsigned char)*c < ' ' || *c == 0x7F || *c == '"')
+            *c = '\'';
     b->fault = fault;
     return EVENTS_REFUSED;
 }

@@ -142,13 +142,24 @@ static struct text normal_of(struct text address, struct arena *a)
 
 #define TEXT_BYTES_MAX 4000 /* of one field: a reply is shorter */
 
+/* A copy on one line: it is shown to people, in journals and on terminals. */
+static struct text plain_copy(struct text t, struct arena *a)
+{
+    char *out = arena_strndup(a, t.p ? t.p : "", TIDE_MIN(t.n, (size_t)TEXT_BYTES_MAX));
+    struct text copied = {out, out ? TIDE_MIN(t.n, (size_t)TEXT_BYTES_MAX) : 0};
+    for (size_t i = 0; i < copied.n; i++)
+        if ((unsigned char)out[i] < ' ' || out[i] == 0x7F)
+            out[i] = ' ';
+    return copied;
+}
+
 static void copy(const struct mail_news *from, struct mail_news *to, struct arena *a)
 {
     *to = *from;
     struct text *const texts[] = {&to->event,      &to->word,   &to->source, &to->account,
                                   &to->message_id, &to->esp_id, &to->reply,  &to->remote_mta};
     for (size_t i = 0; i < TIDE_COUNT(texts); i++)
-        *texts[i] = arena_text(a, text_cut(*texts[i], 0, TEXT_BYTES_MAX));
+        *texts[i] = plain_copy(*texts[i], a);
     to->recipient = normal_of(from->recipient, a);
     if (from->key.n > 0)
         to->key = text_of(arena_printf(a, TEXT_FMT "|" TEXT_FMT, TEXT_ARG(from->account),

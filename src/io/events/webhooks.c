@@ -321,7 +321,10 @@ bool webhooks_take(struct webhooks *w, struct http_request *req)
     if (!text_starts(req->path, root))
         return false;
     const struct config *config = drive_config(w->options.drive);
-    int index = config_account_index(config, text_cut(req->path, root.n, SIZE_MAX));
+    struct text name = text_cut(req->path, root.n, SIZE_MAX);
+    if (name.n > 0 && name.p[name.n - 1] == '/')
+        name.n--;
+    int index = config_account_index(config, name);
     struct config_account *account = index < 0 ? NULL : &config->accounts[index];
     if (!account || !account->events)
         http_reply_error(req, 404, "not_found",
