@@ -45,8 +45,8 @@ struct gate_recipient {
     struct plan_recipient plan;
     struct gate_domain *domain;
     struct gate_group *groups; /* nearly always one */
-    uint32_t refs;             /* groups and attempts in flight */
     struct gate_stops *stops;  /* what of its mail is stopped; NULL: nothing */
+    uint32_t refs;             /* groups and attempts in flight */
     uint8_t hints;             /* of enum recipient_hint */
 };
 
