@@ -173,6 +173,7 @@ static void begin_closing(struct daemon *d, enum tide_err rc)
     d->closing = true;
     d->rc = rc;
     notify_systemd("STOPPING=1");
+    uv_timer_stop(&d->rates); /* it looks into rooms that are closed one by one */
     if (d->events)
         event_feed_stop(d->events);
     if (d->lists)
@@ -187,7 +188,8 @@ static void on_signal(uv_signal_t *handle, int signum)
 {
     struct daemon *d = handle->data;
     if (signum == SIGHUP) {
-        daemon_reload(d);
+        if (!d->closing) /* else there may be nothing left to reload */
+            daemon_reload(d);
         return;
     }
     log_info("daemon.stopping", "signal=%s", signum == SIGTERM ? "TERM" : "INT");
