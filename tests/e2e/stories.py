@@ -43,6 +43,8 @@ def sent_directly_before():
             s.becomes(id, "delivered")
             assert s.subjects()[-1] == "Reset your password", (api, s.subjects())
             assert s.here() is None, (api, s.here())
+            said = " ".join(cli(s, "why", BRUCE).split())
+            assert "ESP's list account esp: taken off" in said and "frequency limited" in said, said
 
 
 def lab_dropped(s):

@@ -25,6 +25,38 @@ static void labelled_sentence(struct cli *cli, const char *label, struct text se
     buf_fini(&b);
 }
 
+static const char *listed_state(struct text state)
+{
+    static const struct {
+        const char *state, *text;
+    } words[] = {{"mended", "taken off"},
+                 {"mend", "to be taken off, since"},
+                 {"kept", "stays there, since"},
+                 {"gone", "not there any more,"},
+                 {"listed", "to be looked at, since"},
+                 {"failed", "the ESP would not take it off,"}};
+    for (size_t i = 0; i < TIDE_COUNT(words); i++)
+        if (text_eq(state, text_of(words[i].state)))
+            return words[i].text;
+    return "";
+}
+
+/* Where the recipient stands, or stood, on the list of an ESP. */
+static void show_listed(struct cli *cli, const struct json *lists)
+{
+    for (size_t i = 0; i < json_count(lists); i++) {
+        const struct json *v = json_element(lists, i);
+        char when[SHOW_TIME_BYTES];
+        struct buf b = {0};
+        buf_addf(&b, "account " TEXT_FMT ": %s %s: " TEXT_FMT, TEXT_ARG(ask_text(v, "account")),
+                 listed_state(ask_text(v, "state")),
+                 show_when(ask_time(v, "since"), cli->show.now, when),
+                 TEXT_ARG(ask_text(v, "cause")));
+        labelled(cli, i == 0 ? "ESP's list" : "", STYLE_PLAIN, buf_text(&b));
+        buf_fini(&b);
+    }
+}
+
 static void show_recipient(struct cli *cli, const struct json *r)
 {
     const struct json *v = json_member(r, "verdict");
@@ -51,6 +83,7 @@ static void show_recipient(struct cli *cli, const struct json *r)
         labelled(cli, "found", STYLE_PLAIN, text_of(show_when(found, cli->show.now, when)));
     if (suppressed.n > 0)
         labelled(cli, "suppressed", STYLE_BAD, suppressed);
+    show_listed(cli, json_member(r, "esp_lists"));
 }
 
 static bool is_pending(struct text state)

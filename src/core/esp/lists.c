@@ -69,6 +69,22 @@ enum tide_err lists_path(struct arena *a,
     return rc;
 }
 
+struct text lists_link(struct text url, const struct list_account *account)
+{
+    struct text prefix = account->prefix;
+    size_t scheme = text_ifind(url, TEXT("://"));
+    if (scheme < text_find(url, '/') && scheme < url.n) {
+        url = text_cut(url, scheme + 3, SIZE_MAX);
+        url = text_cut(url, text_find(url, '/'), SIZE_MAX);
+    }
+    if (prefix.n > 0 && text_starts(url, prefix) && url.n > prefix.n && url.p[prefix.n] == '/')
+        url = text_cut(url, prefix.n, SIZE_MAX);
+    for (size_t i = 0; i < url.n; i++)
+        if (url.p[i] <= ' ' || url.p[i] > '~')
+            return TEXT("");
+    return text_starts(url, TEXT("/")) ? url : TEXT("");
+}
+
 struct list_entry *lists_add(struct arena *a, struct list_page *page, size_t most)
 {
     if (!page->entries)

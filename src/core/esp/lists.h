@@ -136,6 +136,9 @@ TIDE_MUST_CHECK enum tide_err lists_path(struct arena *a,
                                          const char *method,
                                          struct buf *path,
                                          struct tide_error *err);
+/* Path and query of "https://api.example/v3/..." or "/v3/...", without what base_url ends in:
+ * whatever host a link names, only our own is asked. "": it is no such link. */
+struct text lists_link(struct text url, const struct list_account *account);
 /* Room for one more entry; NULL: no memory. */
 struct list_entry *lists_add(struct arena *a, struct list_page *page, size_t most);
 struct text lists_string(const struct json *object, const char *name); /* "" when there is none */

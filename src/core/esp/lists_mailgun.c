@@ -94,20 +94,6 @@ static struct list_entry entry_of(const struct json *v, size_t list)
     return e;
 }
 
-/* Path and query of "https://api.mailgun.net/v3/...", without what base_url ends in; whatever host
- * it names, only our own is asked. */
-static struct text path_of(struct text url, struct text prefix)
-{
-    size_t scheme = text_ifind(url, TEXT("://"));
-    if (scheme == url.n)
-        return TEXT("");
-    url = text_cut(url, scheme + 3, SIZE_MAX);
-    url = text_cut(url, text_find(url, '/'), SIZE_MAX);
-    if (prefix.n > 0 && text_starts(url, prefix))
-        url = text_cut(url, prefix.n, SIZE_MAX);
-    return url;
-}
-
 static bool read_page(const struct json *doc,
                       const struct list_account *account,
                       size_t list,
@@ -131,8 +117,8 @@ static bool read_page(const struct json *doc,
             return false;
         *e = entry_of(json_element(items, i), list);
     }
-    ret->next = n == 0 ? TEXT("")
-                       : path_of(lists_string(json_member(doc, "paging"), "next"), account->prefix);
+    ret->next =
+        n == 0 ? TEXT("") : lists_link(lists_string(json_member(doc, "paging"), "next"), account);
     return true;
 }
 

@@ -125,14 +125,7 @@ static bool read_page(const struct json *doc,
             e->at = 0;
     }
     struct text next = next_of(json_member(doc, "links"));
-    size_t scheme = text_ifind(next, TEXT("://"));
-    if (scheme < next.n) {
-        next = text_cut(next, scheme + 3, SIZE_MAX);
-        next = text_cut(next, text_find(next, '/'), SIZE_MAX);
-    }
-    if (account->prefix.n > 0 && text_starts(next, account->prefix))
-        next = text_cut(next, account->prefix.n, SIZE_MAX);
-    ret->next = n > 0 && text_starts(next, TEXT("/")) ? next : TEXT("");
+    ret->next = n > 0 ? lists_link(next, account) : TEXT("");
     return true;
 }
 

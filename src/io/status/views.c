@@ -257,6 +257,22 @@ static void write_suppressed(struct json_writer *w, struct text lines)
     buf_fini(&b);
 }
 
+static void write_listed(struct json_writer *w, const struct store_ask *ask)
+{
+    jw_array(w, "esp_lists");
+    for (size_t i = 0; i < ask->listed_count; i++) {
+        const struct esp_listed *l = &ask->listed[i];
+        jw_object(w, NULL);
+        jw_text(w, "account", l->account);
+        jw_text(w, "list", l->list);
+        jw_text(w, "state", l->state);
+        jw_time(w, "since", l->since);
+        jw_text(w, "cause", l->cause);
+        jw_end(w);
+    }
+    jw_end(w);
+}
+
 static void on_why(struct store_ask *ask, enum tide_err rc, const struct tide_error *err)
 {
     struct job *j = ask->arg;
@@ -284,6 +300,7 @@ static void on_why(struct store_ask *ask, enum tide_err rc, const struct tide_er
         jw_text(&w, "domain", r->domain);
         write_suppressed(&w, r->suppressed);
         shape_verdict(&w, "verdict", &r->verdict);
+        write_listed(&w, ask);
         jw_end(&w);
     } else {
         jw_null(&w, "recipient");

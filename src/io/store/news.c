@@ -2,7 +2,8 @@
 #include "io/store/reads.h"
 #include "io/store/writes.h"
 
-#define LISTED_PRESET 1000
+#define LISTED_MOST   1000 /* that are to be looked at */
+#define LISTED_OF_ONE 20
 
 /* -- Finding what news is about ------------------------------------------------------------------
  */
@@ -155,13 +156,15 @@ void news_read(struct db *db, struct store_ask *req, tide_wall_ms now)
     read_suppressions(db, req, found ? r->address : news->recipient);
 }
 
-void news_read_listed(struct db *db, struct store_ask *req)
+void news_read_listed(struct db *db, struct store_ask *req, struct text address)
 {
-    size_t most = req->most ? req->most : LISTED_PRESET;
+    size_t most = address.n > 0 ? LISTED_OF_ONE : LISTED_MOST;
+    enum query query = address.n > 0 ? Q_ESP_LISTS_OF : Q_ESP_LISTS;
     req->listed = db_array(db, &req->arena, most, sizeof *req->listed);
-    struct values which = DB_VALUES(db_text(req->account), db_int((int64_t)most));
-    for (sqlite3_stmt *row = db_row(db, Q_ESP_LISTS, which);
-         row && req->listed && req->listed_count < most; row = db_next(db, Q_ESP_LISTS))
+    struct values which =
+        DB_VALUES(db_text(address.n > 0 ? address : req->account), db_int((int64_t)most));
+    for (sqlite3_stmt *row = db_row(db, query, which);
+         row && req->listed && req->listed_count < most; row = db_next(db, query))
         req->listed[req->listed_count++] =
             (struct esp_listed){.account = col_text(db, row, 0, &req->arena),
                                 .address = col_text(db, row, 1, &req->arena),

@@ -200,6 +200,7 @@ static void ask_why(struct db *db, struct store_ask *req, tide_wall_ms now)
     }
     if (!why_recipient(db, req, now))
         return;
+    news_read_listed(db, req, req->recipient_row->address);
     why_journal(db, req, after, most);
     why_attempts(db, req, most);
     why_notifications(db, req);
@@ -364,7 +365,7 @@ void ask_read(struct db *db, struct store_ask *req, tide_wall_ms now)
         ask_addresses(db, req);
         break;
     case STORE_VIEW_ESP_LISTS:
-        news_read_listed(db, req);
+        news_read_listed(db, req, TEXT(""));
         break;
     case STORE_VIEW_PLANS:
         ask_plans(db, req);

@@ -12,7 +12,8 @@
 void load_read(struct db *db, struct store_load *req, tide_wall_ms now);
 /* news.c: what is known about req->news. */
 void news_read(struct db *db, struct store_ask *req, tide_wall_ms now);
-void news_read_listed(struct db *db, struct store_ask *req);
+/* On ESPs' lists: this address, or ("") those of req->account that are to be looked at. */
+void news_read_listed(struct db *db, struct store_ask *req, struct text address);
 void suppressions_read(struct db *db, struct store_ask *req, tide_wall_ms now);
 void ask_read(struct db *db, struct store_ask *req, tide_wall_ms now);
 

@@ -269,6 +269,8 @@
         " ON CONFLICT (domain, account) DO UPDATE SET seen_at = ?3, checked_at = ?4," \
         " passed_at = ?5, held = ?6, report = ?7") \
     X(SENDER_DELETE, "DELETE FROM sender WHERE domain = ?1 AND account = ?2") \
+    X(ESP_LISTS_OF, "SELECT account, address, list, cause, state, since FROM esp_list" \
+        " WHERE address = ?1 ORDER BY since LIMIT ?2") \
     X(ESP_LISTS, "SELECT account, address, list, cause, state, since FROM esp_list" \
         " WHERE account = ?1 AND state IN ('mend', 'listed') ORDER BY since LIMIT ?2") \
     X(SENDERS, "SELECT domain, account, seen_at, checked_at, passed_at, held, report" \

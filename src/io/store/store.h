@@ -269,7 +269,7 @@ struct store_ask {
     struct text *suppressed;       /* one each, "" when it may be mailed */
     struct sender_record *senders; /* SENDERS */
     struct text account;           /* ESP_LISTS */
-    struct esp_listed *listed;     /* ESP_LISTS */
+    struct esp_listed *listed;     /* ESP_LISTS; WHY: of the recipient, whatever became of it */
     size_t listed_count;
     size_t sender_count;
     struct store_counts counts;

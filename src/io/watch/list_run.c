@@ -422,9 +422,12 @@ static void write_mended(struct list_run *r, const char *state, struct text trou
         done ? "taken off" : "could not be taken off", r->way->api->title, list_name(r, e),
         r->way->name, r->judgement.why, e->words.n > 0 ? "; what stood there: " : "",
         TEXT_ARG(text_cut(e->words, 0, PROBLEM_BYTES)), done ? "" : "; ", TEXT_ARG(trouble));
+    char *cause = arena_printf(a, "%s%s" TEXT_FMT, r->judgement.why,
+                               e->words.n > 0 ? "; what stood there: " : "",
+                               TEXT_ARG(text_cut(e->words, 0, PROBLEM_BYTES)));
     r->changes[0] = listed_change(r, note ? note->address : addr_text(&r->addr),
                                   note ? note->list : text_of(list_name(r, e)), state,
-                                  text_of(r->judgement.why));
+                                  cause ? text_of(cause) : TEXT(""));
     r->changes[1] = (struct change){
         .type = CHANGE_JOURNAL,
         .journal = {.at = list_now(r->way->sync),
