@@ -192,7 +192,11 @@ static void run_case(const char *dir, const char *esp, const char *name)
     const struct json *events = json_member(doc, "events");
     int64_t status;
     T_TRUE(json_int(json_member(doc, "status"), &status), "%s", name);
-    T_TRUE(ask.api, "%s", esp);
+    if (!ask.api) { /* an ESP that is not known here: counted as wrong */
+        print_message("  %s is not known\n", esp);
+        score.cases++;
+        goto out;
+    }
     unsigned got = answer(&ask, &r, &a, &batch);
     bool right = (got < 300) == (status < 300) && batch.count == json_count(events);
     score.cases++;
@@ -203,6 +207,7 @@ static void run_case(const char *dir, const char *esp, const char *name)
     for (size_t i = 0; i < batch.count && right; i++)
         compare(name, json_element(events, i), &batch.news[i], r.body, &a);
     events_batch_fini(&batch);
+out:
     buf_fini(&f.key);
     buf_fini(&f.login);
     buf_fini(&f.url);

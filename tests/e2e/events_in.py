@@ -28,6 +28,7 @@ ACCOUNTS = """
 accounts: {{
   sg: {{ type = "outbox"; events = "sendgrid"; events_key = "{sendgrid}"; }};
   ses: {{ type = "outbox"; events = "ses"; events_topics = ["{topic}"]; events_certificate = "{pem}"; }};
+  asked: {{ type = "outbox"; events = "ses"; events_login = "u:p"; }};
   bridge: {{ type = "outbox"; events = "ses"; events_token = "bridge-token"; }};
   mg: {{ type = "outbox"; events = "mailgun"; events_key = "mailgun-key"; }};
   rs: {{ type = "outbox"; events = "resend"; events_key = "whsec_{svix}"; }};
@@ -223,6 +224,15 @@ def ses_tells():
         refused(w.post("bridge", event), 401, "no_proof")
         taken(w.post("bridge", event, {"Authorization": "Bearer bridge-token"}))
         assert w.state(eve) == "complained"
+        # SNS shows the login of its address only when it is asked for it: no refusal worth a line
+        mark = len(w.daemon.log())
+        greeting = {"x-amz-sns-message-type": "Notification", "x-amz-sns-message-id": "m-9"}
+        message = {"Type": "Notification", "MessageId": "m-9", "Message": json.dumps(complaint)}
+        refused(w.post("asked", message, greeting), 401, "no_proof")
+        assert "webhook.refused" not in w.daemon.log(mark)
+        login = {"Authorization": "Basic " + base64.b64encode(b"u:p").decode()}
+        taken(w.post("asked", message, {**greeting, **login}))
+        refused(w.post("asked", message, {**greeting, **login, "x-amz-sns-message-id": "m-8"}), 403, "bad_proof")
         w.sns("bye", kind="UnsubscribeConfirmation", id="m-4", SubscribeURL="https://sns.eu-west-1.amazonaws.com/?x",
               Token="t")
 

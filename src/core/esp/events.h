@@ -41,7 +41,7 @@
 #include "core/proto/json.h"
 #include "core/record/news.h"
 
-#define EVENTS_BYTES_MAX    (8u * 1024 * 1024)
+#define EVENTS_BYTES_MAX    (16u * 1024 * 1024) /* SparkPost: 10,000 events at once */
 #define EVENTS_MAX          20000
 #define EVENTS_HASH_BYTES   32
 #define EVENTS_NOTE_BYTES   256

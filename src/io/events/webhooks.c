@@ -96,14 +96,22 @@ static void journal_refusal(struct webhooks *w,
     news_desk_note(w->options.desk, "webhook_refused", text_of(text));
 }
 
+/* SNS shows the login of its address only after a 401: that is how it begins, and no forgery. */
+static bool is_greeting(const struct hook_job *job, unsigned status)
+{
+    return status == 401 && job->ask.api == &events_ses && job->ask.secrets.login.n > 0 &&
+           http_header(job->req, "x-amz-sns-message-type").n > 0;
+}
+
 static void refuse(struct hook_job *job, unsigned status, const char *code, const char *why)
 {
     static const struct http_header challenge[] = {{"WWW-Authenticate", "Basic realm=\"events\""}};
     struct buf body = {0};
-    journal_refusal(job->webhooks, job->account->name, job->req->peer, why);
+    if (!is_greeting(job, status))
+        journal_refusal(job->webhooks, job->account->name, job->req->peer, why);
     if (status != 401) {
         http_reply_error(job->req, status, code, why);
-    } else { /* SNS shows its login only when asked for it */
+    } else {
         buf_addf(&body, "{\"error\":{\"code\":\"%s\",\"message\":\"%s\"}}\n", code, why);
         http_reply(job->req, 401, "application/json", buf_text(&body), challenge, 1);
         buf_fini(&body);
