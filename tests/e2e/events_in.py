@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
@@ -291,6 +292,23 @@ def strange_words():
         assert not any(ord(c) < 32 for c in answer[1]["error"]["message"]), answer
 
 
+def all_at_once():
+    """The same news on many connections at the same time counts once; a token is taken by one."""
+    with World() as w, ThreadPoolExecutor(16) as pool:
+        ann, a = w.mail()
+        bounce = {"event": "bounce", "email": "ann@client.test", "timestamp": int(time.time()),
+                  "sg_event_id": "c1", "mailtide_attempt": a, "reason": "550 5.1.1 no such user"}
+        for answer in pool.map(lambda _: w.sendgrid([bounce, bounce]), range(24)):
+            taken(answer, 2)
+        assert w.state(ann) == "bounced" and w.journal(ann).count("bounced") == 1
+        bob, b = w.mail("bob@client.test")
+        event = {"event": "delivered", "id": "i1", "timestamp": time.time(), "recipient": "bob@client.test",
+                 "user-variables": {"mailtide_attempt": b}}
+        codes = [code for code, _ in pool.map(lambda _: w.mailgun(event), range(24))]
+        assert sorted(codes) == [200] + [403] * 23, codes
+        assert w.state(bob) == "delivered" and w.journal(bob).count("delivered") == 1
+
+
 def found_by_name():
     """Without our id: by the Message-ID, by the recipient and the time."""
     with World(first="pm") as w:
@@ -368,5 +386,5 @@ def esps_tell():
 
 
 if __name__ == "__main__":
-    sys.exit(suite.run([sendgrid_tells, forged_and_stale, ses_tells, mailgun_tells, resend_tells, found_by_name, strange_words,
+    sys.exit(suite.run([sendgrid_tells, forged_and_stale, ses_tells, mailgun_tells, resend_tells, found_by_name, strange_words, all_at_once,
                         metadata_comes_back, esps_tell]))
