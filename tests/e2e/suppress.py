@@ -9,7 +9,9 @@ import csv
 import io
 import json
 import os
+import re
 import signal
+import smtplib
 import subprocess
 import sys
 from datetime import datetime, timezone
@@ -44,14 +46,14 @@ applications: {{
 
 
 class World:
-    def __init__(self, refusals=None):
+    def __init__(self, refusals=None, smtp=""):
         self.clock = Clock()
         self.scratch = Scratch()
         self.link_schedules()
         self.dns = FakeDns({"client.test": ["mx.client.test"], "qq.test": ["mx3.qq.com"]})
         self.esp = FakeEsp(self.clock.now, refusals=refusals or {})
-        self.daemon = Daemon(self.scratch, base_config(self.scratch, CONFIG.format(
-            dns=self.dns.port, port=self.esp.port)), self.clock)
+        config = base_config(self.scratch, CONFIG.format(dns=self.dns.port, port=self.esp.port))
+        self.daemon = Daemon(self.scratch, config.replace("smtp: {", "smtp: { " + smtp, 1), self.clock)
         self.told = 0
 
     def __enter__(self):
@@ -251,6 +253,23 @@ def test_unsubscribed_and_blocked():
         assert scopes == [f"sender:{APP}", "stream:news"], scopes
 
 
+def test_told_at_rcpt():
+    with World(smtp='refuse_early = true;') as w:
+        port = int(re.search(r"smtp=127.0.0.1:0:(\d+)", w.daemon.log()).group(1))
+        with smtplib.SMTP("127.0.0.1", port) as s:
+            s.sendmail(APP, "ann@client.test", "Subject: s\r\n\r\nt\r\n")
+            w.cli("add", "ann@client.test", "--cause", "invalid")
+            s.sendmail(APP, "ann@client.test", "Subject: s\r\n\r\nt\r\n")  # codes are tried
+            w.cli("add", "ann@client.test", "--cause", "complaint")
+            try:
+                s.sendmail(APP, "ann@client.test", "Subject: s\r\n\r\nt\r\n")
+                raise AssertionError("it was taken")
+            except smtplib.SMTPRecipientsRefused as e:
+                code, words = e.recipients["ann@client.test"]
+                assert code == 550 and b"suppressed (complaint)" in words, (code, words)
+            s.sendmail(APP, "bob@client.test", "Subject: s\r\n\r\nt\r\n")
+
+
 def test_by_hand():
     with World() as w:
         assert "Nobody is suppressed" in w.cli("list")
@@ -287,4 +306,4 @@ if __name__ == "__main__":
     sys.exit(suite.run([test_no_such_mailbox, test_refused_at_once, test_limit_is_no_fault,
                         test_ambiguous_words, test_rules_that_are_mended,
                         test_complaint_and_confirm,
-                        test_unsubscribed_and_blocked, test_by_hand]))
+                        test_unsubscribed_and_blocked, test_told_at_rcpt, test_by_hand]))

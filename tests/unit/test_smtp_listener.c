@@ -33,6 +33,20 @@ const struct config *intake_config(const struct intake *in)
     return &in->config;
 }
 
+bool intake_foresee(struct intake *in,
+                    struct text address,
+                    struct text sender,
+                    void (*done)(void *arg, struct text refusal),
+                    void *arg)
+{
+    (void)in;
+    (void)address;
+    (void)sender;
+    (void)done;
+    (void)arg;
+    return false;
+}
+
 enum tide_err intake_check_recipient(struct intake *in, struct text address, struct tide_error *err)
 {
     (void)in;

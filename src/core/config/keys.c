@@ -107,8 +107,9 @@ const struct key config_keys[] = {
     C("smtp.session_max", DURATION, NULL, "1h", MINUTE, 7 * DAY, NULL, smtp.session_max_ms,
       "Longest session, after which it ends with 421."),
     C("smtp.refuse_early", BOOL, NULL, "false", 0, 0, NULL, smtp.refuse_early,
-      "Tell a session with one recipient at RCPT already that the address is dead. Off, "
-      "because many clients send to nobody when one RCPT is refused."),
+      "Tell the first recipient of a message at RCPT already that its domain is dead or that all its "
+      "mail is suppressed, as far as that is known. Off, because many clients send to nobody when "
+      "one RCPT is refused."),
 
     LIST("http.listen", "127.0.0.1:8025", 0, 64, struct config, http.listen, http.listen_count,
       "Where the HTTP API is taken, as for SMTP."),

@@ -3,6 +3,7 @@
 #include "base/macros.h"
 #include "base/map.h"
 #include "core/address/addr.h"
+#include "io/intake/foresee.h"
 #include "io/intake/intake_open.h"
 #include "io/intake/submission.h"
 
@@ -281,6 +282,15 @@ enum tide_err intake_check_sender(struct intake *in,
         return tide_fail(err, TIDE_EPERM, "application %s may not send as " TEXT_FMT,
                          application->name, TEXT_ARG(domain_text(&addr.domain)));
     return TIDE_OK;
+}
+
+bool intake_foresee(struct intake *in,
+                    struct text address,
+                    struct text sender,
+                    void (*done)(void *arg, struct text refusal),
+                    void *arg)
+{
+    return foresee(in->drive, address, sender, done, arg);
 }
 
 const struct config *intake_config(const struct intake *in)

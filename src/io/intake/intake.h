@@ -64,6 +64,13 @@ void intake_submit(struct intake *in, struct intake_request *req);
 
 /* What a front door can refuse before the message comes: the address's syntax, the sender's domain.
  * Does no DNS. */
+/* foresee() with this intake's drive. */
+bool intake_foresee(struct intake *in,
+                    struct text address,
+                    struct text sender,
+                    void (*done)(void *arg, struct text refusal),
+                    void *arg);
+
 TIDE_MUST_CHECK enum tide_err intake_check_recipient(struct intake *in,
                                                      struct text address,
                                                      struct tide_error *err);

@@ -229,6 +229,16 @@ static void answer_bounce_address(struct smtp_session *s,
     smtp_session_answer(s, &r);
 }
 
+/* The first recipient of a message: most have no other, and one who is told now need not write. */
+static void on_foreseen(void *arg, struct text refusal)
+{
+    struct client *client = arg;
+    struct tide_error err = {0};
+    enum tide_err rc =
+        refusal.n > 0 ? tide_fail(&err, TIDE_EPERM, TEXT_FMT, TEXT_ARG(refusal)) : TIDE_OK;
+    answer_checked(client->session, rc, &err, ABOUT_RECIPIENT);
+}
+
 static void on_rcpt(struct smtp_session *s,
                     const struct smtp_mail *mail,
                     const struct smtp_recipient *recipient)
@@ -258,7 +268,11 @@ static void on_rcpt(struct smtp_session *s,
         return;
     }
     rc = intake_check_recipient(in, recipient->address, &err);
-    answer_checked(s, rc, &err, ABOUT_RECIPIENT);
+    bool early = rc == TIDE_OK && config_now(listener_of(s))->smtp.refuse_early &&
+                 mail->recipient_count == 0;
+    if (!early ||
+        !intake_foresee(in, recipient->address, mail->sender, on_foreseen, smtp_session_data(s)))
+        answer_checked(s, rc, &err, ABOUT_RECIPIENT);
 }
 
 static void on_bounce_taken(struct bounce_mail *mail,
