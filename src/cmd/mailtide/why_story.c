@@ -200,8 +200,8 @@ static void show_tally(struct story *s, int depth, enum good g, const struct tal
         buf_addf(&line, "and delivered (%d of them): ", t[GOOD_DELIVERED].count);
     if (g != GOOD_HELD || x->count > 1)
         buf_addf(&line, "%d %s%s", x->count, unit, x->count == 1 ? "" : "s");
-    if (x->count > 1)
-        buf_addf(&line, " until %s", time_of(s, x->last, to));
+    if (strcmp(time_of(s, x->first, from), time_of(s, x->last, to)) != 0)
+        buf_addf(&line, " until %s", to);
     if (g == GOOD_ACCEPTED) {
         buf_adds(&line, ": ");
         add_subject(s, x->first, &line);
@@ -261,9 +261,10 @@ static void show_alike(struct story *s, const int *run, int n, int depth)
     struct text event = event_of(s, last);
     struct buf line = {0};
     bool again = s->cause[last] >= 0 && text_eq(event, event_of(s, s->cause[last]));
+    bool later = strcmp(time_of(s, run[0], from), time_of(s, last, to)) != 0;
     if (n > 1)
-        buf_addf(&line, "%s%d times until %s, the last: ", again ? "again, " : "", n,
-                 time_of(s, last, to));
+        buf_addf(&line, "%s%d times%s%s, the last: ", again ? "again, " : "", n,
+                 later ? " until " : "", later ? to : "");
     else if (again)
         buf_adds(&line, "again: ");
     add_sentence(s->cli, event, news_in(s, last, s->cause[last]), &s->last_reason, &line);
