@@ -138,7 +138,8 @@ def who_does_not_read_stops_it():
             rest = rest[-16:] + piece
             got += len(piece)
         assert abs(count - len(addresses)) < len(addresses) // 100, count  # some lie across two pieces
-        assert rig.rss() - before < 30000, (before, rig.rss())  # 30 MB; the answer has more than 60
+        if "address" not in BUILD:  # that sanitizer keeps what was freed
+            assert rig.rss() - before < 30000, (before, rig.rss())  # 30 MB; the answer has more than 60
         assert got > 50e6, got
         s.close()
 

@@ -213,23 +213,32 @@ static enum tide_err next_in_array(struct addresses *in, struct text *ret, struc
 
 /* -- Which of them ------------------------------------------------------------------------------*/
 
-/* Once the first line is there; false: it is not yet. */
+static struct text after_blanks(struct text t)
+{
+    size_t n = 0;
+    while (n < t.n && (t.p[n] == ' ' || t.p[n] == '\t' || t.p[n] == '\r' || t.p[n] == '\n'))
+        n++;
+    return text_cut(t, n, t.n);
+}
+
+/* Once the first line that is not blank is there; false: it is not yet. */
 static bool decide(struct addresses *in)
 {
+    static const struct text mark = {"\xEF\xBB\xBF", 3}; /* of byte order */
     struct text rest = rest_of(in);
-    if (text_find(rest, '\n') == rest.n && !in->end && rest.n < ADDRESSES_LINE_BYTES_MAX)
+    size_t marked = text_starts(rest, mark) ? mark.n : 0;
+    struct text start = after_blanks(text_cut(rest, marked, rest.n));
+    struct text line = text_cut(start, 0, text_find(start, '\n'));
+    if (line.n == start.n && !in->end && rest.n < ADDRESSES_LINE_BYTES_MAX)
         return false;
-    if (text_starts(rest, TEXT("\xEF\xBB\xBF"))) /* a byte order mark */
-        in->at += 3;
-    rest = rest_of(in);
-    struct text start = text_trim(rest);
-    in->kind = start.n && start.p[0] == '{'   ? ADDRESSES_NDJSON
-               : start.n && start.p[0] == '[' ? ADDRESSES_ARRAY
-                                              : ADDRESSES_CSV;
+    in->at += marked;
+    in->kind = line.n && line.p[0] == '{'   ? ADDRESSES_NDJSON
+               : line.n && line.p[0] == '[' ? ADDRESSES_ARRAY
+                                            : ADDRESSES_CSV;
     if (in->kind == ADDRESSES_ARRAY)
-        in->at += text_find(rest, '[') + 1;
+        in->at += text_find(rest_of(in), '[') + 1;
     if (in->kind == ADDRESSES_CSV)
-        csv_init(&in->csv, csv_separator_of(start));
+        csv_init(&in->csv, csv_separator_of(line));
     return true;
 }
 
