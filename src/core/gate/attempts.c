@@ -483,7 +483,8 @@ static void recall(struct gate *g,
 
 static bool concerns_recipient(const struct meaning *m)
 {
-    return (m->fault == FAULT_RECIPIENT && m->class != CLASS_DOMAIN) || (m->rule && m->rule->pair);
+    return (m->fault == FAULT_RECIPIENT && m->class != CLASS_DOMAIN) ||
+           (m->rule && (m->rule->pair || m->rule->esp_list));
 }
 
 static void explain_unclear(struct gate *g,

@@ -215,7 +215,8 @@ static void note_esp_list(const struct gate_reading *r,
     bool faultless =
         r->news->kind == NEWS_BOUNCED && m->basis != BASIS_NOTHING &&
         (m->fault == FAULT_THEIR_LIMIT || m->fault == FAULT_THEIR_OUTAGE || m->fault == FAULT_OURS);
-    if (r->news->own || !attempt || (r->news->kind != NEWS_DROPPED && !faultless))
+    bool dropped = r->news->kind == NEWS_DROPPED || (m->rule && m->rule->esp_list);
+    if (!attempt || (r->news->own ? !(m->rule && m->rule->esp_list) : !dropped && !faultless))
         return;
     bool stopped = false;
     for (size_t i = 0; i < e->count; i++)

@@ -97,13 +97,28 @@ static struct text sentence_of(const struct gate_reading *r, struct gate_todo *t
                        r->meaning.cause ? r->meaning.cause : "");
 }
 
+/* For the ESP's own list: told later, or at once as Postmark does. */
+static bool was_dropped(const struct gate *g, const struct attempt *a)
+{
+    struct reply_said said;
+    struct meaning m;
+    if (a->news == NEWS_DROPPED)
+        return true;
+    if (a->state != ATTEMPT_REFUSED)
+        return false;
+    reply_said_of(a->reply, &said);
+    said.words = a->reply;
+    meaning_of(g->rules, &said, &m);
+    return m.rule && m.rule->esp_list;
+}
+
 /* Whether this is news after what was said of the attempt before. */
-static bool is_newer(const struct gate_reading *r)
+static bool is_newer(const struct gate *g, const struct gate_reading *r)
 {
     const struct attempt *a = r->found->attempt;
     enum news_kind next = r->news->kind;
     if (next == NEWS_UNLISTED)
-        return a->news == NEWS_DROPPED && r->now - r->found->newest_at < GATE_GIVE_UP_MS;
+        return was_dropped(g, a) && r->now - r->found->newest_at < GATE_GIVE_UP_MS;
     if (a->news == NEWS_OTHER)
         return true;
     if (a->news == next || a->news == NEWS_COMPLAINED)
@@ -321,7 +336,7 @@ void gate_on_news(struct gate *g, const struct gate_event *ev, struct gate_todo 
     }
     settle(g, &r, todo);
     if (found->attempt && settles(r.news->kind)) {
-        if (!is_newer(&r))
+        if (!is_newer(g, &r))
             return;
         write_news(g, &r, todo);
         count_failure(g, &r, todo);

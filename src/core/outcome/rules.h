@@ -94,6 +94,7 @@ struct reply_rule {
     bool loose;     /* its patterns are single words, which hint at it and no more */
     bool ambiguous; /* said for this limit as well as for an address that is wrong: the recipient's
                      * own history decides */
+    bool esp_list;  /* an ESP says that the recipient stands on its own list, no more */
     bool pair;      /* the recipient wants no mail of this sender; others are not concerned */
     char **providers; /* whose rule it is; 0: everybody's */
     size_t provider_count;

@@ -12,7 +12,7 @@
 struct rule_form {
     char **code, **status, **stage, **patterns, **examples;
     size_t code_count, status_count, stage_count, pattern_count, example_count;
-    bool strict, loose, ambiguous, pair;
+    bool strict, loose, ambiguous, esp_list, pair;
     enum reply_class class;
     enum reply_fault fault;
     enum reply_retry retry;
@@ -65,6 +65,7 @@ static const struct key rule_keys[] = {
     {.path = "rule.strict", .type = KEY_BOOL, .at = offsetof(struct rule_form, strict)},
     {.path = "rule.loose", .type = KEY_BOOL, .at = offsetof(struct rule_form, loose)},
     {.path = "rule.ambiguous", .type = KEY_BOOL, .at = offsetof(struct rule_form, ambiguous)},
+    {.path = "rule.esp_list", .type = KEY_BOOL, .at = offsetof(struct rule_form, esp_list)},
     {.path = "rule.pair", .type = KEY_BOOL, .at = offsetof(struct rule_form, pair)},
     WORD("rule.class", class_words, rule_form, class),
     WORD("rule.fault", fault_words, rule_form, fault),
@@ -318,6 +319,7 @@ static enum tide_err read_rule(struct reading *r,
         .by_text = f.pattern_count > 0,
         .loose = f.loose,
         .ambiguous = f.ambiguous,
+        .esp_list = f.esp_list,
         .pair = f.pair,
         .providers = r->file.providers,
         .provider_count = r->file.provider_count,

@@ -476,13 +476,15 @@ static void on_told(void *arg, enum tide_err rc, bool known, const struct tide_e
     tell_again(r);
 }
 
-/* Each attempt of this account that the ESP dropped; then the next entry. */
+/* Each attempt of this account that the ESP dropped (the gate knows those that it refused for its
+ * list); then the next entry. */
 static void tell_again(struct list_run *r)
 {
     struct list_way *way = r->way;
     for (; r->again_at < r->again.attempt_count; r->again_at++) {
         const struct attempt *a = &r->again.attempts[r->again_at];
-        if (way->closing || a->news != NEWS_DROPPED || !text_eq(a->account, text_of(way->name)))
+        if (way->closing || (a->news != NEWS_DROPPED && a->state != ATTEMPT_REFUSED) ||
+            !text_eq(a->account, text_of(way->name)))
             continue;
         const struct mail_news n = {.kind = NEWS_UNLISTED,
                                     .source = text_of(way->api->title),
