@@ -192,6 +192,34 @@ static void test_windows(void **state)
     T_EQ(replay_run(&t, &s, &r, &err), TIDE_EINVAL, "nobody knows it");
 }
 
+/* A limit that all share: kept, and nobody is put off for good; the planned digests need fewer
+ * mails than those that look at their own mailbox alone. */
+static void test_shared(void **state)
+{
+    (void)state;
+    struct replay_trace t = world(6);
+    struct tide_error err;
+    for (int quota = 10; quota <= 40; quota *= 2) {
+        struct replay_result quiet, at_once;
+        struct replay_settings s = settings(REPLAY_QUIET, 8);
+        s.warmup_days = 0;
+        s.site_quota = quota;
+        T_OK(replay_run(&t, &s, &quiet, &err), &err, "%d a day", quota);
+        s.policy = REPLAY_AT_ONCE;
+        T_OK(replay_run(&t, &s, &at_once, &err), &err, "%d a day", quota);
+        T_TRUE(quiet.mails <= (uint64_t)quota * (DAYS + 4), "%d mails", (int)quiet.mails);
+        T_EQ(quiet.over, 0, "nor over any mailbox's");
+        T_EQ(quiet.all.count, quiet.notifications, "everything has left once");
+        T_TRUE(quiet.all.max < 4 * 1440, "nobody starves: %.0f min", quiet.all.max);
+        T_TRUE(quiet.all.mean < at_once.all.mean, "%.1f min, at once %.1f", quiet.all.mean,
+               at_once.all.mean);
+        T_TRUE(quiet.urgent_held <= at_once.urgent_held, "urgent mail: %d, at once %d",
+               (int)quiet.urgent_held, (int)at_once.urgent_held);
+        replay_result_fini(&quiet);
+        replay_result_fini(&at_once);
+    }
+}
+
 static void test_bounds(void **state)
 {
     (void)state;
@@ -247,9 +275,9 @@ static void test_forecast_judged(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_optimum),         cmocka_unit_test(test_policies),
-        cmocka_unit_test(test_windows),         cmocka_unit_test(test_bounds),
-        cmocka_unit_test(test_forecast_judged),
+        cmocka_unit_test(test_optimum), cmocka_unit_test(test_policies),
+        cmocka_unit_test(test_windows), cmocka_unit_test(test_shared),
+        cmocka_unit_test(test_bounds),  cmocka_unit_test(test_forecast_judged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -198,6 +198,7 @@ const struct cli_option cli_options[] = {
     {"simulate", 'z', "zone", "ZONE", "in which days turn over: an IANA zone, or +8 (UTC)"},
     {"simulate", 'q', "quota", "N,N", "mails a mailbox and window (5,10,20)"},
     {"simulate", 0, "window", "WINDOW", "hour, day, month, or a time such as 24h: rolling (day)"},
+    {"simulate", 0, "site-quota", "N", "mails a day of all mailboxes together, as an ESP's (no limit)"},
     {"simulate", 'p', "policy", "NAME,NAME", "quiet, fluid, even, at-once, hourly, optimum, all "
                                              "(all; with --json quiet)"},
     {"simulate", 'w', "warmup-days", "N", "so many days to learn from, not scored (60)"},

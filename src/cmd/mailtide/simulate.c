@@ -104,6 +104,7 @@ enum tide_err sim_run(const struct sim_options *o, struct sim_results *ret, stru
                                 .zones = &zones,
                                 .warmup_days = o->warmup_days,
                                 .reserve = o->reserve,
+                                .site_quota = o->site_quota,
                                 .hold_ms_max = o->hold_ms_max,
                                 .margin_ms = o->margin_ms,
                                 .spread_ms = o->spread_ms,
@@ -311,6 +312,11 @@ static enum tide_err read_numbers(const struct cli *cli,
         o->reserve = (int)n;
     if (hold && (rc = text_duration_ms(text_of(hold), &o->hold_ms_max, err)) != TIDE_OK)
         return tide_wrap(err, rc, "--hold-max");
+    const char *site = cli_option_value(cli, "site-quota");
+    if (site && (rc = text_int(text_of(site), 1, 1000000000, &n, err)) != TIDE_OK)
+        return tide_wrap(err, rc, "--site-quota");
+    if (site)
+        o->site_quota = (int)n;
     if (margin && (rc = text_duration_ms(text_of(margin), &o->margin_ms, err)) != TIDE_OK)
         return tide_wrap(err, rc, "--margin");
     if (spread && (rc = text_duration_ms(text_of(spread), &o->spread_ms, err)) != TIDE_OK)

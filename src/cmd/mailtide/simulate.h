@@ -33,6 +33,7 @@ struct sim_options {
     size_t quota_count;
     enum replay_policy policies[REPLAY_POLICY_COUNT];
     size_t policy_count;
+    int site_quota; /* mails a day of all together; 0: no limit */
     int warmup_days;
     int reserve;         /* -1: what the policy needs */
     int64_t hold_ms_max; /* 0: no bound */

@@ -140,6 +140,15 @@ double site_gone(const struct site *s, int32_t day, double x)
     return (double)s->gone[y][h] + (hours - h) * (double)s->share[y][h];
 }
 
+double site_rest(const struct site *s, int32_t day, double gone)
+{
+    uint64_t sum = 0;
+    int64_t days = TIDE_MIN((int64_t)s->day - s->first, FORECAST_SITE_DAYS);
+    for (int i = 0; i < FORECAST_SITE_DAYS; i++)
+        sum += s->totals[i];
+    return days > 0 ? (double)sum / (double)days * (double)site_factor(s, day) * (1 - gone) : 0;
+}
+
 /* -- A recipient's level ----------------------------------------------------------------------- */
 
 /* P(nobody writes | awake) where `mean` was expected. */

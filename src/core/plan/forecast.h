@@ -61,6 +61,10 @@ float site_factor(const struct site *s, int32_t day);
 /* The share of a day's mail that has usually come when the share `x` (0..1) of its time is gone. */
 double site_gone(const struct site *s, int32_t day, double x);
 
+/* What all recipients have usually still to get on a day of which the share `gone` is past; 0:
+ * nothing is known yet. */
+double site_rest(const struct site *s, int32_t day, double gone);
+
 void site_encode(const struct site *s, struct buf *ret);
 TIDE_MUST_CHECK enum tide_err site_decode(struct text blob,
                                           struct site *ret,

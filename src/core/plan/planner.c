@@ -554,12 +554,34 @@ void planner_view_of(const struct planner *p,
             ret->refills[ret->refill_count++] = tally_earliest(&a->tally, left, q->now);
 }
 
+/* Of the account's limits that count in days, a calendar's or any 24 hours, the one of which least
+ * is left. Only where all mail goes through one account does the forecast of all tell what is to
+ * come for it. */
+static void find_shared(const struct planner *p, tide_wall_ms now, struct policy_view *v)
+{
+    const struct applied_set *set = &p->ready;
+    if (p->config->account_count != 1)
+        return;
+    for (unsigned i = 0; i < set->count; i++) {
+        const struct applied *a = &set->all[i];
+        const struct limit *l = a->tally.meter->limit;
+        bool rolls = l->window.kind == WINDOW_ROLLING && l->window.span_ms == TIME_DAY_MS;
+        if (l->scope != LIMIT_ACCOUNT || a->overruled || l->count < 1 ||
+            (!is_day(&l->window) && !rolls))
+            continue;
+        int64_t left = TIDE_MAX(l->count - tally_used(&a->tally, now), 0);
+        v->shared_left = v->is_shared ? TIDE_MIN(v->shared_left, left) : left;
+        v->is_shared = true;
+    }
+}
+
 static tide_wall_ms policy_wish(const struct planner *p,
                                 const struct plan_query *q,
                                 const struct applied *a)
 {
     struct policy_view v;
     planner_view_of(p, q, a, &v);
+    find_shared(p, q->now, &v);
     tide_wall_ms at = p->policy->wish(p->policy->arg, &v);
     return q->hold_until_max ? TIDE_MIN(at, q->hold_until_max) : at;
 }

@@ -36,6 +36,8 @@ struct policy_view {
     int32_t day;               /* local date, in days since 1970 */
     uint32_t window_id;        /* of the window's definition, stable over restarts */
     double direct_share;
+    bool is_shared;      /* all mail shares limits that count in days */
+    int64_t shared_left; /* what the scarcest of them still lets out */
     /* For limits that do not count in days: the day that the forecast learns by, and when a rolling
      * window gives its sends back, one by one. */
     struct policy_day {

@@ -243,6 +243,18 @@ static tide_wall_ms fluid_due(const struct policy_view *v,
     return at;
 }
 
+/* When a limit that all share will not hold what all have still to get, each is planned with his
+ * part of it: digests lengthen everywhere before anything stops. */
+static int64_t his_part(
+    const struct place *p, const struct policy_view *v, double mean, double pending, double x)
+{
+    double gone = site_gone(&p->site, v->day, x), all = site_rest(&p->site, v->day, gone);
+    if (!v->is_shared || all <= (double)v->shared_left)
+        return INT64_MAX;
+    double his = mean * (1 - gone) + pending;
+    return TIDE_MAX(lround(his * (double)v->shared_left / all), 1);
+}
+
 /* The table's slots begin at a time; in between it is later by `part`. */
 static double between(double wait, double next, double part)
 {
@@ -364,6 +376,8 @@ static tide_wall_ms quiet_wish(void *arg, const struct policy_view *v)
     double mean = forecast_level_now(&level, v->forecast->today, site_gone(&p->site, v->day, x));
     double k = v->weight > 0 ? v->weight : v->pending ? v->pending->digestible : 1;
     unsigned pending = (unsigned)TIDE_MIN(TIDE_MAX(lround(k), 1), QUIET_PENDING);
+    if (!carried) /* what was carried over once is not put off again */
+        left = TIDE_MIN(left, his_part(p, v, mean, k, x));
     const struct quiet_table *t = table_for(q, p, v->count, v->reserve_full, 1);
     /* The fluid price would hold the first mail of a day that has room for all. */
     if (!t && !q->settings.fluid_only && (double)left > v->direct_share * (double)v->count)

@@ -61,7 +61,7 @@ struct run {
     struct config config;
     struct config_account account;
     struct config_stream streams[2];
-    struct limit limit;
+    struct limit limit, site_limit;
     struct profile provider, esp;
     struct planner *planner;
     struct quiet_policy *quiet;
@@ -140,7 +140,16 @@ static void make_config(struct run *r)
                               .window = window_of(s)};
     r->provider =
         (struct profile){.name = literal("mailbox"), .limits = &r->limit, .limit_count = 1};
+    r->site_limit = (struct limit){
+        .name = literal("esp/day"),
+        .scope = LIMIT_ACCOUNT,
+        .count = s->site_quota,
+        .window = {.kind = WINDOW_CALENDAR, .unit = WINDOW_DAY, .zone = literal(s->zone)}};
     r->esp = (struct profile){.name = literal("esp")};
+    if (s->site_quota > 0) {
+        r->esp.limits = &r->site_limit;
+        r->esp.limit_count = 1;
+    }
     r->account = (struct config_account){.name = literal("esp"), .profile = &r->esp};
     r->streams[0] = (struct config_stream){.name = literal("normal"), .digest = true};
     r->streams[1] = (struct config_stream){.name = literal("urgent"), .urgent = true};

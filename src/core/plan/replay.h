@@ -55,6 +55,7 @@ struct replay_settings {
     const char *zone;     /* in which the days turn over; name for zones->load */
     const struct plan_zones *zones;
     int quota;
+    int site_quota;  /* mails a day of all recipients together; 0: no such limit */
     int warmup_days; /* not scored */
     int reserve;     /* kept for urgent mail, on top of its price; -1: what the policy needs (one
                       * for those that know no price, else none) */
