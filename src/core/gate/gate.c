@@ -263,10 +263,8 @@ static struct gate_recipient *recipient_of(struct gate *g,
                                            struct gate_todo *todo)
 {
     struct gate_recipient *r = idmap_get(&g->recipients, state->id);
-    if (r) {
-        gate_set_stops_of(r, state, now, todo);
+    if (r)
         return r;
-    }
     struct gate_domain *d = domain_of(g, state->domain, todo);
     r = d ? calloc(1, sizeof *r) : NULL;
     if (!r || !idmap_put(&g->recipients, state->id, r)) {

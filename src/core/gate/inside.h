@@ -318,11 +318,12 @@ void gate_judge(struct gate *g, const struct gate_reading *r, struct gate_todo *
 void gate_on_order(struct gate *g, const struct gate_event *ev, struct gate_todo *todo);
 
 /* stops.c */
-void gate_set_stops(struct gate_recipient *r,
-                    const struct suppression *list,
-                    size_t count,
-                    tide_wall_ms now,
-                    struct gate_todo *todo);
+/* In place of an entry of the same scope. */
+void gate_put_stop(struct gate_recipient *r,
+                   const struct suppression *entry,
+                   tide_wall_ms now,
+                   struct gate_todo *todo);
+/* Of a recipient that comes into memory; from then on memory is ahead of what the store answers. */
 void gate_set_stops_of(struct gate_recipient *r,
                        const struct recipient_state *state,
                        tide_wall_ms now,

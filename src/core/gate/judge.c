@@ -5,11 +5,11 @@
 #include "base/macros.h"
 #include "core/outcome/suppress.h"
 
-/* The recipient's entries as they will be, for the gate's own memory. */
+/* The recipient's entries as they will be. */
 struct entries {
     struct suppression list[PAST_SUPPRESSIONS_MAX + 1];
+    bool changed[PAST_SUPPRESSIONS_MAX + 1];
     size_t count;
-    bool changed;
 };
 
 static void entries_of(const struct recipient_past *past, struct entries *ret)
@@ -26,22 +26,29 @@ static void entries_put(struct entries *e, const struct suppression *s)
         i++;
     if (i == e->count && e->count < TIDE_COUNT(e->list))
         e->count++;
-    if (i < e->count)
+    if (i < e->count) {
         e->list[i] = *s;
-    e->changed = true;
+        e->changed[i] = true;
+    }
 }
 
-/* Whoever is in memory is decided on anew. */
+/* Whoever is in memory is decided on anew. Memory takes what has changed alone: it may know more
+ * than the store did when it was asked. */
 static void take_effect(struct gate *g,
                         const struct recipient_state *state,
                         const struct entries *e,
                         tide_wall_ms now,
                         struct gate_todo *todo)
 {
-    struct gate_recipient *r = e->changed && state ? idmap_get(&g->recipients, state->id) : NULL;
-    if (!r)
+    struct gate_recipient *r = state ? idmap_get(&g->recipients, state->id) : NULL;
+    bool changed = false;
+    for (size_t i = 0; i < e->count && r; i++)
+        if (e->changed[i]) {
+            gate_put_stop(r, &e->list[i], now, todo);
+            changed = true;
+        }
+    if (!changed)
         return;
-    gate_set_stops(r, e->list, e->count, now, todo);
     r->refs++; /* deciding may forget its groups, and it with the last of them */
     for (struct gate_group *grp = r->groups, *next; grp; grp = next) {
         next = grp->next;

@@ -12,29 +12,29 @@ struct gate_stops {
     struct suppression list[];
 };
 
-void gate_set_stops(struct gate_recipient *r,
-                    const struct suppression *list,
-                    size_t count,
-                    tide_wall_ms now,
-                    struct gate_todo *todo)
+static void set_stops(struct gate_recipient *r,
+                      const struct suppression *list,
+                      size_t count,
+                      tide_wall_ms now,
+                      struct gate_todo *todo)
 {
+    struct gate_stops *old = r->stops; /* the list may be of its texts */
     size_t on = 0, bytes = 0;
     for (size_t i = 0; i < count; i++)
         if (suppression_is_on(&list[i], now)) {
             on++;
             bytes += list[i].scope.n;
         }
-    free(r->stops);
-    r->stops = NULL;
     for (struct gate_group *grp = r->groups; grp; grp = grp->next)
         grp->sifted = false;
     struct gate_stops *s = on ? malloc(sizeof *s + on * sizeof s->list[0] + bytes) : NULL;
-    if (!s) {
-        todo->failed |= on > 0;
+    if (on > 0 && !s) {
+        todo->failed = true;
         return;
     }
-    char *texts = (char *)&s->list[on];
-    s->count = 0;
+    char *texts = s ? (char *)&s->list[on] : NULL;
+    if (s)
+        s->count = 0;
     for (size_t i = 0; i < count; i++) {
         if (!suppression_is_on(&list[i], now))
             continue;
@@ -49,6 +49,21 @@ void gate_set_stops(struct gate_recipient *r,
         texts += list[i].scope.n;
     }
     r->stops = s;
+    free(old);
+}
+
+void gate_put_stop(struct gate_recipient *r,
+                   const struct suppression *entry,
+                   tide_wall_ms now,
+                   struct gate_todo *todo)
+{
+    struct suppression list[PAST_SUPPRESSIONS_MAX + 1];
+    size_t n = 0;
+    for (size_t i = 0; r->stops && i < r->stops->count && n < PAST_SUPPRESSIONS_MAX; i++)
+        if (!text_eq(r->stops->list[i].scope, entry->scope))
+            list[n++] = r->stops->list[i];
+    list[n++] = *entry;
+    set_stops(r, list, n, now, todo);
 }
 
 void gate_set_stops_of(struct gate_recipient *r,
@@ -59,11 +74,11 @@ void gate_set_stops_of(struct gate_recipient *r,
     struct suppression list[PAST_SUPPRESSIONS_MAX];
     struct text rest = state->suppressed, line;
     size_t n = 0;
-    if (rest.n == 0 && !r->stops)
+    if (rest.n == 0)
         return;
     while (n < TIDE_COUNT(list) && text_split(&rest, '\n', &line))
         n += suppression_line_of(line, &list[n]);
-    gate_set_stops(r, list, n, now, todo);
+    set_stops(r, list, n, now, todo);
 }
 
 /* The entry that does most to this mail. */
