@@ -540,7 +540,7 @@ static void test_told_overrules_the_profile(void **state)
     }
     planner_decide(w.planner, &w.q, &a);
     T_EQ(a.kind, PLAN_HOLD, "two and no more");
-    T_TRUE(planner_told(w.planner, TEXT("main"), &rolling, 10, 7, TEXT("GetAccount"), NOON),
+    T_TRUE(planner_told(w.planner, TEXT("main"), &rolling, 10, 7, 0, TEXT("GetAccount"), NOON),
            "told");
     for (int i = 0; i < 3; i++) {
         planner_decide(w.planner, &w.q, &a);
@@ -549,16 +549,37 @@ static void test_told_overrules_the_profile(void **state)
     }
     planner_decide(w.planner, &w.q, &a);
     T_EQ(a.kind, PLAN_HOLD, "ten");
-    T_TRUE(planner_told(w.planner, TEXT("main"), &rolling, 10, 3, TEXT("GetAccount"), NOON),
+    T_TRUE(planner_told(w.planner, TEXT("main"), &rolling, 10, 3, 0, TEXT("GetAccount"), NOON),
            "told");
     planner_decide(w.planner, &w.q, &a);
     T_EQ(a.kind, PLAN_HOLD, "what was counted here is never taken back");
+    T_TRUE(planner_told(w.planner, TEXT("main"), &rolling, 14, 11, 1, TEXT("GetAccount"), NOON + 5),
+           "told");
+    w.q.now = NOON + 5;
+    for (int i = 0; i < 2; i++) {
+        planner_decide(w.planner, &w.q, &a);
+        T_EQ(a.kind, PLAN_NOW, "eleven and the one under way: two are left (%d)", i);
+        planner_charge(w.planner, &w.q);
+    }
+    planner_decide(w.planner, &w.q, &a);
+    T_EQ(a.kind, PLAN_HOLD, "what was counted before is in what it says, not beside it");
     w.limits[0].source = SOURCE_CONFIGURED;
     w.limits[0].count = 5;
     T_OK(planner_configure(w.planner, &w.config, &err), &err, "configure");
-    T_TRUE(planner_told(w.planner, TEXT("main"), &rolling, 1000, -1, TEXT("x"), NOON), "told");
+    T_TRUE(planner_told(w.planner, TEXT("main"), &rolling, 1000, -1, 0, TEXT("x"), NOON), "told");
     planner_decide(w.planner, &w.q, &a);
     T_EQ(a.kind, PLAN_HOLD, "what the operator says is never exceeded");
+    w.limits[0].source = SOURCE_PUBLISHED;
+    w.limits[0].count = 2;
+    T_OK(planner_configure(w.planner, &w.config, &err), &err, "configure");
+    w.q.now = NOON + 9 * TIME_DAY_MS;
+    for (int i = 0; i < 2; i++) {
+        planner_decide(w.planner, &w.q, &a);
+        T_EQ(a.kind, PLAN_NOW, "a week later the profile's holds again: %d", i);
+        planner_charge(w.planner, &w.q);
+    }
+    planner_decide(w.planner, &w.q, &a);
+    T_EQ(a.kind, PLAN_HOLD, "two");
     world_end(&w);
 }
 

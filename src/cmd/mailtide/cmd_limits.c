@@ -142,10 +142,10 @@ static void put_evidence(struct cli *cli, const struct json *l, struct buf *ret)
     for (size_t i = 0; i < json_count(replies); i++) {
         const struct json *r = json_element(replies, i);
         struct text rule = ask_text(r, "rule"), account = ask_text(r, "account");
-        buf_addf(ret, "%s, through " TEXT_FMT "%s" TEXT_FMT "%s: " TEXT_FMT " ",
-                 show_time(ask_time(r, "at"), cli->show.now, when),
-                 TEXT_ARG(account.n ? account : TEXT("?")), rule.n ? " (" : "", TEXT_ARG(rule),
-                 rule.n ? ")" : "", TEXT_ARG(ask_text(r, "words")));
+        buf_addf(ret, "%s%s" TEXT_FMT "%s" TEXT_FMT "%s: " TEXT_FMT " ",
+                 show_time(ask_time(r, "at"), cli->show.now, when), account.n ? ", through " : "",
+                 TEXT_ARG(account), rule.n ? " (" : "", TEXT_ARG(rule), rule.n ? ")" : "",
+                 TEXT_ARG(ask_text(r, "words")));
     }
 }
 
@@ -288,7 +288,10 @@ static void show_guards(struct cli *cli, const struct ask *a)
         table_cell(&t, STYLE_PLAIN, text_of(show_count(ask_int(g, "mails"), number)));
         table_cell(&t, STYLE_PLAIN, text_of(show_count(ask_int(g, "failures"), number)));
         percent_cell(&t, STYLE_PLAIN, rate);
-        percent_cell(&t, style, bound);
+        if (ask_int(g, "failures") > 0)
+            percent_cell(&t, style, bound);
+        else
+            table_cell(&t, STYLE_DIM, TEXT("-"));
         percent_cell(&t, STYLE_DIM, review);
         percent_cell(&t, STYLE_DIM, pause);
     }

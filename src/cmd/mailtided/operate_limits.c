@@ -474,6 +474,12 @@ void operate_limit_word(void *arg, struct operate_limit_word *req)
 /* -- Guards --------------------------------------------------------------------------------------
  */
 
+static int by_name(const void *a, const void *b)
+{
+    const struct operate_guard *x = a, *y = b;
+    return text_icmp(x->name, y->name);
+}
+
 void operate_guards_of(void *arg,
                        struct arena *arena,
                        struct operate_guard **ret,
@@ -504,6 +510,7 @@ void operate_guards_of(void *arg,
             .pause = x->rule->pause,
         };
     }
+    qsort(*ret, *ret_count, sizeof **ret, by_name);
 }
 
 void operate_guard_open(void *arg, struct operate_guard_open *req)

@@ -176,8 +176,10 @@ static void told(struct gate *g, const struct gate_event *ev, struct gate_todo *
     int64_t was = f.found.limit && f.found.limit->limit.source == SOURCE_PUBLISHED
                       ? f.found.limit->limit.count
                       : -1;
+    int account = config_account_index(g->config, ev->limit.a);
+    int flying = account >= 0 ? g->accounts[account].flying : 0;
     if (!planner_told(g->planner, ev->limit.a, ev->limit.window, ev->limit.count, ev->limit.used,
-                      ev->limit.said, ev->now)) {
+                      flying, ev->limit.said, ev->now)) {
         todo->failed = true;
         return;
     }

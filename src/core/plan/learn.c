@@ -194,6 +194,8 @@ void learn_forget(struct learn *l, struct learn_key *k)
 
 static bool limit_is_old(const struct learn_limit *x, tide_wall_ms now)
 {
+    if (learn_is_stale(x, now))
+        return true;
     return !x->pinned && x->limit.source == SOURCE_LEARNED &&
            now - TIDE_MAX(x->taught_at, x->pressed_at) > LEARN_FORGET_MS;
 }
@@ -445,7 +447,7 @@ void learn_told(struct learn *l,
                 tide_wall_ms now)
 {
     bool known = x->limit.source == SOURCE_PUBLISHED && x->limit.count == count;
-    if (known || x->pinned)
+    if (x->pinned || (known && now - x->taught_at < TIME_DAY_MS))
         return;
     l->told += x->limit.source != SOURCE_PUBLISHED;
     x->limit.count = count;

@@ -41,6 +41,7 @@
 #define LEARN_PATIENCE_MAX 8
 #define LEARN_NO_NUMBER    1000000000         /* watched, but not known yet */
 #define LEARN_FORGET_MS    (90 * TIME_DAY_MS) /* a number that nobody has pressed against since */
+#define LEARN_TOLD_MS      (7 * TIME_DAY_MS)  /* so long what an ESP has said holds */
 
 struct plan_zones;
 
@@ -197,6 +198,12 @@ void learn_told(struct learn *l,
                 int64_t count,
                 struct text words,
                 tide_wall_ms now);
+/* The ESP has not said it for long: it holds no more. */
+static inline bool learn_is_stale(const struct learn_limit *x, tide_wall_ms now)
+{
+    return x->limit.source == SOURCE_PUBLISHED && now - x->taught_at > LEARN_TOLD_MS;
+}
+
 /* The key with its closure and all its numbers. */
 void learn_forget(struct learn *l, struct learn_key *k);
 

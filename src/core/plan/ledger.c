@@ -385,11 +385,6 @@ bool tally_ready(const struct tally *t, tide_wall_ms now)
     return landing_ready(t, now, 0);
 }
 
-bool tally_adopt(const struct tally *t, tide_wall_ms now, int64_t used)
-{
-    return tally_ready(t, now) && landing_ready(t, now, used);
-}
-
 /* -- Questions and charges --------------------------------------------------------------------- */
 
 static int64_t rolling_used(const struct tally *t, tide_wall_ms at)
@@ -399,6 +394,21 @@ static int64_t rolling_used(const struct tally *t, tide_wall_ms at)
     if (is_own(t, u) && u->at + span > at)
         sum += u->used;
     return sum;
+}
+
+bool tally_adopt(const struct tally *t, tide_wall_ms now, int64_t used)
+{
+    if (!tally_ready(t, now))
+        return false;
+    if (t->meter->limit->window.kind != WINDOW_ROLLING)
+        return landing_ready(t, now, used);
+    int64_t missing = used - rolling_used(t, now); /* its uses add up */
+    struct plan_use *u = missing > 0 ? rolling_use(t, now) : NULL;
+    if (u) {
+        u->at = TIDE_MAX(u->at, now);
+        count_up(u, missing);
+    }
+    return true;
 }
 
 int64_t tally_used(const struct tally *t, tide_wall_ms at)

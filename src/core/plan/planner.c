@@ -322,13 +322,14 @@ bool planner_find_all(struct planner *p, const struct plan_query *q)
 {
     struct applied_set *set = &p->ready;
     if (set->recipient == q->recipient && set->is_reply == q->is_reply &&
-        same_route(&set->route, &q->route))
+        same_route(&set->route, &q->route) && q->now < set->stale_at)
         return true;
     if (!apply_all(p, q, set))
         return false;
     set->recipient = q->recipient;
     set->is_reply = q->is_reply;
     set->route = q->route;
+    set->stale_at = p->learn.numbers ? q->now + TIME_HOUR_MS : TIDE_NEVER;
     return true;
 }
 
@@ -774,7 +775,8 @@ void planner_usage(
     if (only) {
         if (planner_find_all(p, only))
             for (unsigned i = 0; i < set->count; i++)
-                tell(&set->all[i].tally, set->all[i].subject, now, each, arg);
+                if (!set->all[i].overruled)
+                    tell(&set->all[i].tally, set->all[i].subject, now, each, arg);
         return;
     }
     for (unsigned scope = 0; scope < LIMIT_SCOPES; scope++) {
@@ -785,7 +787,7 @@ void planner_usage(
                 struct learn_limit *x = m ? NULL : idmap_get(&p->learn.meters, c->limit);
                 m = x ? &x->meter : m;
                 struct tally t = {.meter = m, .ledger = &c->ledger, .id = c->limit};
-                if (m && c->ledger.count)
+                if (m && c->ledger.count && !planner_overrules(p, s, m))
                     tell(&t, s, now, each, arg);
             }
     }

@@ -243,12 +243,14 @@ bool planner_pin(struct planner *p,
 void planner_forget(struct planner *p, struct learn_key *k);
 
 /* An ESP has said what this account may send in such a window, and how much of it is used (-1: it
- * did not say; never takes back what was counted here). False: out of memory. */
+ * did not say; never takes back what was counted here). Where that is more than is known here, the
+ * `flying` mails that are under way come on top. False: out of memory. */
 bool planner_told(struct planner *p,
                   struct text account,
                   const struct window *window,
                   int64_t count,
                   int64_t used,
+                  int flying,
                   struct text words,
                   tide_wall_ms now);
 

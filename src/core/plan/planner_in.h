@@ -24,7 +24,8 @@ struct applied {
 struct applied_set {
     struct applied all[PLAN_LIMITS_MAX + LIMIT_SCOPES * LEARN_LIMITS_MAX];
     unsigned count;
-    bool learnt; /* some of them were learnt */
+    bool learnt;           /* some of them were learnt */
+    tide_wall_ms stale_at; /* what was learnt is looked up again */
     /* what it was made for */
     const struct plan_recipient *recipient; /* NULL: for nothing */
     struct plan_route route;
@@ -72,6 +73,7 @@ const struct window *planner_plain_day(void);
 int64_t planner_reserve_left(const struct planner *p,
                              const struct plan_query *q,
                              const struct applied *a);
+bool planner_overrules(const struct planner *p, const struct subject *s, const struct meter *m);
 int64_t planner_reserve_of(const struct planner *p, const struct limit *l);
 
 #endif

@@ -49,6 +49,8 @@ bool planner_apply_learnt(struct planner *p, const struct plan_query *q, struct 
         struct learn_key *k = learn_find(&p->learn, (enum limit_scope)scope, &r);
         for (struct learn_limit *x = k ? k->limits : NULL; x; x = x->next) {
             struct applied *a = &set->all[set->count];
+            if (learn_is_stale(x, q->now))
+                continue;
             if (!tally_of(p, k, x, &q->recipient->ledger, a))
                 return false;
             a->key = k;
@@ -95,8 +97,23 @@ bool planner_is_overruled(const struct planner *p,
     planner_route(p, q, &r);
     const struct learn_key *k = learn_find(&p->learn, LIMIT_ACCOUNT, &r);
     for (const struct learn_limit *x = k ? k->limits : NULL; x; x = x->next)
-        if (x->limit.source == SOURCE_PUBLISHED && x->meter.window == m->window)
+        if (x->limit.source == SOURCE_PUBLISHED && x->meter.window == m->window &&
+            !learn_is_stale(x, q->now))
             return true;
+    return false;
+}
+
+/* The same of a subject: what an ESP has said of this account. */
+bool planner_overrules(const struct planner *p, const struct subject *s, const struct meter *m)
+{
+    uint32_t pos = 0;
+    if (p->learn.told == 0 || s->scope != LIMIT_ACCOUNT || m->limit->source == SOURCE_CONFIGURED)
+        return false;
+    for (struct learn_limit *x; (x = idmap_next(&p->learn.meters, &pos));)
+        for (const struct counter *c = s->counters; c; c = c->next)
+            if (x->limit.source == SOURCE_PUBLISHED && x->meter.id == c->limit &&
+                x->meter.window == m->window && &x->meter != m)
+                return true;
     return false;
 }
 
@@ -239,6 +256,7 @@ bool planner_told(struct planner *p,
                   const struct window *window,
                   int64_t count,
                   int64_t used,
+                  int flying,
                   struct text words,
                   tide_wall_ms now)
 {
@@ -255,7 +273,7 @@ bool planner_told(struct planner *p,
     if (fresh)
         used = TIDE_MAX(used, counted_before(p, k, x->meter.window, now));
     int64_t known = tally_used(&a.tally, now);
-    if (used > known && !tally_adopt(&a.tally, now, used)) /* others use the account too */
+    if (used > known && !tally_adopt(&a.tally, now, used + flying)) /* others use it too */
         return false;
     if (used > known)
         subjects_mark(&p->subjects, a.subject);
