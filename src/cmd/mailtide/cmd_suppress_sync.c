@@ -28,13 +28,12 @@ static void show_answer(struct cli *cli, const struct json *doc)
     bool dry = ask_bool(doc, "dry_run");
     for (size_t i = 0; i < json_count(entries); i++)
         show_entry(cli, json_element(entries, i));
-    buf_addf(&cli->out,
-             "%lld entries of %lld accounts read; %s%lld taken off, %lld learnt, %lld left",
-             (long long)ask_int(doc, "read"), (long long)ask_int(doc, "accounts"),
-             dry ? "would be: " : "", (long long)ask_int(doc, "taken_off"),
+    buf_addf(&cli->out, "Read: %lld. %s: %lld, %s: %lld, left alone: %lld",
+             (long long)ask_int(doc, "read"), dry ? "Would be taken off" : "Taken off",
+             (long long)ask_int(doc, "taken_off"), dry ? "would be learnt" : "learnt",
              (long long)ask_int(doc, "learnt"), (long long)ask_int(doc, "left"));
     if (ask_int(doc, "failed") > 0)
-        buf_addf(&cli->out, ", %lld not taken off by the ESP", (long long)ask_int(doc, "failed"));
+        buf_addf(&cli->out, ", refused by the ESP: %lld", (long long)ask_int(doc, "failed"));
     buf_adds(&cli->out, ".\n");
     if (ask_text(doc, "problems").n > 0)
         cli_fail(cli, CLI_NO, TEXT_FMT, TEXT_ARG(ask_text(doc, "problems")));

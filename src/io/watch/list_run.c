@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/macros.h"
 #include "core/address/addr.h"
+#include "core/outcome/suppress.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -559,6 +560,8 @@ static void learn_order(struct list_run *r, enum suppression_cause cause)
                                      .evidence = e->words,
                                      .account = text_of(r->way->name),
                                      .by = text_of(by)};
+    if (cause == SUPPRESSION_INVALID) /* then it is tried again, as one that was found here */
+        r->learnt.expires_at = list_now(r->way->sync) + SUPPRESS_MEMORY_MS;
     const struct gate_order order = {.what = ORDER_SUPPRESS, .entry = &r->learnt};
     r->way->open++;
     drive_order(r->way->sync->parts.drive, &order, on_learnt, r);
