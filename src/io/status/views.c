@@ -166,13 +166,28 @@ static void write_next(struct json_writer *w, const struct store_ask *ask)
         jw_null(w, "next");
 }
 
-/* What "in 3 h" counts from: the clock may be hurried. */
-static tide_wall_ms write_now(struct json_writer *w, struct job *j)
+/* The answer {"now", ...}: `write` adds what there is. What "in 3 h" counts from is said because
+ * the clock may be hurried. */
+static void job_answer(struct job *j,
+                       enum tide_err rc,
+                       const struct tide_error *err,
+                       void (*write)(struct json_writer *w, struct job *j, tide_wall_ms now))
 {
     struct operate_status s = {0};
+    struct buf b = {0};
+    struct json_writer w;
+    if (rc != TIDE_OK) {
+        job_fail(j, rc, err);
+        return;
+    }
     j->views.operate->status(j->views.operate->arg, &j->arena, &s);
-    jw_time(w, "now", s.now);
-    return s.now;
+    jw_init(&w, &b);
+    jw_object(&w, NULL);
+    jw_time(&w, "now", s.now);
+    write(&w, j, s.now);
+    jw_end(&w);
+    buf_addc(&b, '\n');
+    job_end(j, &b, "application/json");
 }
 
 /* An estimate that has passed is none any more: it waits for something without a time (an account
@@ -273,45 +288,42 @@ static void write_listed(struct json_writer *w, const struct store_ask *ask)
     jw_end(w);
 }
 
+static void write_recipient(struct json_writer *w, const struct store_ask *ask)
+{
+    const struct recipient_state *r = ask->recipient_row;
+    if (!r) {
+        jw_null(w, "recipient");
+        return;
+    }
+    jw_object(w, "recipient");
+    jw_text(w, "address", r->address);
+    jw_text(w, "domain", r->domain);
+    write_suppressed(w, r->suppressed);
+    shape_verdict(w, "verdict", &r->verdict);
+    write_listed(w, ask);
+    jw_end(w);
+}
+
+static void write_why(struct json_writer *w, struct job *j, tide_wall_ms now)
+{
+    write_recipient(w, &j->ask);
+    write_notifications(w, &j->ask, now);
+    write_attempts(w, &j->ask);
+    write_journal(w, &j->ask);
+    write_next(w, &j->ask);
+}
+
 static void on_why(struct store_ask *ask, enum tide_err rc, const struct tide_error *err)
 {
-    struct job *j = ask->arg;
-    struct buf b = {0};
-    struct json_writer w;
-    if (rc != TIDE_OK) {
-        job_fail(j, rc, err);
-        return;
+    struct tide_error none = {0};
+    if (rc == TIDE_OK && !ask->recipient_row && ask->notification_count == 0 &&
+        ask->journal_count == 0) {
+        rc = tide_fail(&none, TIDE_ENOENT,
+                       ask->id ? "There is no such notification."
+                               : "Nothing was ever handed in for this recipient.");
+        err = &none;
     }
-    if (!ask->recipient_row && ask->notification_count == 0 && ask->journal_count == 0) {
-        struct tide_error none = {0};
-        tide_fail(&none, TIDE_ENOENT,
-                  ask->id ? "There is no such notification."
-                          : "Nothing was ever handed in for this recipient.");
-        job_fail(j, TIDE_ENOENT, &none);
-        return;
-    }
-    jw_init(&w, &b);
-    jw_object(&w, NULL);
-    tide_wall_ms now = write_now(&w, j);
-    if (ask->recipient_row) {
-        const struct recipient_state *r = ask->recipient_row;
-        jw_object(&w, "recipient");
-        jw_text(&w, "address", r->address);
-        jw_text(&w, "domain", r->domain);
-        write_suppressed(&w, r->suppressed);
-        shape_verdict(&w, "verdict", &r->verdict);
-        write_listed(&w, ask);
-        jw_end(&w);
-    } else {
-        jw_null(&w, "recipient");
-    }
-    write_notifications(&w, ask, now);
-    write_attempts(&w, ask);
-    write_journal(&w, ask);
-    write_next(&w, ask);
-    jw_end(&w);
-    buf_addc(&b, '\n');
-    job_end(j, &b, "application/json");
+    job_answer(ask->arg, rc, err, write_why);
 }
 
 static size_t rows_wanted(const struct http_request *req, int64_t most)
@@ -341,23 +353,15 @@ void view_why(const struct views *v, struct http_request *req)
 /* -- Queue ---------------------------------------------------------------------------------------
  */
 
+static void write_queue(struct json_writer *w, struct job *j, tide_wall_ms now)
+{
+    write_notifications(w, &j->ask, now);
+    write_next(w, &j->ask);
+}
+
 static void on_queue(struct store_ask *ask, enum tide_err rc, const struct tide_error *err)
 {
-    struct job *j = ask->arg;
-    struct buf b = {0};
-    struct json_writer w;
-    if (rc != TIDE_OK) {
-        job_fail(j, rc, err);
-        return;
-    }
-    jw_init(&w, &b);
-    jw_object(&w, NULL);
-    tide_wall_ms now = write_now(&w, j);
-    write_notifications(&w, ask, now);
-    write_next(&w, ask);
-    jw_end(&w);
-    buf_addc(&b, '\n');
-    job_end(j, &b, "application/json");
+    job_answer(ask->arg, rc, err, write_queue);
 }
 
 void view_queue(const struct views *v, struct http_request *req)
@@ -392,26 +396,20 @@ static void write_sender(struct json_writer *w, const struct sender_record *s)
     jw_end(w);
 }
 
-static void on_senders(struct store_ask *ask, enum tide_err rc, const struct tide_error *err)
+static void write_senders(struct json_writer *w, struct job *j, tide_wall_ms now)
 {
-    struct job *j = ask->arg;
-    struct buf b = {0};
-    struct json_writer w;
-    if (rc != TIDE_OK) {
-        job_fail(j, rc, err);
-        return;
-    }
-    jw_init(&w, &b);
-    jw_object(&w, NULL);
-    write_now(&w, j);
-    jw_array(&w, "senders");
+    const struct store_ask *ask = &j->ask;
+    (void)now;
+    jw_array(w, "senders");
     for (size_t i = 0; i < ask->sender_count; i++)
         if (!ask->domain.n || text_ieq(ask->domain, ask->senders[i].domain))
-            write_sender(&w, &ask->senders[i]);
-    jw_end(&w);
-    jw_end(&w);
-    buf_addc(&b, '\n');
-    job_end(j, &b, "application/json");
+            write_sender(w, &ask->senders[i]);
+    jw_end(w);
+}
+
+static void on_senders(struct store_ask *ask, enum tide_err rc, const struct tide_error *err)
+{
+    job_answer(ask->arg, rc, err, write_senders);
 }
 
 void view_senders(const struct views *v, struct http_request *req)
@@ -426,29 +424,23 @@ void view_senders(const struct views *v, struct http_request *req)
 /* -- Limits --------------------------------------------------------------------------------------
  */
 
+static void write_limits(struct json_writer *w, struct job *j, tide_wall_ms now)
+{
+    const struct operate_limits *o = &j->limits;
+    (void)now;
+    if (o->recipient.n > 0) {
+        jw_text(w, "recipient", o->recipient);
+        jw_text(w, "provider", o->provider);
+    }
+    jw_array(w, "limits");
+    for (size_t i = 0; i < o->count; i++)
+        shape_limit(w, NULL, &o->rows[i]);
+    jw_end(w);
+}
+
 static void on_limits(struct operate_limits *o, enum tide_err rc, const struct tide_error *err)
 {
-    struct job *j = o->arg;
-    struct buf b = {0};
-    struct json_writer w;
-    if (rc != TIDE_OK) {
-        job_fail(j, rc, err);
-        return;
-    }
-    jw_init(&w, &b);
-    jw_object(&w, NULL);
-    write_now(&w, j);
-    if (o->recipient.n > 0) {
-        jw_text(&w, "recipient", o->recipient);
-        jw_text(&w, "provider", o->provider);
-    }
-    jw_array(&w, "limits");
-    for (size_t i = 0; i < o->count; i++)
-        shape_limit(&w, NULL, &o->rows[i]);
-    jw_end(&w);
-    jw_end(&w);
-    buf_addc(&b, '\n');
-    job_end(j, &b, "application/json");
+    job_answer(o->arg, rc, err, write_limits);
 }
 
 void view_limits(const struct views *v, struct http_request *req)
