@@ -328,7 +328,8 @@ const struct key config_keys[] = {
     A("lists_every", DURATION, NULL, "6h", 0, 30 * DAY, NULL, a.lists_every_ms,
       "The suppression list that the ESP keeps is read through its API this often, and soon after "
       "the start: who stands there for no fault of his own is taken off, dead addresses and "
-      "complaints are learnt. 0s: only when asked (mailtide suppress sync)."),
+      "complaints are learnt. 0s: only when asked (mailtide suppress sync). Mailgun's lists belong "
+      "to a domain: they need the key domain."),
     A("events", STRING, NULL, NULL, 0, 0, events_words, a.events,
       "Whose webhooks are taken at POST /v1/events/ACCOUNT. Not set: those of the account's api, "
       "or its profile's."),
