@@ -3,12 +3,16 @@
 #include "cmd/mailtide/ask.h"
 
 #include "core/outcome/bounce.h"
+#include "core/outcome/mbox.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+
+#define INGEST_BYTES_MAX (1u << 30) /* of one file */
+#define PIECE_BYTES      (1u << 20)
 
 struct tally {
     int64_t mails, news, known;
@@ -34,57 +38,36 @@ static int hand_in(struct cli *cli, struct text mail, struct tally *t)
 /* -- Mails in a file ----------------------------------------------------------------------------
  */
 
-/* ">From " is how an mbox keeps a line that begins so. */
-static void add_line(struct buf *mail, struct text line)
+/* One mail, or the mails of an mbox. */
+static int hand_in_all(struct cli *cli, struct text rest, const char *path, struct tally *t)
 {
-    size_t quotes = 0;
-    while (quotes < line.n && line.p[quotes] == '>')
-        quotes++;
-    if (quotes > 0 && text_starts(text_cut(line, quotes, SIZE_MAX), TEXT("From ")))
-        line = text_cut(line, 1, SIZE_MAX);
-    buf_add_text(mail, line);
-}
-
-static int hand_in_buffer(struct cli *cli, struct buf *mail, const char *path, struct tally *t)
-{
-    struct tide_error err;
+    struct text mail;
     int code = CLI_OK;
-    if (buf_check(mail, &err) != TIDE_OK)
-        code = cli_fail(cli, CLI_NO, "%s: a mail of more than %u bytes: %s", path, BOUNCE_BYTES_MAX,
-                        err.text);
-    else if (mail->len > 0)
-        code = hand_in(cli, buf_text(mail), t);
-    buf_clear(mail);
+    while (code == CLI_OK && mbox_next(&rest, &mail))
+        code = mail.n <= BOUNCE_BYTES_MAX
+                   ? hand_in(cli, mail, t)
+                   : cli_fail(cli, CLI_NO, "%s: a mail of %zu bytes, want at most %u", path, mail.n,
+                              BOUNCE_BYTES_MAX);
     return code;
 }
 
-/* One mail, or many: "From " at the front makes it an mbox, and an empty line and "From " begin the
- * next one. */
 static int read_stream(struct cli *cli, FILE *f, const char *path, struct tally *t)
 {
-    struct buf mail = {.max = BOUNCE_BYTES_MAX};
-    char *line = NULL;
-    size_t cap = 0;
-    bool mbox = false, first = true, empty = true;
+    struct buf all = {.max = INGEST_BYTES_MAX};
     int code = CLI_OK;
-    for (ssize_t n; code == CLI_OK && (n = getline(&line, &cap, f)) >= 0; first = false) {
-        struct text l = {line, (size_t)n};
-        bool begins = text_starts(l, TEXT("From "));
-        mbox |= first && begins;
-        if (mbox && begins && empty)
-            code = hand_in_buffer(cli, &mail, path, t);
-        else if (mbox)
-            add_line(&mail, l);
-        else
-            buf_add_text(&mail, l);
-        empty = text_trim(l).n == 0;
+    for (size_t n = 1; code == CLI_OK && n > 0;) {
+        char *room = buf_room(&all, PIECE_BYTES);
+        n = room ? fread(room, 1, PIECE_BYTES, f) : 0;
+        buf_added(&all, n);
+        if (!room)
+            code =
+                cli_fail(cli, CLI_NO, "%s: more than %u MB; part it", path, INGEST_BYTES_MAX >> 20);
+        else if (ferror(f))
+            code = cli_fail(cli, CLI_NO, "%s: %s", path, strerror(errno));
     }
-    if (code == CLI_OK && ferror(f))
-        code = cli_fail(cli, CLI_NO, "%s: %s", path, strerror(errno));
     if (code == CLI_OK)
-        code = hand_in_buffer(cli, &mail, path, t);
-    free(line);
-    buf_fini(&mail);
+        code = hand_in_all(cli, buf_text(&all), path, t);
+    buf_fini(&all);
     return code;
 }
 
