@@ -144,6 +144,7 @@ struct config_account {
     char *ip_pool;     /* names the sending IPs for ip limits; NULL: the account's name */
     int connections;   /* at most; 0: the profile's, else 4 */
     int messages_per_connection;
+    int batch_max; /* https: mails in one request, where the API takes several; 1: one each */
     int64_t connect_timeout_ms, command_timeout_ms, dot_timeout_ms; /* RFC 5321 4.5.3.2 */
     int64_t backoff_min_ms, backoff_max_ms;
     /* What this account's ESP tells at /v1/events/NAME, and by what it proves to be the ESP. */

@@ -187,6 +187,12 @@ static bool find_api(struct arena *arena, struct config_account *a)
     return a->base_url != NULL;
 }
 
+int account_batch_usual(const struct config_account *a)
+{
+    int most = a->profile && a->profile->batch_max > 0 ? a->profile->batch_max : 1;
+    return a->type == ACCOUNT_HTTPS ? TIDE_MIN(most, BATCH_DEFAULT) : 1;
+}
+
 static enum tide_err finish_account(struct load *l,
                                     const struct load_item *item,
                                     struct tide_error *err)
@@ -211,6 +217,8 @@ static enum tide_err finish_account(struct load *l,
         a->messages_per_connection = a->profile && a->profile->messages_per_connection
                                          ? a->profile->messages_per_connection
                                          : MESSAGES_DEFAULT;
+    if (a->batch_max == 0 || a->type != ACCOUNT_HTTPS)
+        a->batch_max = account_batch_usual(a);
     if (a->type != ACCOUNT_OUTBOX)
         a->path = NULL;
     bool speaks = a->type == ACCOUNT_HTTPS || (a->type == ACCOUNT_SMTP && a->key.value);

@@ -310,6 +310,10 @@ const struct key config_keys[] = {
       "Most connections at once. 0: the profile's, else 4."),
     A("messages_per_connection", INT, "messages", "0", 0, 1000000, NULL, a.messages_per_connection,
       "0: the profile's, else 100."),
+    A("batch_max", INT, "mails", "0", 0, 1000, NULL, a.batch_max,
+      "https: most different mails that leave in one request, where the API takes several "
+      "(Postmark, Resend): those that are ready when a connection is; none waits for others. 0: the "
+      "profile's, at most 50, else 1. 1: one each."),
     A("connect_timeout", DURATION, NULL, "30s", 100, 10 * MINUTE, NULL, a.connect_timeout_ms,
       "Longest wait for a connection."),
     A("command_timeout", DURATION, NULL, "5min", 100, HOUR, NULL, a.command_timeout_ms,
@@ -484,6 +488,8 @@ const struct key profile_keys[] = {
       "DKIM selectors that it has its customers publish."),
     F("account.api", STRING, NULL, 0, 0, api,
       "Which API it speaks, for accounts of type https."),
+    SOURCED("account.batch_max", INT, "mails", 1, 1000, batch_max,
+            "Most mails of different contents in one request of that API."),
     F("account.base_url", STRING, NULL, 0, 0, base_url,
       "Where that API is; {region} stands for the account's region."),
 

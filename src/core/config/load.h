@@ -19,6 +19,12 @@
  * ESP's front door is asked for less. */
 #define CONNECTIONS_DEFAULT 4
 #define MESSAGES_DEFAULT    100
+/* Mails in one request: what more would save is little, and with an answer the fate of as many is
+ * lost. */
+#define BATCH_DEFAULT 50
+
+/* Of an account that does not say. */
+int account_batch_usual(const struct config_account *a);
 
 /* A named group's member and where it was first written. */
 struct load_item {

@@ -355,6 +355,7 @@ static void print_accounts(const struct config *c, struct arena *a, struct buf *
         usual.a.connections = p && p->connections ? p->connections : CONNECTIONS_DEFAULT;
         usual.a.messages_per_connection =
             p && p->messages_per_connection ? p->messages_per_connection : MESSAGES_DEFAULT;
+        usual.a.batch_max = account_batch_usual(&form.a);
         form.profile = form.a.profile ? form.a.profile->name : NULL;
         buf_addf(ret, "  %s: {\n", form.a.name);
         print_changed("accounts.*", &form, &usual, 2, ret);

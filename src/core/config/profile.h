@@ -44,6 +44,7 @@ struct profile {
     size_t guard_count;
     int connections;             /* simultaneous; 0: not known */
     int messages_per_connection; /* 0: not known */
+    int batch_max;               /* accounts': different mails in one request of its API; 0: one */
 
     /* what their front doors take in one message */
     int recipients_per_message; /* 0: not known */

@@ -2,6 +2,8 @@
 
 #include "base/macros.h"
 
+#include <stdio.h>
+
 static const struct send_api *const apis[] = {
     &send_sendgrid, &send_ses,       &send_mailgun, &send_postmark,
     &send_resend,   &send_sparkpost, &send_brevo,
@@ -119,13 +121,16 @@ static int64_t find_wait(const struct send_answer *answer)
     return 0;
 }
 
-static void say(const struct send_api *api,
-                const struct send_answer *answer,
-                const struct send_words *w,
-                struct send_said *ret)
+static void put_reply(const struct send_api *api,
+                      const struct send_answer *answer,
+                      const struct send_words *w,
+                      struct send_said *ret)
 {
     int code = meanings[w->meaning].code;
     const int *enhanced = meanings[w->meaning].enhanced;
+    char status[24] = ""; /* of the whole batch it would be: this mail has a code of its own */
+    if (answer->status >= 300)
+        snprintf(status, sizeof status, " HTTP %d", answer->status);
     if (w->meaning == SEND_TAKEN)
         reply_set(&ret->reply, code, enhanced, "%s took it: id=" TEXT_FMT, api->title,
                   TEXT_ARG(w->id));
@@ -134,9 +139,26 @@ static void say(const struct send_api *api,
                   "%s: HTTP %d without what its API answers; the mail may be taken: " TEXT_FMT,
                   api->title, answer->status, TEXT_ARG(w->words));
     else
-        reply_set(&ret->reply, code, enhanced, "%s: HTTP %d" TEXT_FMT TEXT_FMT ": " TEXT_FMT,
-                  api->title, answer->status, TEXT_ARG(w->code.n > 0 ? TEXT(" ") : TEXT("")),
-                  TEXT_ARG(w->code), TEXT_ARG(w->words.n > 0 ? w->words : TEXT("no words")));
+        reply_set(&ret->reply, code, enhanced, "%s:%s" TEXT_FMT TEXT_FMT "%s" TEXT_FMT, api->title,
+                  status, TEXT_ARG(w->code.n > 0 ? TEXT(" ") : TEXT("")), TEXT_ARG(w->code),
+                  status[0] || w->code.n > 0 ? ": " : " ",
+                  TEXT_ARG(w->words.n > 0 ? w->words : TEXT("no words")));
+}
+
+void send_say(const struct send_api *api,
+              const struct send_answer *answer,
+              struct send_words *w,
+              struct send_said *ret)
+{
+    if (w->meaning == SEND_TAKEN && w->id.n == 0)
+        w->meaning = SEND_LOST;
+    *ret = (struct send_said){.meaning = w->meaning,
+                              .fate = meanings[w->meaning].fate,
+                              .account_fault = meanings[w->meaning].account_fault,
+                              .stage = meanings[w->meaning].stage};
+    if (w->meaning == SEND_LIMITED || w->meaning == SEND_DOWN)
+        ret->wait_ms = find_wait(answer);
+    put_reply(api, answer, w, ret);
 }
 
 void send_read(const struct send_api *api, const struct send_answer *answer, struct send_said *ret)
@@ -147,17 +169,9 @@ void send_read(const struct send_api *api, const struct send_answer *answer, str
     if (body.n > 0 && json_parse(body, SEND_ANSWER_MAX, &doc, NULL) != TIDE_OK)
         doc = NULL;
     api->read(answer, doc, &w);
-    if (w.meaning == SEND_TAKEN && w.id.n == 0)
-        w.meaning = SEND_LOST;
     if (w.words.n == 0)
         w.words = text_trim(text_cut(body, 0, SEND_IDLE_WORDS));
-    *ret = (struct send_said){.meaning = w.meaning,
-                              .fate = meanings[w.meaning].fate,
-                              .account_fault = meanings[w.meaning].account_fault,
-                              .stage = meanings[w.meaning].stage};
-    if (w.meaning == SEND_LIMITED || w.meaning == SEND_DOWN)
-        ret->wait_ms = find_wait(answer);
-    say(api, answer, &w, ret);
+    send_say(api, answer, &w, ret);
     json_free(doc);
 }
 

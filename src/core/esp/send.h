@@ -74,11 +74,18 @@ struct send_header {
     struct text value;
 };
 
+/* How the API takes several mails in one request (send_batch.h). */
+struct send_bundle {
+    const char *path, *open, *close; /* around the bodies of single requests */
+    const char *header, *value;      /* added to those of a single request; NULL: none */
+};
+
 struct send_request {
     struct text path; /* POST; appended to the account's base_url */
     struct send_header headers[SEND_HEADERS_MAX];
     size_t header_count;
     struct buf body;
+    const struct send_bundle *bundle; /* may leave with others of the same; NULL: alone */
 };
 
 struct send_answer {
@@ -117,6 +124,9 @@ struct send_api {
                            struct send_request *ret,
                            struct tide_error *err);
     void (*read)(const struct send_answer *answer, const struct json *doc, struct send_words *w);
+    /* What became of each mail of a batch; false: the answer does not fit that many mails. */
+    bool (*read_batch)(const struct json *doc, size_t count, struct send_words *each);
+    size_t batch_max; /* mails of one request; with read_batch */
 };
 
 extern const struct send_api send_sendgrid, send_ses, send_mailgun, send_postmark, send_resend,
@@ -129,6 +139,12 @@ void send_read(const struct send_api *api, const struct send_answer *answer, str
 
 /* What a mail that this API cannot carry ends with. */
 void send_unfit(const struct send_api *api, const struct tide_error *why, struct send_said *ret);
+
+/* Puts what was read into the form that the rest of mailtide knows. */
+void send_say(const struct send_api *api,
+              const struct send_answer *answer,
+              struct send_words *w,
+              struct send_said *ret);
 
 /* For adapters. */
 void send_add_header(struct send_request *r, const char *name, struct text value);

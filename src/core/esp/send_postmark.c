@@ -1,15 +1,23 @@
-/* Postmark, POST /email and, of mail with a stored template, /email/withTemplate, behind.
+/* Postmark, POST /email and, of mail with a stored template, /email/withTemplate, behind; of
+ * several mails /email/batch and /email/batchWithTemplates.
  *
  *   fields   From, To (the recipient alone), ReplyTo, Subject, TextBody, HtmlBody, Headers,
  *            Attachments (inline with ContentID "cid:.."), Metadata; MessageStream from the
  *            application's X-PM-Message-Stream
- *   answer   200 {"ErrorCode":0,"MessageID"}
+ *   answer   200 {"ErrorCode":0,"MessageID"}; of several 200 [{..},{..}] in their order, with
+ *            templates perhaps as {"Messages":[..]}: an element may be an error
  *   errors   {"ErrorCode","Message"}: 406 the recipient is inactive, 300 and others the mail's,
  *            400 and 401 the sender's, 405 out of credits, 412 and 413 the account's
  */
+#include "base/macros.h"
 #include "core/esp/send_fields.h"
 
 #define STREAM_FIELD "X-PM-Message-Stream"
+#define BATCH_MAX    500
+
+static const struct send_bundle plain = {"/email/batch", "[", "]", NULL, NULL};
+static const struct send_bundle templates = {"/email/batchWithTemplates", "{\"Messages\":[", "]}",
+                                             NULL, NULL};
 
 static void put_headers(struct json_writer *w, const struct send_fields *f, struct arena *a)
 {
@@ -92,6 +100,7 @@ static enum tide_err build(const struct send_mail *mail,
     if (rc != TIDE_OK)
         return rc;
     ret->path = f.template.p ? TEXT("/email/withTemplate") : TEXT("/email");
+    ret->bundle = f.template.p ? &templates : &plain;
     send_add_header(ret, "X-Postmark-Server-Token", mail->key);
     send_add_header(ret, "Content-Type", TEXT("application/json"));
     send_add_header(ret, "Accept", TEXT("application/json"));
@@ -110,6 +119,16 @@ static const struct {
     {412, "412", SEND_KEY},    {413, "413", SEND_KEY},    {429, "429", SEND_LIMITED},
 };
 
+static void read_code(int64_t code, struct send_words *w)
+{
+    for (size_t i = 0; i < TIDE_COUNT(codes); i++) {
+        if (code == codes[i].code) {
+            w->meaning = codes[i].meaning;
+            w->code = text_of(codes[i].text);
+        }
+    }
+}
+
 static void read_answer(const struct send_answer *answer,
                         const struct json *doc,
                         struct send_words *w)
@@ -120,14 +139,29 @@ static void read_answer(const struct send_answer *answer,
     bool has = json_int(json_member(doc, "ErrorCode"), &code);
     if (answer->status < 300 && (!has || code != 0))
         w->id = TEXT(""); /* not the answer of a mail that was taken */
-    if (answer->status < 400 || answer->status >= 500)
-        return;
-    for (size_t i = 0; has && i < sizeof codes / sizeof codes[0]; i++) {
-        if (code == codes[i].code) {
-            w->meaning = codes[i].meaning;
-            w->code = text_of(codes[i].text);
-        }
+    if (has && answer->status >= 400 && answer->status < 500)
+        read_code(code, w);
+}
+
+static bool read_batch(const struct json *doc, size_t count, struct send_words *each)
+{
+    const struct json *list =
+        json_kind(doc) == JSON_KIND_OBJECT ? json_member(doc, "Messages") : doc;
+    if (json_kind(list) != JSON_KIND_ARRAY || json_count(list) != count)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        const struct json *one = json_element(list, i);
+        int64_t code = 0;
+        bool has = json_int(json_member(one, "ErrorCode"), &code);
+        each[i] = (struct send_words){.meaning = !has   ? SEND_LOST
+                                                 : code ? SEND_MAIL
+                                                        : SEND_TAKEN,
+                                      .id = json_string_text(json_member(one, "MessageID")),
+                                      .words = json_string_text(json_member(one, "Message"))};
+        if (has && code != 0)
+            read_code(code, &each[i]);
     }
+    return true;
 }
 
 const struct send_api send_postmark = {
@@ -135,4 +169,6 @@ const struct send_api send_postmark = {
     .title = "Postmark",
     .build = build,
     .read = read_answer,
+    .read_batch = read_batch,
+    .batch_max = BATCH_MAX,
 };

@@ -1,4 +1,4 @@
-/* Resend, POST /emails, behind.
+/* Resend, POST /emails, behind; of several mails /emails/batch.
  *
  *   fields   from, to (the recipient alone), reply_to, subject, text, html, headers, attachments
  *            (inline with content_id), template (of a mail that came by this API), tags;
@@ -6,8 +6,16 @@
  *   answer   200 {"id"}; the same again for the same key and body, for 24 hours
  *   errors   {"statusCode","name","message"}; 409: the first request with that key is still being
  *            worked on, so its fate is not known yet
+ *   batch    the same without attachments, which that call drops without a word; nothing is said
+ *            of templates in it: mail with either goes alone. x-batch-validation "permissive":
+ *            200 {"data":[{"id"}],"errors":[{"index","message"}]}, data without those that failed
  */
 #include "core/esp/send_fields.h"
+
+#define BATCH_MAX 100
+
+static const struct send_bundle several = {"/emails/batch", "[", "]", "x-batch-validation",
+                                           "permissive"};
 
 static void put_addresses(struct json_writer *w,
                           const char *name,
@@ -86,6 +94,7 @@ static enum tide_err build(const struct send_mail *mail,
     if (rc != TIDE_OK)
         return rc;
     ret->path = TEXT("/emails");
+    ret->bundle = f.parts.file_count == 0 && !f.template.p ? &several : NULL;
     send_add_header(ret, "Content-Type", TEXT("application/json"));
     send_add_header(ret, "Idempotency-Key", text_of(key));
     jw_init(&w, &ret->body);
@@ -106,10 +115,45 @@ static void read_answer(const struct send_answer *answer,
         w->meaning = SEND_SENDER; /* its domain is not verified */
 }
 
+/* Those that failed; false: an index is none, or is there twice. */
+static bool read_errors(const struct json *errors, size_t count, struct send_words *each)
+{
+    for (size_t i = 0; i < json_count(errors); i++) {
+        const struct json *one = json_element(errors, i);
+        int64_t at = -1;
+        if (!json_int(json_member(one, "index"), &at) || at < 0 || (uint64_t)at >= count ||
+            each[at].meaning == SEND_MAIL || each[at].meaning == SEND_SENDER)
+            return false;
+        struct text words = json_string_text(json_member(one, "message"));
+        bool sender = text_ifind(words, TEXT("domain is not verified")) < words.n;
+        each[at] = (struct send_words){.meaning = sender ? SEND_SENDER : SEND_MAIL, .words = words};
+    }
+    return true;
+}
+
+static bool read_batch(const struct json *doc, size_t count, struct send_words *each)
+{
+    const struct json *data = json_member(doc, "data"), *errors = json_member(doc, "errors");
+    bool list = !errors || json_kind(errors) == JSON_KIND_ARRAY;
+    size_t failed = list ? json_count(errors) : 0, at = 0;
+    if (!list || json_kind(data) != JSON_KIND_ARRAY || json_count(data) + failed != count)
+        return false;
+    for (size_t i = 0; i < count; i++)
+        each[i] = (struct send_words){.meaning = SEND_TAKEN};
+    if (!read_errors(errors, count, each))
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (each[i].meaning == SEND_TAKEN)
+            each[i].id = json_string_text(json_member(json_element(data, at++), "id"));
+    return true;
+}
+
 const struct send_api send_resend = {
     .name = "resend",
     .title = "Resend",
     .idempotent = true,
     .build = build,
     .read = read_answer,
+    .read_batch = read_batch,
+    .batch_max = BATCH_MAX,
 };

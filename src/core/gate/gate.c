@@ -584,9 +584,9 @@ static bool configure_accounts(struct gate *g, const struct config *config)
         int connections = c->connections > 0                          ? c->connections
                           : c->profile && c->profile->connections > 0 ? c->profile->connections
                                                                       : 4;
-        /* One mail under way and one claimed behind it, so that a connection need not wait for the
-         * store between two mails. */
-        a->places = connections * 2;
+        /* What a request takes under way and one mail claimed behind it, so that a connection need
+         * not wait for the store between two requests. */
+        a->places = connections * (TIDE_MAX(c->batch_max, 1) + 1);
     }
     free(g->accounts);
     g->accounts = accounts;

@@ -376,9 +376,12 @@ static bool same_account(const struct config_account *a, const struct config_acc
            a->tls_verify == b->tls_verify && same_text(a->tls_ca_file, b->tls_ca_file) &&
            a->auth == b->auth && same_text(a->user, b->user) &&
            same_text(a->password.value, b->password.value) && same_text(a->helo, b->helo) &&
+           same_text(a->api, b->api) && same_text(a->base_url, b->base_url) &&
+           same_text(a->key.value, b->key.value) && same_text(a->key_id, b->key_id) &&
+           same_text(a->region, b->region) && same_text(a->domain, b->domain) &&
            a->connections == b->connections &&
            a->messages_per_connection == b->messages_per_connection &&
-           a->connect_timeout_ms == b->connect_timeout_ms &&
+           a->batch_max == b->batch_max && a->connect_timeout_ms == b->connect_timeout_ms &&
            a->command_timeout_ms == b->command_timeout_ms && a->dot_timeout_ms == b->dot_timeout_ms;
 }
 

@@ -3,10 +3,11 @@
 #include "base/log.h"
 #include "base/macros.h"
 #include "core/esp/quota.h"
-#include "core/esp/send.h"
+#include "core/esp/send_batch.h"
 #include "io/crypto/aws_sign.h"
 #include "io/loop/fetch.h"
 #include "io/release/account_type.h"
+#include "io/release/https_piece.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@
 #define CONNECTIONS_DEFAULT 4
 #define CLOSE_GRACE_MS      10000         /* for answers; systemd gives 90 s for the whole */
 #define POOL_BYTES_MIN      (256u * 1024) /* messages from here on are built off the loop */
+#define BATCH_MESSAGE_BYTES (4u << 20)    /* of the messages that are built together */
 #define AGAIN_FIRST_MS      1000
 #define AGAIN_MAX           4 /* 1, 3, 9 and 27 seconds after one another */
 
@@ -25,9 +27,12 @@ struct https_out {
     const struct send_api *api;
     struct fetcher *fetcher;
     char *peer, *key, *key_id, *region, *domain;
-    int conn_max, inside, job_count;
+    int conn_max, job_count;
+    size_t batch_max;    /* mails of one request */
+    int inside, in_jobs; /* mails; those of requests among them */
     int64_t again_ms;
     struct list waiting; /* mails */
+    struct list ready;   /* pieces that are built, and could not go with the others of their job */
     struct list jobs;
     uv_timer_t pump_timer; /* so that no callback comes from inside account_send() */
     bool closing, fetcher_closing;
@@ -38,19 +43,20 @@ struct https_out {
 
 enum job_state { JOB_BUILDING, JOB_FLYING, JOB_RESTING };
 
+/* One request: of one mail, or of several. */
 struct job {
     struct list hook;
     struct https_out *owner;
-    struct account_mail *mail;
+    struct list pieces;
+    size_t count;
     enum job_state state;
     struct arena arena;
-    struct send_mail send;
-    struct send_request request;
+    struct send_request joined;         /* of several */
+    const struct send_request *request; /* what is sent */
     struct fetch fetch;
     struct fetch_header headers[FETCH_HEADERS_MAX];
     struct aws_signature signature;
     uv_work_t work;
-    enum tide_err rc; /* of building */
     struct tide_error err;
     unsigned again;        /* times that it was sent again */
     tide_mono_ms again_at; /* RESTING */
@@ -79,21 +85,39 @@ static void end_mail(struct https_out *s,
     mail->done(mail, outcome);
 }
 
-static void end_job(struct job *j, const struct account_outcome *outcome)
+static void end_piece(struct https_out *s, struct piece *p, const struct account_outcome *outcome)
 {
-    struct https_out *s = j->owner;
-    struct account_mail *mail = j->mail;
-    list_remove(&j->hook);
-    s->job_count--;
-    fetch_fini(&j->fetch);
-    buf_fini(&j->request.body);
-    arena_fini(&j->arena);
-    free(j);
-    wake(s); /* there is a place now, or the end has come nearer */
+    struct account_mail *mail = p->mail;
+    piece_free(p);
     end_mail(s, mail, outcome);
 }
 
-static void end_said(struct job *j, const struct send_said *said, const struct quota_headers *quota)
+/* Its pieces are taken out by then, or are to be sent otherwise. */
+static void free_job(struct job *j)
+{
+    struct https_out *s = j->owner;
+    list_remove(&j->hook);
+    s->job_count--;
+    fetch_fini(&j->fetch);
+    buf_fini(&j->joined.body);
+    arena_fini(&j->arena);
+    free(j);
+    wake(s); /* there is a place now, or the end has come nearer */
+}
+
+/* All of its mails end like this. */
+static void end_job(struct job *j, const struct account_outcome *outcome)
+{
+    for (struct list *node; (node = list_take_first(&j->pieces));) {
+        j->owner->in_jobs--;
+        end_piece(j->owner, piece_of(node), outcome);
+    }
+    free_job(j);
+}
+
+/* `quota`: what the answer's head tells of the account; NULL: there is none. */
+static struct account_outcome outcome_of(const struct send_said *said,
+                                         const struct quota_headers *quota)
 {
     static const enum account_result results[] = {
         [SEND_ACCEPTED] = ACCOUNT_ACCEPTED,
@@ -101,17 +125,16 @@ static void end_said(struct job *j, const struct send_said *said, const struct q
         [SEND_NOT_SENT] = ACCOUNT_NOT_SENT,
         [SEND_UNKNOWN] = ACCOUNT_UNKNOWN,
     };
-    const struct account_outcome o = {.result = results[said->fate],
-                                      .reply = said->reply,
-                                      .stage = said->stage,
-                                      .account_fault = said->account_fault,
-                                      .wait_ms = said->wait_ms,
-                                      .quota = {.said = quota && quota->limit > 0,
-                                                .limit = quota ? quota->limit : -1,
-                                                .remaining = quota ? quota->remaining : -1,
-                                                .reset_ms = quota ? quota->reset_ms : 0,
-                                                .window_ms = quota ? quota_window_ms(quota) : 0}};
-    end_job(j, &o);
+    return (struct account_outcome){.result = results[said->fate],
+                                    .reply = said->reply,
+                                    .stage = said->stage,
+                                    .account_fault = said->account_fault,
+                                    .wait_ms = said->wait_ms,
+                                    .quota = {.said = quota && quota->limit > 0,
+                                              .limit = quota ? quota->limit : -1,
+                                              .remaining = quota ? quota->remaining : -1,
+                                              .reset_ms = quota ? quota->reset_ms : 0,
+                                              .window_ms = quota ? quota_window_ms(quota) : 0}};
 }
 
 /* No answer came; `what` happened instead. */
@@ -133,18 +156,18 @@ static enum tide_err sign(struct job *j)
     struct https_out *s = j->owner;
     struct text prefix = fetcher_prefix(s->fetcher);
     char *path =
-        arena_printf(&j->arena, TEXT_FMT TEXT_FMT, TEXT_ARG(prefix), TEXT_ARG(j->request.path));
+        arena_printf(&j->arena, TEXT_FMT TEXT_FMT, TEXT_ARG(prefix), TEXT_ARG(j->request->path));
     struct aws_request r = {.key_id = s->key_id,
                             .secret = s->key,
                             .region = s->region,
                             .method = "POST",
                             .host = fetcher_host(s->fetcher),
                             .path = text_of(path),
-                            .body = buf_text(&j->request.body),
+                            .body = buf_text(&j->request->body),
                             .now = clock_wall(&s->clock)};
-    for (size_t i = 0; i < j->request.header_count; i++)
-        if (text_ieq(text_of(j->request.headers[i].name), TEXT("Content-Type")))
-            r.content_type = j->request.headers[i].value;
+    for (size_t i = 0; i < j->request->header_count; i++)
+        if (text_ieq(text_of(j->request->headers[i].name), TEXT("Content-Type")))
+            r.content_type = j->request->headers[i].value;
     return aws_sign(&r, &j->signature, &j->err);
 }
 
@@ -155,86 +178,157 @@ static void fly(struct job *j)
 {
     struct fetch *f = &j->fetch;
     f->header_count = 0;
-    for (size_t i = 0; i < j->request.header_count; i++)
+    for (size_t i = 0; i < j->request->header_count; i++)
         j->headers[f->header_count++] =
-            (struct fetch_header){j->request.headers[i].name, j->request.headers[i].value};
+            (struct fetch_header){j->request->headers[i].name, j->request->headers[i].value};
     if (j->owner->api->signs_aws) {
         j->headers[f->header_count++] =
             (struct fetch_header){"X-Amz-Date", text_of(j->signature.date)};
         j->headers[f->header_count++] =
             (struct fetch_header){"Authorization", text_of(j->signature.authorization)};
     }
-    f->path = j->request.path;
-    f->body = buf_text(&j->request.body);
+    f->path = j->request->path;
+    f->body = buf_text(&j->request->body);
     f->headers = j->headers;
+    f->answer_max = j->count > 1 ? send_batch_answer_max(j->count) : 0;
     f->done = on_fetched;
     f->arg = j;
     j->state = JOB_FLYING;
     fetch_start(j->owner->fetcher, f);
 }
 
-static void on_ready(struct job *j)
+static void end_unready(struct job *j, struct piece *p)
 {
+    struct account_outcome o = {.result = ACCOUNT_NOT_SENT, .stage = STAGE_CONNECT};
     struct send_said said;
+    if (p->rc == TIDE_ENOMEM) {
+        reply_set(&o.reply, 0, NULL, "%s: %s", j->owner->peer, p->err.text);
+    } else {
+        send_unfit(j->owner->api, &p->err, &said);
+        o = outcome_of(&said, NULL);
+    }
+    j->owner->in_jobs--;
+    end_piece(j->owner, p, &o);
+}
+
+/* Those that go with the first stay, the others get requests of their own. */
+static void sort_out(struct job *j)
+{
+    struct https_out *s = j->owner;
+    struct list built;
+    list_init(&built);
+    for (struct list *node; (node = list_take_first(&j->pieces));) {
+        struct piece *p = piece_of(node);
+        if (p->rc == TIDE_OK)
+            list_append(&built, node);
+        else
+            end_unready(j, p);
+    }
+    size_t all = 0;
+    LIST_EACH(node, &built)
+    all++;
+    j->count = all > 0 ? pieces_take(&built, s->batch_max, &j->pieces) : 0;
+    s->in_jobs -= (int)(all - j->count);
+    for (struct list *node; (node = list_take_first(&built));)
+        list_append(&s->ready, node);
+}
+
+/* Its pieces are built and go together. */
+static void launch(struct job *j)
+{
+    enum tide_err rc = TIDE_OK;
+    j->request = j->count > 1 ? &j->joined : &piece_of(list_first(&j->pieces))->request;
+    if (j->count > 1)
+        rc = pieces_join(&j->pieces, j->count, &j->arena, &j->joined, &j->err);
+    if (rc == TIDE_OK && j->owner->api->signs_aws)
+        rc = sign(j);
+    if (rc == TIDE_OK) {
+        fly(j);
+    } else {
+        struct account_outcome o = {.result = ACCOUNT_NOT_SENT, .stage = STAGE_CONNECT};
+        reply_set(&o.reply, 0, NULL, "%s: %s", j->owner->peer, j->err.text);
+        end_job(j, &o);
+    }
+}
+
+static void on_built(struct job *j)
+{
     if (j->owner->closing) {
         end_silent(j, ACCOUNT_NOT_SENT, "mailtide is closing the account");
         return;
     }
-    if (j->rc == TIDE_OK && j->owner->api->signs_aws)
-        j->rc = sign(j);
-    if (j->rc == TIDE_OK) {
-        fly(j);
-    } else if (j->rc == TIDE_ENOMEM) {
-        struct account_outcome o = {.result = ACCOUNT_NOT_SENT, .stage = STAGE_CONNECT};
-        reply_set(&o.reply, 0, NULL, "%s: %s", j->owner->peer, j->err.text);
-        end_job(j, &o);
-    } else {
-        send_unfit(j->owner->api, &j->err, &said);
-        end_said(j, &said, NULL);
-    }
-}
-
-static void build(struct job *j)
-{
-    j->rc = j->owner->api->build(&j->send, &j->arena, &j->request, &j->err);
+    sort_out(j);
+    if (j->count > 0)
+        launch(j);
+    else
+        free_job(j);
 }
 
 static void on_work(uv_work_t *work)
 {
-    build(container_of(work, struct job, work));
+    struct job *j = container_of(work, struct job, work);
+    pieces_build(j->owner->api, &j->pieces);
 }
 
 static void on_worked(uv_work_t *work, int status)
 {
     struct job *j = container_of(work, struct job, work);
-    if (status != 0)
-        j->rc = tide_fail(&j->err, TIDE_ENOMEM, "%s", uv_strerror(status));
-    on_ready(j);
+    assert(status == 0); /* nobody cancels it */
+    on_built(j);
 }
 
-static void start_job(struct https_out *s, struct account_mail *mail)
+static void fail_memory(struct https_out *s, struct account_mail *mail)
+{
+    struct account_outcome o = {.result = ACCOUNT_NOT_SENT, .stage = STAGE_CONNECT};
+    reply_set(&o.reply, 0, NULL, "%s: out of memory", s->peer);
+    end_mail(s, mail, &o);
+}
+
+/* Makes pieces of the mails that wait, as many as a request may have; their bytes. */
+static size_t take_waiting(struct https_out *s, struct job *j)
+{
+    size_t bytes = 0;
+    while (j->count < s->batch_max && !list_is_empty(&s->waiting)) {
+        struct account_mail *mail =
+            container_of(list_first(&s->waiting), struct account_mail, hook);
+        if (j->count > 0 && bytes + mail->message.n > BATCH_MESSAGE_BYTES)
+            break;
+        list_remove(&mail->hook);
+        struct piece *p = piece_new(mail, text_of(s->key), text_of(s->domain));
+        if (!p) {
+            fail_memory(s, mail);
+            continue;
+        }
+        list_append(&j->pieces, &p->hook);
+        bytes += mail->message.n;
+        j->count++;
+        s->in_jobs++;
+    }
+    return bytes;
+}
+
+/* Something is ready or waits. False: no memory for it. */
+static bool start_job(struct https_out *s)
 {
     struct job *j = calloc(1, sizeof *j);
-    if (!j) {
-        struct account_outcome o = {.result = ACCOUNT_NOT_SENT, .stage = STAGE_CONNECT};
-        reply_set(&o.reply, 0, NULL, "%s: out of memory", s->peer);
-        end_mail(s, mail, &o);
-        return;
-    }
+    if (!j)
+        return false;
     j->owner = s;
-    j->mail = mail;
-    j->send = (struct send_mail){.attempt_id = mail->attempt_id,
-                                 .recipient = mail->recipient,
-                                 .message = mail->message,
-                                 .key = text_of(s->key),
-                                 .domain = text_of(s->domain)};
+    list_init(&j->pieces);
     list_append(&s->jobs, &j->hook);
     s->job_count++;
-    if (mail->message.n < POOL_BYTES_MIN ||
-        uv_queue_work(s->loop, &j->work, on_work, on_worked) != 0) {
-        build(j);
-        on_ready(j);
+    if (!list_is_empty(&s->ready)) {
+        j->count = pieces_take(&s->ready, s->batch_max, &j->pieces);
+        s->in_jobs += (int)j->count;
+        launch(j);
+        return true;
     }
+    size_t bytes = take_waiting(s, j);
+    if (bytes < POOL_BYTES_MIN || uv_queue_work(s->loop, &j->work, on_work, on_worked) != 0) {
+        pieces_build(s->api, &j->pieces);
+        on_built(j);
+    }
+    return true;
 }
 
 /* -- Answers ------------------------------------------------------------------------------------
@@ -269,7 +363,40 @@ static bool settles(const struct send_said *said)
     return said->fate == SEND_ACCEPTED || (said->fate == SEND_REFUSED && !said->account_fault);
 }
 
-static void on_answer(struct job *j)
+/* What each of its mails ends with, in their order. */
+static void end_each(struct job *j, const struct send_said *each, const struct quota_headers *quota)
+{
+    struct https_out *s = j->owner;
+    for (size_t i = 0; i < j->count; i++) {
+        struct piece *p = piece_of(list_take_first(&j->pieces));
+        struct account_outcome o = outcome_of(&each[i], quota);
+        if (j->again > 0 && !settles(&each[i]) && o.result != ACCOUNT_UNKNOWN) {
+            o = (struct account_outcome){
+                .result = ACCOUNT_UNKNOWN, .stage = STAGE_DOT, .account_fault = true};
+            reply_set(&o.reply, 0, NULL, "%s: %s", s->peer, each[i].reply.text);
+        }
+        s->in_jobs--;
+        end_piece(s, p, &o);
+    }
+    free_job(j);
+}
+
+/* Nothing of a batch was taken: each of its mails goes by itself. */
+static void take_apart(struct job *j, const char *why)
+{
+    struct https_out *s = j->owner;
+    log_info("https_out.batch_refused", "peer=%s mails=%zu reason=\"%s\"", s->peer, j->count, why);
+    for (struct list *node; (node = list_take_first(&j->pieces));) {
+        piece_of(node)->alone = true;
+        s->in_jobs--;
+        list_append(&s->ready, node);
+    }
+    free_job(j);
+}
+
+static enum send_batch_said read_answer(struct job *j,
+                                        struct send_said *each,
+                                        struct quota_headers *quota)
 {
     const struct send_answer answer = {.status = j->fetch.status,
                                        .body = buf_text(&j->fetch.answer),
@@ -277,17 +404,38 @@ static void on_answer(struct job *j)
                                        .arg = &j->fetch,
                                        .again = j->again > 0,
                                        .now = clock_wall(&j->owner->clock)};
-    struct send_said said;
-    struct quota_headers quota;
-    quota_headers_read(&answer, &quota);
-    send_read(j->owner->api, &answer, &said);
-    bool unknown = said.fate == SEND_UNKNOWN || (j->again > 0 && !settles(&said));
-    if (unknown && rest(j, said.wait_ms))
+    quota_headers_read(&answer, quota);
+    if (j->count > 1)
+        return send_batch_read(j->owner->api, &answer, j->count, each);
+    send_read(j->owner->api, &answer, each);
+    return SEND_BATCH_EACH;
+}
+
+static void on_answer(struct job *j)
+{
+    struct send_said one, *each = j->count > 1 ? calloc(j->count, sizeof *each) : &one;
+    if (!each) {
+        end_silent(j, ACCOUNT_UNKNOWN, "out of memory for what it answered");
         return;
-    if (unknown && said.fate != SEND_UNKNOWN)
-        end_silent(j, ACCOUNT_UNKNOWN, said.reply.text);
+    }
+    struct quota_headers quota;
+    enum send_batch_said how = read_answer(j, each, &quota);
+    bool unknown = true; /* of all of them */
+    for (size_t i = 0; i < j->count; i++)
+        unknown = unknown && (each[i].fate == SEND_UNKNOWN || (j->again > 0 && !settles(&each[i])));
+    if (how == SEND_BATCH_NEVER && j->owner->batch_max > 1) {
+        log_warn("https_out.no_batches", "peer=%s reason=\"%s\"", j->owner->peer,
+                 each[0].reply.text);
+        j->owner->batch_max = 1;
+    }
+    if (unknown && rest(j, each[0].wait_ms))
+        ; /* later */
+    else if (!unknown && how != SEND_BATCH_EACH)
+        take_apart(j, each[0].reply.text);
     else
-        end_said(j, &said, &quota);
+        end_each(j, each, &quota);
+    if (each != &one)
+        free(each);
 }
 
 static void on_fetched(struct fetch *f)
@@ -342,6 +490,8 @@ static void fail_waiting(struct https_out *s, const char *what)
     reply_set(&o.reply, 0, NULL, "%s: %s", s->peer, what);
     for (struct list *node; (node = list_take_first(&s->waiting));)
         end_mail(s, container_of(node, struct account_mail, hook), &o);
+    for (struct list *node; (node = list_take_first(&s->ready));)
+        end_piece(s, piece_of(node), &o);
 }
 
 /* A request that may be taken already is given a while to be answered: broken off there, it would
@@ -406,8 +556,10 @@ static void on_pump(uv_timer_t *timer)
     struct https_out *s = container_of(timer, struct https_out, pump_timer);
     if (s->fetcher_closing)
         return;
-    while (!s->closing && s->job_count < s->conn_max && !list_is_empty(&s->waiting))
-        start_job(s, container_of(list_take_first(&s->waiting), struct account_mail, hook));
+    while (!s->closing && s->job_count < s->conn_max &&
+           !(list_is_empty(&s->waiting) && list_is_empty(&s->ready)))
+        if (!start_job(s))
+            fail_waiting(s, "out of memory");
     if (s->closing)
         close_step(s);
     else if (!uv_is_active((uv_handle_t *)timer))
@@ -426,7 +578,8 @@ static void https_out_send(struct account *a, struct account_mail *mail)
 static int https_out_room(const struct account *a)
 {
     const struct https_out *s = https_out_of(a);
-    return s->closing ? 0 : TIDE_MAX(0, s->conn_max - s->inside);
+    int places = (s->conn_max - s->job_count) * (int)s->batch_max;
+    return s->closing ? 0 : TIDE_MAX(0, places - (s->inside - s->in_jobs));
 }
 
 static enum account_settled https_out_settle(struct account *a, tide_id attempt_id)
@@ -495,7 +648,10 @@ enum tide_err https_out_open(uv_loop_t *loop,
     s->api = api;
     s->again_ms = AGAIN_FIRST_MS;
     s->conn_max = config->connections > 0 ? config->connections : CONNECTIONS_DEFAULT;
+    size_t batch_max = config->batch_max > 0 ? (size_t)config->batch_max : 1;
+    s->batch_max = TIDE_MIN(batch_max, send_batch_max(api));
     list_init(&s->waiting);
+    list_init(&s->ready);
     list_init(&s->jobs);
     enum tide_err rc = copy_texts(s, config)
                            ? open_fetcher(s, config, err)

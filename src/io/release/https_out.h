@@ -1,4 +1,5 @@
-/* https_out.h - an account that is an ESP's API (core/esp/send.h): one request for each mail.
+/* https_out.h - an account that is an ESP's API (core/esp/send.h): one request for each mail, or
+ * for those that are ready together.
  *
  * What the API answers becomes a reply by the table in send.h. What happens on the wire:
  *
@@ -8,6 +9,12 @@
  * Where the API knows idempotency keys, an unknown fate is asked for by sending the same request
  * again, a few times over half a minute. Until the API says "taken" or refuses the mail itself the
  * fate stays unknown, whatever else it answers to the repetition.
+ *
+ * Batches (core/esp/send_batch.h), where the API takes several mails in one request and batch_max
+ * of the account is not 1: when a connection is free, all that has gathered meanwhile leaves in one
+ * request. No mail waits for others; one that is by itself goes by itself. Each has its own fate. A
+ * batch that is refused as a whole is taken apart, each mail then goes alone; one of unknown fate
+ * is sent again as it was, byte for byte, under its own key, or makes each of its mails unknown.
  *
  *   BUILDING --built--> FLYING --its fate is known--> (gone)
  *      `--unfit--> (gone)  |^--its time has come-.
