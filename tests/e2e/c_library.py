@@ -26,15 +26,17 @@ class Installed:
     """The library below a scratch folder, and what pkg-config says of it."""
 
     def __init__(self, scratch):
-        self.root = scratch / "root"
+        self.root = scratch / "root/opt/mailtide"
         self.scratch = scratch
         run("src/cmd/install.sh", "install", cwd=ROOT,
-            env={**os.environ, "BUILD": BUILD, "VERSION": "0.0.1", "PREFIX": self.root, "DESTDIR": ""})
+            env={**os.environ, "BUILD": BUILD, "VERSION": "0.0.1", "PREFIX": "/opt/mailtide",
+                 "DESTDIR": scratch / "root"})
         self.env = {**os.environ, "PKG_CONFIG_PATH": f"{self.root}/lib/pkgconfig",
                     "LD_LIBRARY_PATH": f"{self.root}/lib"}
 
     def build(self, source, name, static=False):
-        flags = run("pkg-config", "--cflags", "--libs", "libmailtide", env=self.env).split()
+        flags = run("pkg-config", f"--define-variable=prefix={self.root}", "--cflags", "--libs", "libmailtide",
+                    env=self.env).split()
         if static:
             flags.remove("-lmailtide")
             flags += [f"{self.root}/lib/libmailtide.a", "-lcurl", "-ljansson", "-lm"]
