@@ -95,6 +95,7 @@ static void test_accept_answers_with_recipient(void **state)
          .verdict = {TEXT("client.asia"),
                      {.kind = VERDICT_DELIVERABLE,
                       .provider = TEXT("qq"),
+                      .provider_likely = true,
                       .reason = TEXT("has an MX"),
                       .evidence = TEXT("client.asia MX 5 mxbiz1.qq.com"),
                       .found_at = 5,
@@ -124,6 +125,7 @@ static void test_accept_answers_with_recipient(void **state)
         T_TRUE(text_eq(r->plan, (struct text){"a\0b", 3}), "plan, case %zu", i);
         T_EQ(r->verdict.kind, VERDICT_DELIVERABLE, "case %zu", i);
         T_TEXT(r->verdict.provider, "qq", "case %zu", i);
+        T_TRUE(r->verdict.provider_likely, "case %zu", i);
         T_TEXT(r->verdict.evidence, "client.asia MX 5 mxbiz1.qq.com", "case %zu", i);
         T_EQ(r->verdict.valid_until, 9, "case %zu", i);
         T_TEXT(r->suppressed, cases[i].suppressed, "case %zu", i);

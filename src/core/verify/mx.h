@@ -2,10 +2,10 @@
  * after the other.
  *
  *   IDLE --start--> MX --hosts, or none (RFC 5321 5.1)--> A --no global address--> AAAA
- *                   |                                     ^ `--global---.           |
- *                   |                                     `--next host--|-----------'
- *                   |            DONE <--answer-- SPF <--no MX, address-+--host, or none left-->
- * DONE
+ *                   | |                                   ^ `--global---.           |
+ *                   | |                                   `--next host--|-----------'
+ *                   | |          DONE <--answer-- SPF <--no MX, address-+--host, none left--> DONE
+ *                   | `--an address of the first host was told along--> DONE
  *                   `--null MX, NXDOMAIN, doubt--> DONE
  *
  * Where all hosts are a filtering gateway's, BEHIND stands before DONE: mailbox_host.h finds out
