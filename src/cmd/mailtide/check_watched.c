@@ -90,9 +90,10 @@ int check_watched(struct cli *cli, const char *domain)
     if (cli_json(cli))
         ask_pass(cli, &a);
     else if (!shown)
-        buf_adds(&cli->out, domain ? "mailtide does not watch that domain.\n"
-                                   : "mailtide watches no sender: none has sent through an account "
-                                     "that is no outbox.\n");
+        buf_adds(&cli->out,
+                 domain ? "mailtide does not watch that domain.\n"
+                        : "mailtide watches no sender yet: it watches those that send through an "
+                          "ESP or a smarthost.\n");
     ask_fini(&a);
     return failing ? CLI_NO : shown || !domain ? CLI_OK : CLI_NOT_FOUND;
 }
