@@ -413,6 +413,8 @@ def waits_for_what_comes():
             following.wait()
         code, out, _ = mailtide(house, "events", "-t", "notification.sent", "--application", "app")
         assert code == 0 and out.count("notification.sent") == 3 and "client.asia" in out, out
+        code, empty = house.daemon.http("GET", f"/v1/events?after={line['next']}&wait=1&types=alarm.*", headers=key)
+        assert code == 200 and empty["events"] == [] and not empty["more"] and seq(empty["next"]) >= seq(line["next"]), empty
         code, answer = house.daemon.http("GET", "/v1/events?after=99999", headers=key)
         assert code == 410 and answer["error"]["code"] == "cursor_gone" and answer["error"]["oldest"] == 1, answer
 

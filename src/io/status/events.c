@@ -203,7 +203,8 @@ static bool go_on(struct waiter *a)
     arena_fini(&a->ask.arena);
     a->arena = kept;
     a->application = application;
-    a->ask.after = after;
+    a->ask.after = a->ask.next = after; /* also the answer, should nothing come */
+    a->ask.events = NULL;
     return (application.p || application.n == 0) && after.p;
 }
 
