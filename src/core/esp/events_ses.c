@@ -374,12 +374,11 @@ static enum events_end read(const struct events_ask *ask, struct arena *a, struc
                              json_kind_text(doc));
     struct text type = events_text(doc, "Type", a);
     const struct json *detail = object(doc, "detail");
-    if (type.n > 0 || ask->header(ask->arg, "x-amz-sns-message-type").n > 0) {
-        bool raw = says(ask, "x-amz-sns-rawdelivery", TEXT("true"));
-        return raw ? read_event(doc, text_trim(ask->header(ask->arg, "x-amz-sns-message-id")), 0, a,
-                                ret)
-                   : read_sns(ask, type, a, ret);
-    }
+    /* Of an envelope only what SNS signed is read, whatever else stands in it or in the headers. */
+    if (type.n > 0)
+        return read_sns(ask, type, a, ret);
+    if (says(ask, "x-amz-sns-rawdelivery", TEXT("true")))
+        return read_event(doc, text_trim(ask->header(ask->arg, "x-amz-sns-message-id")), 0, a, ret);
     if (!detail)
         return read_event(doc, TEXT(""), 0, a, ret);
     if (!text_eq(events_text(doc, "source", a), TEXT("aws.ses")))

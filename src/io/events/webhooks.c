@@ -17,7 +17,7 @@
 struct hook_job {
     struct webhooks *webhooks;
     struct http_request *req;
-    struct config_account *account; /* a copy would be as long: generations outlive requests */
+    struct config_account *account; /* configurations stay until the end */
     struct arena arena;
     struct events_ask ask;
     struct events_batch batch;
