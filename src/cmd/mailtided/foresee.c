@@ -434,8 +434,8 @@ static void warn_of(void *arg, const struct plan_wide *w)
     struct civil c = civil_of_wall(o.over_at, 0);
     snprintf(key, sizeof key, "will_exceed/%s", w->limit->name);
     snprintf(sentence, sizeof sentence,
-             "will exceed %s: %lld of %lld used, %.0f more expected (%.0f to %.0f in nine of ten "
-             "cases); full at about %04d-%02d-%02d %02d:%02d UTC",
+             "Will exceed %s: %lld of %lld used, %.0f more expected (%.0f to %.0f in nine of ten "
+             "cases); full at about %04d-%02d-%02d %02d:%02d UTC.",
              w->limit->name, (long long)w->used, (long long)w->limit->count, end->mean, end->low[1],
              end->high[1], c.year, c.month, c.day, c.hour, c.minute);
     remember(job->daemon, key, until);
