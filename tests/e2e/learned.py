@@ -53,6 +53,11 @@ def refused(lab):
     return lab.esp_books()["limits"][0]["refused"]
 
 
+def closure(daemon):
+    """A closure of ten virtual minutes lasts 70 ms: it may be over when asked for."""
+    return next((l for l in learned(daemon) if l["closed_until"]), None)
+
+
 def number(daemon):
     return next((l for l in learned(daemon) if l["count"] and "day" in (l["text"] or "")), None)
 
@@ -67,11 +72,11 @@ def test_learned_and_kept():
             try:
                 hand_in(daemon, 3 * LIMIT)
                 until("it was refused", lambda: refused(lab) >= 1)
-                closed = until("it is closed", lambda: learned(daemon))[0]
-                assert closed["closed_until"] and closed["scope"] == "ip-provider", closed
+                closed = until("it is closed", lambda: closure(daemon))
+                assert closed["scope"] == "ip-provider", closed
                 daemon.kill()
                 daemon.start()
-                again = until("learned again", lambda: learned(daemon))[0]
+                again = until("it is closed again", lambda: closure(daemon))
                 assert again["closed_until"] >= closed["closed_until"], (closed, again)
                 # the tiers end in the day's own window, which teaches the number
                 taught = until("a number", lambda: number(daemon))
@@ -80,7 +85,9 @@ def test_learned_and_kept():
                 until("what was under way has ended",
                       lambda: daemon.status()["queues"]["flying"] == 0)
                 before = refused(lab)
-                assert before <= 2 * 4, "three tiers and the next day, two mails under way each"
+                # Three tiers and the next day, two mails under way each; and a tier once more when
+                # the kill came before its closure was on disk.
+                assert before <= 2 * 5, before
                 daemon.kill()
                 daemon.start()
                 daemon.wait_idle()
