@@ -24,8 +24,9 @@ MORE = """connections = 4; connect_timeout = "500ms"; backoff_min = "1min"; back
 class Way:
     """A lab and a daemon that releases through its ESP, over TLS."""
 
-    def __init__(self, api, esp="", key=None, patience="10s"):
+    def __init__(self, api, esp="", key=None, patience="10s", more=MORE):
         self.api, self.scratch, self.clock, self.patience = api, Scratch(), Clock(rate=RATE), patience
+        self.more = more
         self.lab = Lab(self.scratch, self.clock, world(self.scratch, api, esp=esp, tls=True))
         self.key = key
 
@@ -33,7 +34,7 @@ class Way:
         for kind in ("providers", "accounts"):
             os.makedirs(self.scratch / f"schedules/{kind}")
         self.lab.start()
-        text = account(self.api, self.lab, MORE % self.patience, self.scratch)
+        text = account(self.api, self.lab, self.more % self.patience, self.scratch)
         config = base_config(self.scratch, f"""
             dns: {{ servers = ["{self.lab.dns}"]; private_addresses = true; }};
             applications: {{ app: {{ anonymous = true; senders = ["app.test"]; }}; }};

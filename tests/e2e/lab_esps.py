@@ -149,6 +149,16 @@ def batches():
         settle(lab)
         code, answer = client.ask("POST", "/email/batch", mails)
         assert code == 200 and [a["ErrorCode"] for a in answer] == [0, 406, 0], answer
+    mails = [{"from": "n@app.test", "to": to, "subject": "s", "text": "t"} for to in ("ann@friendly.example", "nobody",
+                                                                                     "bob@friendly.example")]
+    with Scratch() as scratch, Lab(scratch, Clock(START), world(scratch, "resend")) as lab:
+        headers = {"x-batch-validation": "permissive", "Idempotency-Key": "k"}
+        code, answer = Client(lab, "resend").ask("POST", "/emails/batch", mails, headers=headers)
+        assert code == 200 and len(answer["data"]) == 2 and [e["index"] for e in answer["errors"]] == [1], answer
+        assert Client(lab, "resend").ask("POST", "/emails/batch", mails, headers=headers) == (code, answer)
+        assert lab.esp_books()["processed"] == 2 and lab.esp_books()["calls"] == 2, lab.esp_books()
+        assert Client(lab, "resend").ask("POST", "/emails/batch", mails[:1], headers=headers)[0] == 409
+        assert Client(lab, "resend").ask("POST", "/emails/batch", mails[1:])[0] == 422
     entries = [{"Destination": {"ToAddresses": [to]}} for to in ("ann@friendly.example", "bad", "bob@friendly.example")]
     with Scratch() as scratch, Lab(scratch, Clock(START), world(scratch, "ses")) as lab:
         code, answer = Client(lab, "ses").ask("POST", "/v2/email/outbound-bulk-emails", {

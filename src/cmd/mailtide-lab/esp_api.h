@@ -119,10 +119,10 @@ bool lab_too_soon(struct lab_ask *a);
 
 /* What an idempotency key was used for; NULL: not yet. */
 struct esp_known {
-    struct text body, api_id;
+    struct text body, answer; /* the answer, or the id that makes it */
 };
 const struct esp_known *lab_known(const struct esp *e, struct text key);
-void lab_know(struct esp *e, struct text key, struct text body, struct text api_id);
+void lab_know(struct esp *e, struct text key, struct text body, struct text answer);
 
 /* -- Answering -- */
 

@@ -67,6 +67,7 @@ void esp_write_books(const struct esp *e, struct json_writer *w, const char *nam
     jw_str(w, "api", e->def->api);
     for (int k = 0; k < ESP_EVENT_KINDS; k++)
         jw_int(w, esp_event_name((enum esp_event_kind)k), e->counts[k]);
+    jw_int(w, "calls", e->send_calls);
     jw_int(w, "suppressed", (int64_t)e->listed_count);
     jw_int(w, "under_way", length_of(&e->flying));
     jw_int(w, "waiting", length_of(&e->waiting));
@@ -188,6 +189,7 @@ static void serve(struct lab_ask *a)
     struct text type = http_header(a->req, "Content-Type");
     bool json = text_ifind(type, TEXT("json")) < type.n && a->req->body.n > 0;
     jw_init(&a->w, &a->body);
+    a->esp->send_calls += sends;
     if (!api->may(a))
         api->refuse(a, LAB_BAD_KEY, "The key is not valid");
     else if (json && json_parse(a->req->body, BODY_BYTES_MAX, &a->doc, NULL) != TIDE_OK)

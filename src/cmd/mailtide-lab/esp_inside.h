@@ -85,6 +85,7 @@ struct esp {
     uv_timer_t timer;
     int64_t last_id, last_name;
     tide_wall_ms called_at; /* the last call that is not a mail */
+    int64_t send_calls;     /* requests that hand in mail, of its API */
     struct strmap keys;     /* idempotency: struct esp_known */
     /* what happened */
     struct esp_event *events;

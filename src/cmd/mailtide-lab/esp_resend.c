@@ -1,10 +1,9 @@
 /* Resend, as its documentation tells it.
  *
- *   POST /emails, /emails/batch       Bearer; Idempotency-Key, kept for a day of this world
- *   GET  /emails/ID
- *   GET  /suppressions, DELETE /suppressions/EMAIL
- *   events   Svix: HMAC over id, timestamp and body; email.sent, .delivered, .delivery_delayed,
- *            .bounced, .complained, .suppressed
+ *   POST /emails, /emails/batch       Bearer; Idempotency-Key, kept for a day of this world. A
+ * batch drops attachments; x-batch-validation: permissive GET  /emails/ID GET  /suppressions,
+ * DELETE /suppressions/EMAIL events   Svix: HMAC over id, timestamp and body; email.sent,
+ * .delivered, .delivery_delayed, .bounced, .complained, .suppressed
  *
  * A permanent bounce or a complaint suppresses the recipient; mail to it is told as
  * email.suppressed. */
@@ -100,7 +99,7 @@ static void add_pairs(struct lab_ask *a, const struct json *mail, struct lab_mai
 }
 
 /* False: the whole request was refused. */
-static bool take(struct lab_ask *a, const struct json *mail, struct text id)
+static bool take(struct lab_ask *a, const struct json *mail, struct text id, bool in_batch)
 {
     struct lab_mail m = {.api_id = id};
     struct api_draft *d = &m.draft;
@@ -118,7 +117,7 @@ static bool take(struct lab_ask *a, const struct json *mail, struct text id)
         return false;
     }
     d->from = from.list[0];
-    if (!add_files(a, mail, d) || (!d->text.p && !d->html.p)) {
+    if ((!in_batch && !add_files(a, mail, d)) || (!d->text.p && !d->html.p)) {
         refuse(a, LAB_BAD_MAIL, "Missing `html` or `text` field.");
         return false;
     }
@@ -149,48 +148,83 @@ static bool settled_by_key(struct lab_ask *a, struct text key)
         return true;
     }
     a->status = 200;
-    if (known->api_id.n > 0)
-        write_id(a, known->api_id);
+    buf_add_text(&a->body, known->answer);
     return true;
 }
 
 static void on_send(struct lab_ask *a)
 {
     struct text key = http_header(a->req, "Idempotency-Key"), id = lab_new_uuid(a);
-    if (settled_by_key(a, key) || !take(a, a->doc, id))
+    if (settled_by_key(a, key) || !take(a, a->doc, id, false))
         return;
-    lab_know(a->esp, key, a->req->body, id);
     a->status = 200;
     write_id(a, id);
+    lab_know(a->esp, key, a->req->body, buf_text(&a->body));
+}
+
+/* What a mail of a batch was refused with goes into "errors". */
+static void note_error(struct lab_ask *a, size_t index, struct json_writer *errors)
+{
+    struct json *doc = NULL;
+    if (json_parse(buf_text(&a->body), a->body.len, &doc, NULL) != TIDE_OK)
+        doc = NULL;
+    jw_object(errors, NULL);
+    jw_int(errors, "index", (int64_t)index);
+    jw_text(errors, "message", lab_string(doc, "message"));
+    jw_end(errors);
+    json_free(doc);
+    buf_clear(&a->body);
+    jw_init(&a->w, &a->body);
+    a->status = 0;
+}
+
+/* Permissive: each mail by itself. Strict: the first one that is refused ends it, with its words.
+ */
+static void take_each(struct lab_ask *a, bool permissive, struct buf *data, struct buf *errors)
+{
+    struct json_writer ids, failed;
+    jw_init(&ids, data);
+    jw_init(&failed, errors);
+    jw_array(&ids, NULL);
+    jw_array(&failed, NULL);
+    for (size_t i = 0; i < json_count(a->doc) && a->status == 0; i++) {
+        struct text id = lab_new_uuid(a);
+        if (take(a, json_element(a->doc, i), id, true)) {
+            jw_object(&ids, NULL);
+            jw_text(&ids, "id", id);
+            jw_end(&ids);
+        } else if (permissive && (a->status != 429 || i > 0)) {
+            note_error(a, i, &failed);
+        }
+    }
+    jw_end(&ids);
+    jw_end(&failed);
 }
 
 static void send_batch(struct lab_ask *a)
 {
+    struct text key = http_header(a->req, "Idempotency-Key");
+    bool permissive = text_ieq(http_header(a->req, "x-batch-validation"), TEXT("permissive"));
+    struct buf data = {0}, errors = {0};
     if (json_kind(a->doc) != JSON_KIND_ARRAY || json_count(a->doc) == 0 ||
         json_count(a->doc) > BATCH_MAX) {
         refuse(a, LAB_BAD_BODY, "Want an array of 1 to 100 emails");
         return;
     }
-    struct buf ids = {0};
-    struct json_writer w;
-    jw_init(&w, &ids);
-    jw_object(&w, NULL);
-    jw_array(&w, "data");
-    bool ok = true;
-    for (size_t i = 0; i < json_count(a->doc) && ok; i++) {
-        struct text id = lab_new_uuid(a);
-        ok = take(a, json_element(a->doc, i), id);
-        jw_object(&w, NULL);
-        jw_text(&w, "id", id);
-        jw_end(&w);
-    }
-    jw_end(&w);
-    jw_end(&w);
-    if (ok) {
+    if (settled_by_key(a, key))
+        return;
+    take_each(a, permissive, &data, &errors);
+    if (a->status == 0) {
         a->status = 200;
-        buf_add_text(&a->body, buf_text(&ids));
+        jw_object(&a->w, NULL);
+        jw_json(&a->w, "data", buf_text(&data));
+        if (permissive)
+            jw_json(&a->w, "errors", buf_text(&errors));
+        jw_end(&a->w);
+        lab_know(a->esp, key, a->req->body, buf_text(&a->body));
     }
-    buf_fini(&ids);
+    buf_fini(&data);
+    buf_fini(&errors);
 }
 
 static void show(struct lab_ask *a)

@@ -260,13 +260,13 @@ const struct esp_known *lab_known(const struct esp *e, struct text key)
     return key.n > 0 ? strmap_get(&e->keys, key) : NULL;
 }
 
-void lab_know(struct esp *e, struct text key, struct text body, struct text api_id)
+void lab_know(struct esp *e, struct text key, struct text body, struct text answer)
 {
     struct esp_known *k = key.n > 0 ? ARENA_NEW(&e->memory, struct esp_known) : NULL;
     if (!k)
         return;
     *k = (struct esp_known){.body = arena_text(&e->memory, body),
-                            .api_id = arena_text(&e->memory, api_id)};
+                            .answer = arena_text(&e->memory, answer)};
     (void)strmap_put(&e->keys, key, k);
 }
 

@@ -10,6 +10,7 @@
  *            of templates in it: mail with either goes alone. x-batch-validation "permissive":
  *            200 {"data":[{"id"}],"errors":[{"index","message"}]}, data without those that failed
  */
+#include "base/macros.h"
 #include "core/esp/send_fields.h"
 
 #define BATCH_MAX 100
@@ -115,6 +116,23 @@ static void read_answer(const struct send_answer *answer,
         w->meaning = SEND_SENDER; /* its domain is not verified */
 }
 
+/* Of one mail of a batch: no name comes with the words. */
+static enum send_meaning meaning_of(struct text words)
+{
+    static const struct {
+        const char *has;
+        enum send_meaning meaning;
+    } known[] = {
+        {"domain is not verified", SEND_SENDER},
+        {"too many requests", SEND_LIMITED},
+        {"quota", SEND_LIMITED},
+    };
+    for (size_t i = 0; i < TIDE_COUNT(known); i++)
+        if (text_ifind(words, text_of(known[i].has)) < words.n)
+            return known[i].meaning;
+    return SEND_MAIL;
+}
+
 /* Those that failed; false: an index is none, or is there twice. */
 static bool read_errors(const struct json *errors, size_t count, struct send_words *each)
 {
@@ -122,11 +140,10 @@ static bool read_errors(const struct json *errors, size_t count, struct send_wor
         const struct json *one = json_element(errors, i);
         int64_t at = -1;
         if (!json_int(json_member(one, "index"), &at) || at < 0 || (uint64_t)at >= count ||
-            each[at].meaning == SEND_MAIL || each[at].meaning == SEND_SENDER)
+            each[at].meaning != SEND_TAKEN)
             return false;
         struct text words = json_string_text(json_member(one, "message"));
-        bool sender = text_ifind(words, TEXT("domain is not verified")) < words.n;
-        each[at] = (struct send_words){.meaning = sender ? SEND_SENDER : SEND_MAIL, .words = words};
+        each[at] = (struct send_words){.meaning = meaning_of(words), .words = words};
     }
     return true;
 }
