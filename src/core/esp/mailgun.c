@@ -15,6 +15,7 @@
  *
  * Field names of PHP ("to[0]") are taken as without the index. The id in the answer is the mails'
  * Message-ID.
+ *
  * Reference  Mailgun API reference, "Messages". */
 #include "core/esp/metadata.h"
 

@@ -3,9 +3,10 @@
  * Owns      nothing: what is made is in the arena of the reading.
  * Threads   any.
  * Errors    texts that memory or a bound did not suffice for are "" and the batch is overfull,
- * which esp_read() refuses at the end. esp_refuse() fills the refusal and says false, so that
- * `return esp_refuse(...)` reads well. A field is a path as the ESP at hand writes it. Standards
- * RFC 5322 3.4 (lists of addresses), RFC 2047 (names in them).
+ *           which esp_read() refuses at the end. esp_refuse() fills the refusal and says false, so
+ *           that `return esp_refuse(...)` reads well. A field is a path as the ESP at hand writes
+ *           it.
+ * Standards RFC 5322 3.4 (lists of addresses), RFC 2047 (names in them).
  */
 #ifndef CORE_ESP_PART_H
 #define CORE_ESP_PART_H

@@ -4,12 +4,14 @@
  *             (ContentID shows it inline); MessageStream, else Tag, chooses the stream of that name
  *   kept      Metadata, as metadata in events
  *   ignored   other streams and tags, TrackOpens, TrackLinks, InlineCss: Postmark shows none of
- * them in the mail passed on TemplateId or TemplateAlias with TemplateModel, where all accounts of
- * the application are Postmark's own API; else refused: 422, 1101
+ *             them in the mail
+ *   passed on TemplateId or TemplateAlias with TemplateModel, where all accounts of the
+ *             application are Postmark's own API; else refused: 422, 1101
  *
  * A recipient that mailtide knows to be dead is Postmark's inactive one: 406 when there is no
- * other, else a word about it in the answer. Reference  Postmark developer documentation, "Email
- * API" and "API error codes". */
+ * other, else a word about it in the answer.
+ *
+ * Reference  Postmark developer documentation, "Email API" and "API error codes". */
 #include "core/esp/metadata.h"
 
 #include "base/macros.h"

@@ -10,6 +10,7 @@
  *
  * GET tells of the first recipient's mail. A batch takes no attachments and no scheduled_at at
  * Resend; here it does.
+ *
  * Reference  Resend API reference, "Emails" and "Errors". */
 #include "core/esp/metadata.h"
 

@@ -5,13 +5,13 @@
  *             (content_id or contentId), headers, send_at (any time ahead), sandbox_mode; the first
  *             category that is a stream's name chooses that stream
  *   kept      custom_args, as metadata in events
- *   ignored   other categories, batch_id, asm, ip_pool_name, tracking_settings, the
- *             other mail_settings (footer, bcc, spam_check): SendGrid shows none of them in the
- *             mail
+ *   ignored   other categories, batch_id, asm, ip_pool_name, tracking_settings, the other
+ *             mail_settings (footer, bcc, spam_check): SendGrid shows none of them in the mail
  *   passed on template_id with dynamic_template_data or substitutions, where all accounts of the
  *             application are SendGrid's own API; else refused: 400, field template_id
  *
  * What is stricter than the real service: addresses are checked at once.
+ *
  * Reference  SendGrid v3 API reference, "Mail Send" and its "Errors" page. */
 #include "core/esp/metadata.h"
 

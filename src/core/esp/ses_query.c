@@ -4,8 +4,9 @@
  *             and RawMessage; ConfigurationSetName or the first value of Tags that is a stream's
  *             name chooses that stream; amz-sdk-invocation-id is the idempotency key
  *   ignored   other tags and configuration sets, the ARNs, ReturnPath (events come through
- * mailtide); X-SES-* in a raw message refused   SendTemplatedEmail, SendBulkTemplatedEmail:
- * TemplateDoesNotExist; other actions: InvalidAction
+ *             mailtide); X-SES-* in a raw message
+ *   refused   SendTemplatedEmail, SendBulkTemplatedEmail: TemplateDoesNotExist; other actions:
+ *             InvalidAction
  *
  * Reference  Amazon SES API Reference (2010-12-01). */
 #include "core/esp/ses.h"

@@ -2,10 +2,11 @@
  *
  *   mapped    FromEmailAddress, Destination, ReplyToAddresses, Content.Simple (Subject, Body,
  *             Headers, Attachments), Content.Raw (recipients and sender from its header where they
- * are not given, Bcc taken out), Content.Template with TemplateContent (plain {{name}} only); bulk
- * with such a template, each entry a mail of its own; ConfigurationSetName or the first value of
- * EmailTags that is a stream's name chooses that stream; amz-sdk-invocation-id is the idempotency
- * key ignored   other tags and configuration sets, the ARNs, FeedbackForwardingEmailAddress (events
+ *             are not given, Bcc taken out), Content.Template with TemplateContent (plain {{name}}
+ *             only); bulk with such a template, each entry a mail of its own; ConfigurationSetName
+ *             or the first value of EmailTags that is a stream's name chooses that stream;
+ *             amz-sdk-invocation-id is the idempotency key
+ *   ignored   other tags and configuration sets, the ARNs, FeedbackForwardingEmailAddress (events
  *             come through mailtide), ListManagementOptions, EndpointId; X-SES-* in a raw message
  *   passed on stored templates (TemplateName, TemplateArn), where all accounts of the application
  *             are SES's own API; else refused: 404 NotFoundException
