@@ -14,7 +14,7 @@ static void read_as(const struct list_api *api, const struct json *doc, size_t l
     struct tide_error err;
     struct list_page page = {.next = TEXT("7")};
     struct list_request r = {0};
-    if (api->read(doc, &account, list, &a, &page)) {
+    if (lists_read_page(api, &account, doc, list, &a, &page)) {
         for (size_t i = 0; i < page.count; i++) {
             const struct list_case c = {
                 .entry = &page.entries[i], .provider = TEXT(""), .mend = TEXT("")};
@@ -23,7 +23,8 @@ static void read_as(const struct list_api *api, const struct json *doc, size_t l
             assert(page.entries[i].list < api->list_count && j.why[0] != '\0');
             assert(j.verdict != LIST_MEND || page.entries[i].kind < LISTED_COMPLAINED);
         }
-        if (page.next.n > 0 && api->page(&account, list, page.next, &a, &r, &err) == TIDE_OK)
+        if (page.next.n > 0 &&
+            lists_ask(api, &account, LIST_ASK_NEXT, list, page.next, &a, &r, &err) == TIDE_OK)
             assert(text_starts(r.path, TEXT("/")));
     }
     if (api->read_words)

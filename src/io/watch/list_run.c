@@ -170,29 +170,21 @@ static bool answered(struct list_run *r, struct list_call *c, const char *what)
     return true;
 }
 
-typedef enum tide_err (*build_one)(const struct list_account *account,
-                                   size_t list,
-                                   struct text address,
-                                   struct arena *a,
-                                   struct list_request *ret,
-                                   struct tide_error *err);
-
-/* False: the step was ended. */
-static bool call(struct list_run *r,
-                 build_one build,
+static void call(struct list_run *r,
+                 enum list_asking what,
                  size_t list,
-                 struct text what,
+                 struct text about,
                  void (*done)(struct list_call *c))
 {
     struct list_way *way = r->way;
     struct tide_error err = {0};
-    if (build(&way->account, list, what, &way->call.arena, &way->call.request, &err) != TIDE_OK) {
+    if (lists_ask(way->api, &way->account, what, list, about, &way->call.arena, &way->call.request,
+                  &err) == TIDE_OK) {
+        list_call_start(&way->call, done, r);
+    } else {
         list_call_end(&way->call);
         fail_run(r, "a request cannot be made", text_of(err.text));
-        return false;
     }
-    list_call_start(&way->call, done, r);
-    return true;
 }
 
 /* -- Reading -----------------------------------------------------------------------------------
@@ -223,9 +215,10 @@ static bool keep(struct list_run *r, const struct list_page *page)
 static bool take_page(struct list_run *r, struct list_call *c, size_t list, struct text *next)
 {
     struct list_page page = {.next = *next};
-    bool ok = c->said == LIST_ABSENT ||
-              (c->doc && r->way->api->read(c->doc, &r->way->account, list, &c->arena, &page) &&
-               keep(r, &page));
+    bool ok =
+        c->said == LIST_ABSENT ||
+        (c->doc && lists_read_page(r->way->api, &r->way->account, c->doc, list, &c->arena, &page) &&
+         keep(r, &page));
     if (c->said == LIST_ABSENT)
         page.next = TEXT("");
     if (c->said == LIST_REFUSED)
@@ -281,7 +274,7 @@ static void on_notes(struct store_ask *ask, enum tide_err rc, const struct tide_
         fail_run(r, "the store cannot be read", TEXT("out of memory"));
     else if (r->notes.listed_count == 0 && !r->whole)
         step_soon(r, RUN_DONE);
-    else if (r->whole || !r->way->api->find)
+    else if (r->whole || !lists_can(r->way->api, LIST_ASK_FIND))
         step_soon(r, RUN_READ);
     else
         step_soon(r, RUN_FIND);
@@ -652,7 +645,7 @@ static bool wants_words(struct list_run *r, bool noted)
 {
     const struct list_entry *e = entry(r);
     bool refusal = e->kind == LISTED_BOUNCED || e->kind == LISTED_BLOCKED;
-    if (!refusal || e->words.n > 0 || r->asked_words || !r->way->api->words)
+    if (!refusal || e->words.n > 0 || r->asked_words || !lists_can(r->way->api, LIST_ASK_WORDS))
         return false;
     if (noted || r->past.found.recipient)
         return true;
@@ -736,7 +729,6 @@ static void settle_gone(struct list_run *r)
 
 void list_run_step(struct list_run *r)
 {
-    const struct list_api *api = r->way->api;
     if (r->way->closing)
         r->phase = RUN_DONE;
     switch (r->phase) {
@@ -744,28 +736,19 @@ void list_run_step(struct list_run *r)
         ask_notes(r);
         break;
     case RUN_READ:
-        call(r, api->page, r->list, r->next, on_page);
+        call(r, r->next.n > 0 ? LIST_ASK_NEXT : LIST_ASK_FIRST, r->list, r->next, on_page);
         break;
     case RUN_FIND:
-        call(r, api->find, r->list, r->notes.listed[r->note].address, on_found);
+        call(r, LIST_ASK_FIND, r->list, r->notes.listed[r->note].address, on_found);
         break;
     case RUN_PAST:
         ask_past(r);
         break;
-    case RUN_WORDS: {
-        struct list_way *way = r->way;
-        struct tide_error err = {0};
-        if (api->words(&way->account, entry(r)->address, &way->call.arena, &way->call.request,
-                       &err) == TIDE_OK) {
-            list_call_start(&way->call, on_words, r);
-        } else {
-            list_call_end(&way->call);
-            step_soon(r, RUN_PAST);
-        }
+    case RUN_WORDS:
+        call(r, LIST_ASK_WORDS, 0, entry(r)->address, on_words);
         break;
-    }
     case RUN_REMOVE:
-        call(r, api->remove, entry(r)->list, entry(r)->address, on_removed);
+        call(r, LIST_ASK_REMOVE, entry(r)->list, entry(r)->address, on_removed);
         break;
     case RUN_AGAIN:
         ask_attempts(r);
