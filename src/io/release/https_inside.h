@@ -1,0 +1,72 @@
+/* https_inside.h - what https_out.c (the account: mails in, the end) and https_job.c (its requests,
+ * and what their answers mean for each mail) share. For these two only.
+ */
+#ifndef IO_RELEASE_HTTPS_INSIDE_H
+#define IO_RELEASE_HTTPS_INSIDE_H
+
+#include "io/crypto/aws_sign.h"
+#include "io/loop/fetch.h"
+#include "io/release/account_type.h"
+#include "io/release/https_piece.h"
+
+struct https_out {
+    struct account account;
+    uv_loop_t *loop;
+    struct clock clock;
+    const struct send_api *api;
+    struct fetcher *fetcher;
+    char *peer, *key, *key_id, *region, *domain;
+    int conn_max, job_count;
+    size_t batch_max;    /* mails of one request */
+    int inside, in_jobs; /* mails; those of requests among them */
+    int64_t again_ms;
+    struct list waiting; /* mails */
+    struct list ready;   /* pieces that are built, and could not go with the others of their job */
+    struct list jobs;
+    uv_timer_t pump_timer; /* so that no callback comes from inside account_send() */
+    bool closing, fetcher_closing;
+    tide_mono_ms close_by; /* answers that have not come by then will not be awaited */
+    void (*closed)(void *arg);
+    void *closed_arg;
+};
+
+enum job_state { JOB_BUILDING, JOB_FLYING, JOB_RESTING };
+
+/* One request: of one mail, or of several. */
+struct job {
+    struct list hook;
+    struct https_out *owner;
+    struct list pieces;
+    size_t count;
+    enum job_state state;
+    struct arena arena;
+    struct send_request joined;         /* of several */
+    const struct send_request *request; /* what is sent */
+    struct fetch fetch;
+    struct fetch_header headers[FETCH_HEADERS_MAX];
+    struct aws_signature signature;
+    uv_work_t work;
+    struct tide_error err;
+    unsigned again;        /* times that it was sent again */
+    tide_mono_ms again_at; /* RESTING */
+};
+
+/* The pump runs soon, not from inside this call. */
+void https_wake(struct https_out *s);
+
+void https_end_mail(struct https_out *s,
+                    struct account_mail *mail,
+                    const struct account_outcome *outcome);
+void https_end_piece(struct https_out *s, struct piece *p, const struct account_outcome *outcome);
+
+/* A request of what is ready, else of what waits: there is something, and a place. False: no memory
+ * for it. */
+bool job_start(struct https_out *s);
+
+/* Sends it, for the first time or again. */
+void job_fly(struct job *j);
+
+/* No answer came; `what` happened instead: all of its mails end so. */
+void job_end_silent(struct job *j, enum account_result result, const char *what);
+
+#endif
