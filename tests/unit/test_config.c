@@ -26,6 +26,14 @@ static const struct file common_files[] = {
      "\"2026-08-04\"; confidence = \"high\"; }; limits: { day: { scope = \"account\"; count = 200; "
      "window = \"rolling 1d\"; counts = \"accepted\"; source = \"published\"; reference = \"r\"; "
      "date = \"2026-08-04\"; confidence = \"high\"; }; };"},
+    {"sched/accounts/many.conf",
+     "title = \"Many\"; api = \"postmark\"; base_url = \"https://api.example.net\"; batch_max = { "
+     "value = 500; source = \"published\"; reference = \"r\"; date = \"2026-11-22\"; confidence = "
+     "\"high\"; };"},
+    {"sched/accounts/few.conf", "title = \"Few\"; api = \"resend\"; base_url = "
+                                "\"https://api.example.org\"; batch_max = { value = "
+                                "20; source = \"published\"; reference = \"r\"; date = "
+                                "\"2026-11-22\"; confidence = \"high\"; };"},
     {"twice/providers/a.conf", "title = \"A\"; mx = [\"mx.example.net\"];"},
     {"twice/providers/b.conf", "title = \"B\"; mx = [\"MX.example.net\"];"},
     {"secrets/ses", "swordfish\n"},
@@ -295,6 +303,41 @@ static void test_print_hides_secrets_and_reads_back(void **state)
     config_free(c);
     buf_fini(&first);
     buf_fini(&second);
+}
+
+/* How many mails one request may have: what is said; else the profile's, within reason; of APIs
+ * alone.
+ */
+static void test_batch_max(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *account;
+        int want;
+        bool printed; /* as what differs from what is usual */
+    } of[] = {
+        {"type = \"https\"; profile = \"many\"; key = \"k\";", 50, false},
+        {"type = \"https\"; profile = \"many\"; key = \"k\"; batch_max = 500;", 500, true},
+        {"type = \"https\"; profile = \"many\"; key = \"k\"; batch_max = 1;", 1, true},
+        {"type = \"https\"; profile = \"few\"; key = \"k\";", 20, false},
+        {"type = \"https\"; api = \"resend\"; base_url = \"https://x.example\"; key = \"k\";", 1,
+         false},
+        {"type = \"smtp\"; profile = \"many\"; host = \"x.example\"; batch_max = 9;", 1, false},
+        {"type = \"outbox\";", 1, false},
+    };
+    for (size_t i = 0; i < TIDE_COUNT(of); i++) {
+        struct config *c;
+        struct tide_error err;
+        struct buf text = {0};
+        buf_addf(&text, "accounts: { a: { %s }; };", of[i].account);
+        T_OK(load_text(buf_str(&text), &c, &err), &err, "%s", of[i].account);
+        T_EQ(c->accounts[config_account_index(c, TEXT("a"))].batch_max, of[i].want, "%s",
+             of[i].account);
+        print_of(c, &text);
+        T_EQ(strstr(buf_str(&text), "batch_max") != NULL, of[i].printed, "%s", buf_str(&text));
+        config_free(c);
+        buf_fini(&text);
+    }
 }
 
 static void test_conf_d_is_merged_in_order(void **state)
@@ -594,6 +637,7 @@ int main(void)
         cmocka_unit_test(test_every_key_is_described),
         cmocka_unit_test(test_a_whole_file),
         cmocka_unit_test(test_print_hides_secrets_and_reads_back),
+        cmocka_unit_test(test_batch_max),
         cmocka_unit_test(test_conf_d_is_merged_in_order),
         cmocka_unit_test(test_bad_files_are_explained),
         cmocka_unit_test(test_listen_addresses_are_those_of_the_loop),
