@@ -114,7 +114,7 @@ static void reply(struct waiter *a, unsigned status, struct buf *b)
 {
     static const struct http_header fresh[] = {{"Cache-Control", "no-store"}};
     if (b->failed != TIDE_OK)
-        http_reply_error(a->req, 503, "no_memory", "Out of memory, try again later.");
+        view_no_memory(a->req);
     else
         http_reply(a->req, status, "application/json", buf_text(b), fresh, TIDE_COUNT(fresh));
     buf_fini(b);
@@ -168,12 +168,10 @@ static void answer_gone(struct waiter *a, const struct tide_error *err)
 
 static void fail(struct waiter *a, enum tide_err rc, const struct tide_error *err)
 {
-    const char *code;
-    unsigned status = view_status_of(rc, &code);
     if (rc == TIDE_EGONE)
         answer_gone(a, err);
     else {
-        http_reply_error(a->req, status, code, err->text[0] ? err->text : tide_err_text(rc));
+        view_fail(a->req, rc, err);
         end(a);
     }
 }
@@ -245,7 +243,7 @@ static void on_asked(struct store_ask *ask, enum tide_err rc, const struct tide_
     else if (ask->event_count > 0 || over)
         answer(a);
     else if (!go_on(a)) {
-        http_reply_error(a->req, 503, "no_memory", "Out of memory, try again later.");
+        view_no_memory(a->req);
         end(a);
     } else if (!ask->at_end)
         ask_store(a); /* nothing for it in this stretch */
@@ -292,7 +290,7 @@ void event_feed_get(struct event_feed *f,
     }
     struct waiter *a = calloc(1, sizeof *a);
     if (!a) {
-        http_reply_error(req, 503, "no_memory", "Out of memory, try again later.");
+        view_no_memory(req);
         return;
     }
     a->feed = f;
@@ -307,7 +305,7 @@ void event_feed_get(struct event_feed *f,
     a->ask.with_alarms = with_alarms;
     a->ask.most = (size_t)TIDE_MAX(number(req, "most", MOST_DEFAULT, MOST_MAX), 1);
     if (application.n > 0 && !a->application.p) {
-        http_reply_error(req, 503, "no_memory", "Out of memory, try again later.");
+        view_no_memory(req);
         end(a);
         return;
     }

@@ -20,7 +20,7 @@ static void reply(struct http_request *req, struct buf *b)
 {
     buf_addc(b, '\n');
     if (b->failed != TIDE_OK)
-        http_reply_error(req, 503, "no_memory", "Out of memory, try again later.");
+        view_no_memory(req);
     else
         http_reply(req, 200, "application/json", buf_text(b), NULL, 0);
     buf_fini(b);
@@ -61,15 +61,12 @@ static void on_work(uv_work_t *work)
 static void on_worked(uv_work_t *work, int status)
 {
     struct job *j = container_of(work, struct job, work);
-    const char *code;
     if (status != 0)
         j->rc = tide_fail(&j->err, TIDE_ECANCELED, "it was cancelled");
     if (j->rc == TIDE_OK)
         reply(j->req, &j->answer);
-    else {
-        unsigned answer = view_status_of(j->rc, &code);
-        http_reply_error(j->req, answer, code, j->err.text);
-    }
+    else
+        view_fail(j->req, j->rc, &j->err);
     buf_fini(&j->answer);
     arena_fini(&j->arena);
     free(j);
@@ -79,7 +76,7 @@ static void read_mail(uv_loop_t *loop, struct http_request *req, const struct ex
 {
     struct job *j = calloc(1, sizeof *j);
     if (!j) {
-        http_reply_error(req, 503, "no_memory", "Out of memory, try again later.");
+        view_no_memory(req);
         return;
     }
     j->req = req;

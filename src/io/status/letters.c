@@ -31,21 +31,13 @@ static void job_free(struct job *j)
 
 static void job_fail(struct job *j, enum tide_err rc, const struct tide_error *err)
 {
-    const char *code;
-    unsigned status = view_status_of(rc, &code);
-    http_reply_error(j->req, status, code, err && err->text[0] ? err->text : tide_err_text(rc));
+    view_fail(j->req, rc, err);
     job_free(j);
 }
 
 static void job_end(struct job *j, struct buf *b)
 {
-    static const struct http_header fresh[] = {{"Cache-Control", "no-store"}};
-    buf_addc(b, '\n');
-    if (b->failed != TIDE_OK)
-        http_reply_error(j->req, 503, "no_memory", "Out of memory, try again later.");
-    else
-        http_reply(j->req, 200, "application/json", buf_text(b), fresh, TIDE_COUNT(fresh));
-    buf_fini(b);
+    view_reply_json(j->req, b);
     job_free(j);
 }
 
@@ -62,20 +54,13 @@ static void shape_letter(struct json_writer *w, const struct webhook_letter *l)
     jw_end(w);
 }
 
-static tide_wall_ms now_of(struct job *j)
-{
-    struct operate_status s = {0};
-    j->views.operate->status(j->views.operate->arg, &j->arena, &s);
-    return s.now;
-}
-
 static void answer_list(struct job *j)
 {
     struct buf b = {0};
     struct json_writer w;
     jw_init(&w, &b);
     jw_object(&w, NULL);
-    jw_time(&w, "now", now_of(j));
+    jw_time(&w, "now", view_now(&j->views, &j->arena));
     jw_array(&w, "letters");
     for (size_t i = 0; i < j->ask.letter_count; i++)
         shape_letter(&w, &j->ask.letters[i]);
@@ -109,7 +94,7 @@ static void on_applied(struct store_apply *apply, enum tide_err rc, const struct
 static void put_back(struct job *j)
 {
     size_t n = 0;
-    tide_wall_ms now = now_of(j);
+    tide_wall_ms now = view_now(&j->views, &j->arena);
     j->changes = calloc(j->ask.letter_count + 1, sizeof *j->changes);
     for (size_t i = 0; j->changes && i < j->ask.letter_count; i++) {
         const struct webhook_letter *l = &j->ask.letters[i];

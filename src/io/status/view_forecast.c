@@ -20,17 +20,14 @@ static struct job *job_new(struct http_request *req)
     if (j)
         j->req = req;
     else
-        http_reply_error(req, 503, "no_memory", "Out of memory, try again later.");
+        view_no_memory(req);
     return j;
 }
 
 static void end(struct job *j, enum tide_err rc, const struct tide_error *err)
 {
-    const char *code;
-    if (rc != TIDE_OK) {
-        unsigned status = view_status_of(rc, &code);
-        http_reply_error(j->req, status, code, err->text);
-    }
+    if (rc != TIDE_OK)
+        view_fail(j->req, rc, err);
     arena_fini(&j->forecast.arena);
     arena_fini(&j->expect.arena);
     free(j);
@@ -128,9 +125,7 @@ static void on_forecast(struct operate_forecast *f, enum tide_err rc, const stru
     if (rc == TIDE_OK) {
         jw_init(&w, &b);
         write_forecast(&w, f);
-        buf_addc(&b, '\n');
-        http_reply(j->req, 200, "application/json", buf_text(&b), NULL, 0);
-        buf_fini(&b);
+        view_reply_json(j->req, &b);
     }
     end(j, rc, err);
 }

@@ -16,11 +16,8 @@ struct job {
 
 static void end(struct job *j, enum tide_err rc, const struct tide_error *err)
 {
-    const char *code;
-    if (rc != TIDE_OK) {
-        unsigned status = view_status_of(rc, &code);
-        http_reply_error(j->req, status, code, err->text);
-    }
+    if (rc != TIDE_OK)
+        view_fail(j->req, rc, err);
     arena_fini(&j->learn.arena);
     free(j);
 }
@@ -38,11 +35,9 @@ static void on_learnt(struct operate_learn *l, enum tide_err rc, const struct ti
         jw_int(&w, "recipients_known", (int64_t)l->recipients_known);
         jw_int(&w, "addresses_bad", (int64_t)l->addresses_bad);
         jw_end(&w);
-        buf_addc(&b, '\n');
-        http_reply(j->req, 200, "application/json", buf_text(&b), NULL, 0);
+        view_reply_json(j->req, &b);
     }
     end(j, rc, err);
-    buf_fini(&b);
 }
 
 /* ["name","base64"]: both into the arena. */
@@ -86,7 +81,7 @@ void view_learn(const struct views *v, struct http_request *req)
     struct tide_error err = {0};
     struct job *j = calloc(1, sizeof *j);
     if (!j) {
-        http_reply_error(req, 503, "no_memory", "Out of memory, try again later.");
+        view_no_memory(req);
         return;
     }
     j->req = req;

@@ -24,7 +24,7 @@ static struct job *job_new(const struct views *v, struct http_request *req)
 {
     struct job *j = calloc(1, sizeof *j);
     if (!j) {
-        http_reply_error(req, 503, "no_memory", "Out of memory, try again later.");
+        view_no_memory(req);
         return NULL;
     }
     j->views = *v;
@@ -41,48 +41,21 @@ static void job_free(struct job *j)
     free(j);
 }
 
-unsigned view_status_of(enum tide_err rc, const char **ret_code)
-{
-    static const struct {
-        enum tide_err rc;
-        unsigned status;
-        const char *code;
-    } table[] = {
-        {TIDE_ENOENT, 404, "not_found"},   {TIDE_ESTATE, 409, "not_possible"},
-        {TIDE_EEXIST, 409, "key_used"},    {TIDE_EADDR, 400, "bad_address"},
-        {TIDE_EINVAL, 400, "bad_value"},   {TIDE_ESYNTAX, 400, "bad_value"},
-        {TIDE_ERANGE, 400, "bad_value"},   {TIDE_EPERM, 403, "not_permitted"},
-        {TIDE_ELIMIT, 429, "too_many"},    {TIDE_EFULL, 503, "store_full"},
-        {TIDE_EIO, 503, "store_failed"},   {TIDE_ENOMEM, 503, "no_memory"},
-        {TIDE_ECANCELED, 503, "stopping"}, {TIDE_EGONE, 410, "gone"},
-    };
-    for (size_t i = 0; i < TIDE_COUNT(table); i++) {
-        if (table[i].rc == rc) {
-            *ret_code = table[i].code;
-            return table[i].status;
-        }
-    }
-    *ret_code = "failed";
-    return 500;
-}
-
 static void job_fail(struct job *j, enum tide_err rc, const struct tide_error *err)
 {
-    const char *code;
-    unsigned status = view_status_of(rc, &code);
-    http_reply_error(j->req, status, code, err && err->text[0] ? err->text : tide_err_text(rc));
+    view_fail(j->req, rc, err);
     job_free(j);
 }
 
-/* Answers with what was written, or 503 when memory ran out while writing. */
 static void job_end(struct job *j, struct buf *b, const char *content_type)
 {
-    static const struct http_header fresh[] = {{"Cache-Control", "no-store"}};
-    if (b->failed != TIDE_OK)
-        http_reply_error(j->req, 503, "no_memory", "Out of memory, try again later.");
-    else
-        http_reply(j->req, 200, content_type, buf_text(b), fresh, TIDE_COUNT(fresh));
-    buf_fini(b);
+    view_reply(j->req, b, content_type);
+    job_free(j);
+}
+
+static void job_end_json(struct job *j, struct buf *b)
+{
+    view_reply_json(j->req, b);
     job_free(j);
 }
 
@@ -186,8 +159,7 @@ static void job_answer(struct job *j,
     jw_time(&w, "now", s.now);
     write(&w, j, s.now);
     jw_end(&w);
-    buf_addc(&b, '\n');
-    job_end(j, &b, "application/json");
+    job_end_json(j, &b);
 }
 
 /* An estimate that has passed is none any more: it waits for something without a time (an account
@@ -224,8 +196,7 @@ static void on_notification(struct store_ask *ask, enum tide_err rc, const struc
     }
     jw_init(&w, &b);
     shape_notification(&w, NULL, &ask->notifications[0]);
-    buf_addc(&b, '\n');
-    job_end(j, &b, "application/json");
+    job_end_json(j, &b);
 }
 
 void view_notification(const struct views *v,
@@ -471,8 +442,7 @@ static void on_counts(struct store_ask *ask, enum tide_err rc, const struct tide
     case VIEW_JSON:
         jw_init(&w, &b);
         shape_status(&w, NULL, &s, &ask->counts);
-        buf_addc(&b, '\n');
-        job_end(j, &b, "application/json");
+        job_end_json(j, &b);
         break;
     case VIEW_METRICS:
         shape_metrics(&b, &s, &ask->counts);
@@ -527,8 +497,7 @@ static void on_operated(struct operate_request *o, enum tide_err rc, const struc
     jw_object(&w, NULL);
     jw_int(&w, j->operation == VIEW_CANCEL ? "cancelled" : "released", (int64_t)o->count);
     jw_end(&w);
-    buf_addc(&b, '\n');
-    job_end(j, &b, "application/json");
+    job_end_json(j, &b);
 }
 
 void view_operate(const struct views *v,

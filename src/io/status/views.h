@@ -59,7 +59,20 @@ void view_operate(const struct views *v,
                   struct text application,
                   struct text by);
 
+/* -- How all of them answer ----------------------------------------------------------------------
+ */
+
 /* The status and the word that a failure is answered with. */
 unsigned view_status_of(enum tide_err rc, const char **ret_code);
+void view_fail(struct http_request *req, enum tide_err rc, const struct tide_error *err);
+void view_no_memory(struct http_request *req);
+
+/* Answers with what was written, or 503 when memory ran out while writing; the buffer is freed.
+ * JSON is ended by a line end. Nothing of it is to be kept by who asked. */
+void view_reply(struct http_request *req, struct buf *b, const char *content_type);
+void view_reply_json(struct http_request *req, struct buf *b);
+
+/* What "in 3 h" counts from: the clock may be hurried. */
+tide_wall_ms view_now(const struct views *v, struct arena *a);
 
 #endif

@@ -18,7 +18,7 @@ static struct learnt_job *job_new(const struct views *v, struct http_request *re
 {
     struct learnt_job *j = calloc(1, sizeof *j);
     if (!j) {
-        http_reply_error(req, 503, "no_memory", "Out of memory, try again later.");
+        view_no_memory(req);
         return NULL;
     }
     j->views = *v;
@@ -36,21 +36,13 @@ static void job_free(struct learnt_job *j)
 
 static void job_fail(struct learnt_job *j, enum tide_err rc, const struct tide_error *err)
 {
-    const char *code;
-    unsigned status = view_status_of(rc, &code);
-    http_reply_error(j->req, status, code, err && err->text[0] ? err->text : tide_err_text(rc));
+    view_fail(j->req, rc, err);
     job_free(j);
 }
 
 static void job_end(struct learnt_job *j, struct buf *b)
 {
-    static const struct http_header fresh[] = {{"Cache-Control", "no-store"}};
-    buf_addc(b, '\n');
-    if (b->failed != TIDE_OK)
-        http_reply_error(j->req, 503, "no_memory", "Out of memory, try again later.");
-    else
-        http_reply(j->req, 200, "application/json", buf_text(b), fresh, TIDE_COUNT(fresh));
-    buf_fini(b);
+    view_reply_json(j->req, b);
     job_free(j);
 }
 
@@ -59,17 +51,15 @@ static void on_learnt(struct operate_learnt_list *list,
                       const struct tide_error *err)
 {
     struct learnt_job *j = list->arg;
-    struct operate_status s = {0};
     struct buf b = {0};
     struct json_writer w;
     if (rc != TIDE_OK) {
         job_fail(j, rc, err);
         return;
     }
-    j->views.operate->status(j->views.operate->arg, &j->arena, &s);
     jw_init(&w, &b);
     jw_object(&w, NULL);
-    jw_time(&w, "now", s.now); /* what "in 3 h" counts from: the clock may be hurried */
+    jw_time(&w, "now", view_now(&j->views, &j->arena));
     jw_array(&w, "learned");
     for (size_t i = 0; i < list->count; i++)
         shape_learnt(&w, NULL, &list->rows[i]);
@@ -135,18 +125,16 @@ void view_limit_word(const struct views *v, struct http_request *req, bool forge
 void view_guards(const struct views *v, struct http_request *req)
 {
     struct learnt_job *j = job_new(v, req);
-    struct operate_status s = {0};
     struct operate_guard *rows;
     size_t count;
     struct buf b = {0};
     struct json_writer w;
     if (!j)
         return;
-    v->operate->status(v->operate->arg, &j->arena, &s);
     v->operate->guards(v->operate->arg, &j->arena, &rows, &count);
     jw_init(&w, &b);
     jw_object(&w, NULL);
-    jw_time(&w, "now", s.now);
+    jw_time(&w, "now", view_now(&j->views, &j->arena));
     jw_array(&w, "guards");
     for (size_t i = 0; i < count; i++)
         shape_guard(&w, NULL, &rows[i]);

@@ -29,7 +29,7 @@ static struct job *job_new(const struct views *v, struct http_request *req, stru
 {
     struct job *j = calloc(1, sizeof *j);
     if (!j) {
-        http_reply_error(req, 503, "no_memory", "Out of memory, try again later.");
+        view_no_memory(req);
         return NULL;
     }
     j->views = *v;
@@ -50,30 +50,14 @@ static void job_free(struct job *j)
 
 static void job_fail(struct job *j, enum tide_err rc, const struct tide_error *err)
 {
-    const char *code;
-    unsigned status = view_status_of(rc, &code);
-    http_reply_error(j->req, status, code, err && err->text[0] ? err->text : tide_err_text(rc));
+    view_fail(j->req, rc, err);
     job_free(j);
 }
 
 static void job_end(struct job *j, struct buf *b)
 {
-    static const struct http_header fresh[] = {{"Cache-Control", "no-store"}};
-    buf_addc(b, '\n');
-    if (b->failed != TIDE_OK)
-        http_reply_error(j->req, 503, "no_memory", "Out of memory, try again later.");
-    else
-        http_reply(j->req, 200, "application/json", buf_text(b), fresh, TIDE_COUNT(fresh));
-    buf_fini(b);
+    view_reply_json(j->req, b);
     job_free(j);
-}
-
-/* What "in 3 h" counts from: the clock may be hurried. */
-static tide_wall_ms now_of(struct job *j)
-{
-    struct operate_status s = {0};
-    j->views.operate->status(j->views.operate->arg, &j->arena, &s);
-    return s.now;
 }
 
 static bool take_address(struct job *j, struct text given)
@@ -157,7 +141,7 @@ static void write_finding(struct json_writer *w, const struct past_finding *f)
 static void answer_recipient(struct job *j)
 {
     const struct recipient_past *past = &j->ask.found.past;
-    tide_wall_ms now = now_of(j);
+    tide_wall_ms now = view_now(&j->views, &j->arena);
     struct buf b = {0};
     struct json_writer w;
     jw_init(&w, &b);
@@ -277,7 +261,7 @@ static void on_list(struct store_ask *ask, enum tide_err rc, const struct tide_e
     }
     jw_init(&w, &b);
     jw_object(&w, NULL);
-    jw_time(&w, "now", now_of(j));
+    jw_time(&w, "now", view_now(&j->views, &j->arena));
     jw_array(&w, "suppressions");
     for (size_t i = 0; i < ask->suppression_count; i++)
         shape_suppression(&w, NULL, &ask->suppressions[i]);
@@ -459,7 +443,7 @@ static void on_to_lift(struct store_ask *ask, enum tide_err rc, const struct tid
     struct job *j = ask->arg;
     struct tide_error none = {0};
     struct text scope = http_query(j->req, "scope");
-    tide_wall_ms now = now_of(j);
+    tide_wall_ms now = view_now(&j->views, &j->arena);
     bool found = false;
     for (size_t i = 0; rc == TIDE_OK && i < ask->found.past.suppression_count; i++) {
         const struct suppression *s = &ask->found.past.suppressions[i];
