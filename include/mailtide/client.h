@@ -87,6 +87,10 @@ struct tide_message {
     const char *stream; /* a class of notifications of the configuration; NULL: the application's */
     const char *key;    /* the same key again is the same message, sent once */
     const char *thread; /* what belongs together in a digest */
+    const char *collapse_key; /* of the same one, what still waits is taken back: the last counts */
+    int weight; /* 1 to 100: how much its delay counts beside others'; 0: the stream's */
+    const struct tide_header *metadata; /* the application's own, given back with events */
+    size_t metadata_count;
     const char *deadline, *not_before; /* "2h" from now, or RFC 3339 */
     struct {
         const char *title, *url, *text, *icon;

@@ -59,13 +59,16 @@ static void put_base64(struct json_writer *w, const char *name, const void *byte
     buf_fini(&encoded);
 }
 
-static void put_headers(struct json_writer *w, const struct tide_message *m)
+static void put_pairs(struct json_writer *w,
+                      const char *name,
+                      const struct tide_header *pairs,
+                      size_t count)
 {
-    if (m->header_count == 0)
+    if (count == 0)
         return;
-    jw_object(w, "headers");
-    for (size_t i = 0; i < m->header_count; i++)
-        jw_str(w, m->headers[i].name, m->headers[i].value);
+    jw_object(w, name);
+    for (size_t i = 0; i < count; i++)
+        jw_str(w, pairs[i].name, pairs[i].value);
     jw_end(w);
 }
 
@@ -113,7 +116,7 @@ void client_write_message(struct buf *out, const struct tide_message *m)
     put(&w, "subject", m->subject);
     put(&w, "text", m->text);
     put(&w, "html", m->html);
-    put_headers(&w, m);
+    put_pairs(&w, "headers", m->headers, m->header_count);
     put_attachments(&w, m);
     if (m->message)
         put_base64(&w, "message_base64", m->message,
@@ -121,6 +124,10 @@ void client_write_message(struct buf *out, const struct tide_message *m)
     put(&w, "stream", m->stream);
     put(&w, "key", m->key);
     put(&w, "thread", m->thread);
+    put(&w, "collapse_key", m->collapse_key);
+    if (m->weight != 0)
+        jw_int(&w, "weight", m->weight);
+    put_pairs(&w, "metadata", m->metadata, m->metadata_count);
     put(&w, "deadline", m->deadline);
     put(&w, "not_before", m->not_before);
     put_item(&w, m);

@@ -68,6 +68,11 @@ def everything_from_c():
     assert names["no address"].startswith("EINVAL to"), names
     assert names["no stream"].startswith("EINVAL stream: ") and "nothing" in names["no stream"], names
     assert names["not ours"].startswith("EPERM ") and "elsewhere.test" in names["not ours"], names
+    assert names["first"] == names["second"] == "ok" and names["too heavy"].startswith("EINVAL weight: "), names
+    waiting = house.daemon.status("/v1/queue?recipient=last@client.asia")["notifications"]
+    assert [n["subject"] for n in waiting] == ["tok-lib-4 second"], waiting
+    assert waiting[0]["metadata"] == {"order": 'Nr. 7 "ü"'}, waiting
+    house.daemon.status("/v1/cancel?recipient=last@client.asia", method="POST")
     assert names["later"] == names["find"] == names["cancel"] == "ok", names
     assert said[said.index("find: ok") + 1] == "  later@client.asia same", said
     assert names["cancel again"].startswith("ESTATE "), names
@@ -94,6 +99,7 @@ def statically_linked():
     assert "raw: EAUTH " in said and "belongs to no application" in said, said
     said = installed.call(program, where(), "key-of-shop", "n@shop.test")
     assert "raw: ok" in said, said
+    house.daemon.status("/v1/cancel?recipient=last@client.asia", method="POST")
 
 
 def example():

@@ -141,6 +141,7 @@ static void show_answer(struct cli *cli, const struct ask *a)
 int cmd_send(struct cli *cli)
 {
     static const char *const options[] = {"stream", "thread", "key", "deadline"};
+    const char *collapse_key = cli_option_value(cli, "collapse-key");
     struct buf body = {0}, path = {0};
     struct json_writer w;
     struct ask a = {0};
@@ -149,6 +150,8 @@ int cmd_send(struct cli *cli)
     int code = cli_option_value(cli, "stdin") ? put_message(cli, &w) : put_pieces(cli, &w);
     for (size_t i = 0; i < TIDE_COUNT(options); i++)
         put_option(cli, &w, options[i]);
+    if (collapse_key)
+        jw_str(&w, "collapse_key", collapse_key);
     if (code == CLI_OK) {
         jw_end(&w);
         buf_adds(&path, "/v1/notifications");

@@ -183,6 +183,7 @@ const struct cli_option cli_options[] = {
     {"send", 0, "text", "TEXT", "the text; not given: standard input"},
     {"send", 'S', "stream", "STREAM", "stream; not given: the application's"},
     {"send", 0, "thread", "NAME", "what belongs together in a digest"},
+    {"send", 0, "collapse-key", "KEY", "of the same one, what still waits is taken back"},
     {"send", 'k', "key", "KEY", "the same key again is the same notification, sent once"},
     {"send", 0, "deadline", "WHEN", "\"2h\" from now, or an RFC 3339 time"},
     {"send", 0, "application", "NAME", "in the name of this application"},

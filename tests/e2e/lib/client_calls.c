@@ -77,6 +77,27 @@ static void send_what_is_wrong(void)
     try_send("not ours", m);
 }
 
+/* Of two that wait, the last counts. */
+static void collapse(void)
+{
+    struct tide_header metadata = {"order", "Nr. 7 \"ü\""};
+    struct tide_message m = {0};
+    m.from = from;
+    m.to = "last@client.asia";
+    m.subject = "tok-lib-4 first";
+    m.text = "hi";
+    m.not_before = "24h";
+    m.collapse_key = "order-7";
+    m.weight = 3;
+    m.metadata = &metadata;
+    m.metadata_count = 1;
+    try_send("first", m);
+    m.subject = "tok-lib-4 second";
+    try_send("second", m);
+    m.weight = 101;
+    try_send("too heavy", m);
+}
+
 /* One that is to leave tomorrow is found, cancelled, and then no longer to be cancelled. */
 static void steer(void)
 {
@@ -118,6 +139,7 @@ int main(int argc, char **argv)
     tide_client_timeout(client, 20000);
     send_all_kinds();
     send_what_is_wrong();
+    collapse();
     steer();
     tide_client_close(client);
     return 0;
