@@ -1,14 +1,32 @@
 /* inside.h - the gate's own tables, shared by its files; nobody else includes this.
  *
- * gate.c      tables, events, names
- * decide.c    what a group does next
- * attempts.c  claims, outcomes, attempts of unknown fate
- * detail.c    what journal entries say to programs
- * guards.c    bounce and complaint rates that ESPs watch
- * limits.c    limits that replies name, and what operators and ESPs say of limits
- * news.c      what is told of an attempt later
- * judge.c     what follows from it for the recipient
- * stops.c     what of a recipient's mail is stopped
+ * gate.c        life, events and which file takes each, alarms, what status asks
+ * todo.c        what a step hands out: changes, actions, journal entries
+ * configured.c  what the configuration names, and a new one
+ * domains.c     recipient domains and their verdicts
+ * groups.c      recipients and groups: how they come into memory, and go
+ *
+ * decide.c      what a group does next
+ * conditions.c  what has to be so before its mail may leave, limits aside
+ * accounts.c    which account takes a mail, and what outcomes say of accounts
+ * hold.c        how a group waits, and how its mail is dropped
+ * reasons.c     the planner's answers in words
+ * foresee.c     arrivals, told to the forecast
+ *
+ * claim.c       from "now" to a durable claim
+ * attempts.c    what the stages of an attempt share
+ * outcome.c     what a way out said of an attempt, and how that ends it
+ * unclear.c     words that the recipient's past has to explain
+ * unknown.c     attempts of unknown fate
+ *
+ * news.c        what is told of an attempt later
+ * judge.c       what follows from it for the recipient
+ * stops.c       what of a recipient's mail is stopped
+ * limits.c      limits that replies name, and what operators and ESPs say of limits
+ * guards.c      bounce and complaint rates that ESPs watch
+ * detail.c      what journal entries say to programs
+ *
+ * With headers of their own, for they know nothing of the gate: alarm, backoff, senders.
  */
 #ifndef CORE_GATE_INSIDE_H
 #define CORE_GATE_INSIDE_H
@@ -138,24 +156,8 @@ struct gate {
 /* RFC 5321 4.5.4.1: give up after 4 to 5 days. */
 #define GATE_GIVE_UP_MS (5 * TIME_DAY_MS)
 
-#define TOLD_STORED 0xFF /* told_why of a group that was loaded: by an earlier run */
+/* -- gate.c ------------------------------------------------------------------------------------ */
 
-/* gate.c */
-struct change *gate_add_change(struct gate_todo *todo, enum change_type type);
-struct gate_action *gate_add_action(struct gate_todo *todo, enum gate_action_type type);
-void gate_journal(struct gate_todo *todo,
-                  tide_wall_ms now,
-                  const struct journal_entry *about,
-                  const char *event,
-                  struct text sentence);
-struct text gate_printf(struct gate_todo *todo, const char *fmt, ...) TIDE_PRINTF(2, 3);
-const struct config_application *gate_application(const struct gate *g, uint16_t name);
-int gate_stream(const struct gate *g, uint16_t name); /* index; -1: no longer configured */
-const struct gate_times *gate_times(const struct gate_group *grp);
-struct gate_times *gate_times_to_set(struct gate_group *grp, struct gate_todo *todo); /* or NULL */
-void gate_forget_if_idle(struct gate *g, struct gate_group *grp);
-void gate_release_recipient(struct gate *g, struct gate_recipient *r);
-const char *gate_when(tide_wall_ms at, tide_wall_ms now, char *out, size_t size);
 /* Journalled when it is new or has become worse, and when it is over: may be called at will. */
 void gate_raise_alarm(struct gate *g,
                       struct text key,
@@ -170,9 +172,52 @@ void gate_clear_alarm(struct gate *g,
                       tide_wall_ms now,
                       struct gate_todo *todo);
 
-struct text gate_domain_of(struct text address); /* what stands behind the last '@' */
+/* -- todo.c ------------------------------------------------------------------------------------ */
 
-/* foresee.c: the group's counts are new: its weight with them */
+struct change *gate_add_change(struct gate_todo *todo, enum change_type type);
+struct gate_action *gate_add_action(struct gate_todo *todo, enum gate_action_type type);
+void gate_journal(struct gate_todo *todo,
+                  tide_wall_ms now,
+                  const struct journal_entry *about,
+                  const char *event,
+                  struct text sentence);
+struct text gate_printf(struct gate_todo *todo, const char *fmt, ...) TIDE_PRINTF(2, 3);
+const char *gate_when(tide_wall_ms at, tide_wall_ms now, char *out, size_t size);
+
+/* -- configured.c ------------------------------------------------------------------------------ */
+
+/* Of an application or a stream; it outlives a configuration. 0 (and failed): no memory. */
+uint16_t gate_name_number(struct gate *g, struct text name, struct gate_todo *todo);
+const struct config_application *gate_application(const struct gate *g, uint16_t name);
+int gate_stream(const struct gate *g, uint16_t name); /* index; -1: no longer configured */
+bool gate_configure_accounts(struct gate *g, const struct config *config);
+/* Whoever waits looks again: what held it may have changed. */
+void gate_ask_again(struct gate *g, struct gate_todo *todo);
+void gate_on_config(struct gate *g, const struct config *config, struct gate_todo *todo);
+
+/* -- domains.c --------------------------------------------------------------------------------- */
+
+struct text gate_domain_of(struct text address); /* what stands behind the last '@' */
+/* Made where it is not there; NULL (and failed): no memory. */
+struct gate_domain *gate_domain_named(struct gate *g, struct text name, struct gate_todo *todo);
+void gate_leave_domain(struct gate *g, struct gate_domain *d); /* one recipient less */
+void gate_free_domain(struct gate_domain *d);
+void gate_take_verdict(struct gate *g, struct gate_domain *d, const struct verdict *v);
+void gate_on_verdict(struct gate *g, const struct gate_event *ev, struct gate_todo *todo);
+
+/* -- groups.c ---------------------------------------------------------------------------------- */
+
+struct gate_group *gate_known_group(const struct gate_recipient *r, int64_t group_id);
+const struct gate_times *gate_times(const struct gate_group *grp);
+struct gate_times *gate_times_to_set(struct gate_group *grp, struct gate_todo *todo); /* or NULL */
+void gate_forget_if_idle(struct gate *g, struct gate_group *grp);
+void gate_release_recipient(struct gate *g, struct gate_recipient *r);
+void gate_on_accepted(struct gate *g, const struct gate_event *ev, struct gate_todo *todo);
+void gate_on_pending(struct gate *g, const struct gate_event *ev, struct gate_todo *todo);
+
+/* -- foresee.c --------------------------------------------------------------------------------- */
+
+/* The group's counts are new: its weight with them. */
 void gate_set_pending(struct gate_group *grp, const struct group_pending *pending);
 /* One more came, of the last count. */
 void gate_add_weight(struct gate *g, struct gate_group *grp, int weight);
@@ -183,7 +228,8 @@ void gate_tell_arrivals(struct gate *g,
                         const struct plan_query *q,
                         struct gate_todo *todo);
 
-/* decide.c */
+/* -- decide.c ---------------------------------------------------------------------------------- */
+
 void gate_decide(struct gate *g, struct gate_group *grp, tide_wall_ms now, struct gate_todo *todo);
 void gate_release_now(struct gate *g,
                       struct gate_group *grp,
@@ -192,6 +238,92 @@ void gate_release_now(struct gate *g,
                       tide_wall_ms now,
                       struct gate_todo *todo);
 
+/* -- conditions.c ------------------------------------------------------------------------------ */
+
+/* What is not urgent rests with the recipient's mailbox. True: nothing else is there to go. */
+bool gate_rests(struct gate *g, struct gate_group *grp, tide_wall_ms now, struct gate_todo *todo);
+/* False when the group has to wait for, or ended by, what DNS says of its domain. */
+bool gate_domain_lets_go(struct gate *g,
+                         struct gate_group *grp,
+                         tide_wall_ms now,
+                         struct gate_todo *todo);
+bool gate_class_is_bulk(const struct gate_group *grp, bool single);
+/* False: nothing but bulk mail of a sender that does not pass is there to go. *single is the class
+ * that would go first; behind bulk mail that is held the other class has its turn. */
+bool gate_sender_lets_go(struct gate *g,
+                         struct gate_group *grp,
+                         const struct gate_sender *sender,
+                         bool *single,
+                         tide_wall_ms now,
+                         struct gate_todo *todo);
+
+/* -- accounts.c -------------------------------------------------------------------------------- */
+
+/* The first account of the application that may take a mail now; -1 when the group waits instead.
+ * `sender` is set for bulk mail of a sender that is held at some: these are not for it. */
+int gate_choose_account(struct gate *g,
+                        struct gate_group *grp,
+                        const struct gate_sender *sender,
+                        tide_wall_ms now,
+                        struct gate_todo *todo);
+/* What an outcome says of the attempt's account. */
+void gate_note_outcome(struct gate *g,
+                       struct gate_attempt *a,
+                       const struct finding *f,
+                       int64_t wait_ms,
+                       tide_wall_ms now);
+
+/* -- hold.c ------------------------------------------------------------------------------------ */
+
+/* Why a group waits; what was told once is not told again (gate_group.told_why). */
+enum gate_told {
+    TOLD_NOTHING,
+    TOLD_UNKNOWN,
+    TOLD_RISKY,
+    TOLD_LATER,
+    TOLD_ACCOUNTS,
+    TOLD_CLOSED,
+    TOLD_GUARD,
+    TOLD_PAUSED,
+    TOLD_SENDER,
+    TOLD_PLAN,         /* + enum plan_why */
+    TOLD_STORED = 0xFF /* by an earlier run: of a group that was loaded */
+};
+
+/* The stream of a class of the group's mail, index into the configuration; -1: no longer
+ * configured. A group that was loaded after a restart knows the stream of its most urgent mail
+ * alone. */
+int gate_stream_of_class(const struct gate *g,
+                         const struct gate_group *grp,
+                         bool urgent,
+                         bool digest);
+int gate_stream_of_next(const struct gate *g, const struct gate_group *grp); /* to leave */
+/* Writes a hold once for the group, and again only when its reason or time has changed. */
+void gate_tell_hold(struct gate_group *grp,
+                    int why,
+                    tide_wall_ms due,
+                    struct text reason,
+                    struct text limit,
+                    tide_wall_ms now,
+                    struct gate_todo *todo);
+void gate_wait_until(struct gate *g,
+                     struct gate_group *grp,
+                     tide_wall_ms at,
+                     struct gate_todo *todo);
+void gate_wait_in_line(struct gate *g,
+                       struct gate_group *grp,
+                       uint32_t subject,
+                       tide_wall_ms wake_at,
+                       struct gate_todo *todo);
+/* All of it, or what has a deadline before `late_at` (0: all). */
+void gate_drop(struct gate *g,
+               struct gate_group *grp,
+               enum notification_state then,
+               tide_wall_ms late_at,
+               struct text reason,
+               struct text detail,
+               tide_wall_ms now,
+               struct gate_todo *todo);
 /* What is of a stream that is not in `without` ("|urgent|"; "": of any) is refused. */
 void gate_drop_stopped(struct gate *g,
                        struct gate_group *grp,
@@ -200,7 +332,18 @@ void gate_drop_stopped(struct gate *g,
                        tide_wall_ms now,
                        struct gate_todo *todo);
 
-/* attempts.c */
+/* -- reasons.c --------------------------------------------------------------------------------- */
+
+/* "6 of 10 used (qq/recipient-day: 10 per day in Asia/Shanghai)" */
+struct text gate_usage_text(const struct plan_answer *a, struct gate_todo *todo);
+struct text gate_why_now(const struct plan_answer *a,
+                         bool digest,
+                         uint32_t count,
+                         struct gate_todo *todo);
+struct text gate_why_not(const struct plan_answer *a, tide_wall_ms now, struct gate_todo *todo);
+
+/* -- claim.c ----------------------------------------------------------------------------------- */
+
 void gate_claim(struct gate *g,
                 struct gate_group *grp,
                 const struct plan_query *q,
@@ -208,7 +351,84 @@ void gate_claim(struct gate *g,
                 struct text why,
                 struct gate_todo *todo);
 void gate_on_claimed(struct gate *g, const struct gate_event *ev, struct gate_todo *todo);
+
+/* -- attempts.c -------------------------------------------------------------------------------- */
+
+/* How an attempt ends, or that its answer was lost. */
+struct gate_ending {
+    enum attempt_state state;
+    enum notification_state then; /* what its notifications become */
+    tide_wall_ms due;
+    const char *event;
+    struct text sentence;
+    const struct account_outcome *outcome; /* NULL: nobody said anything */
+    const struct finding *finding;         /* NULL alike */
+};
+
+/* Into the store, with its journal. */
+void gate_end_attempt(struct gate *g,
+                      struct gate_attempt *a,
+                      const struct gate_ending *e,
+                      tide_wall_ms now,
+                      struct gate_todo *todo);
+/* What it was charged for is given back, as `what` says: it did not arrive. */
+void gate_refund(struct gate *g,
+                 struct gate_attempt *a,
+                 enum plan_refund what,
+                 tide_wall_ms now,
+                 struct gate_todo *todo);
+/* One way or another: its place is free for the next in line. */
+void gate_leave_wire(struct gate *g, struct gate_attempt *a, tide_wall_ms now);
+void gate_free_attempt(struct gate *g, struct gate_attempt *a);
+/* The query that it was charged by. */
+void gate_query_of_attempt(struct gate_attempt *a, tide_wall_ms now, struct plan_query *ret);
+const char *gate_account_name(const struct gate *g, const struct gate_attempt *a);
+/* The store is putting mail of the group back on hold. */
+void gate_comes_back(struct gate_group *grp);
+/* The ledgers that have changed, and the recipient's (NULL: none has). */
+void gate_add_ledger_changes(struct gate *g, struct gate_recipient *r, struct gate_todo *todo);
+
+/* -- outcome.c --------------------------------------------------------------------------------- */
+
 void gate_on_outcome(struct gate *g, const struct gate_event *ev, struct gate_todo *todo);
+/* What the attempt ends in; it is off the wire. */
+void gate_conclude(struct gate *g,
+                   struct gate_attempt *a,
+                   const struct account_outcome *outcome,
+                   const struct finding *f,
+                   tide_wall_ms now,
+                   struct gate_todo *todo);
+
+/* -- unclear.c --------------------------------------------------------------------------------- */
+
+/* Asks for the recipient's past: what was said may be its fault. Comes back as GATE_NEWS. */
+void gate_recall(struct gate *g,
+                 const struct gate_attempt *a,
+                 const struct account_outcome *outcome,
+                 enum news_kind kind,
+                 struct gate_todo *todo);
+/* The attempt waits, off the wire, for what the past says. */
+void gate_await_past(struct gate *g,
+                     struct gate_attempt *a,
+                     const struct account_outcome *outcome,
+                     tide_wall_ms now,
+                     struct gate_todo *todo);
+/* The account's answer was unclear: the recipient's past (NULL: it could not be read) tells. */
+void gate_explain_unclear(struct gate *g,
+                          struct gate_attempt *a,
+                          const struct recipient_past *past,
+                          tide_wall_ms now,
+                          struct gate_todo *todo);
+
+/* -- unknown.c --------------------------------------------------------------------------------- */
+
+/* `outcome` NULL: nobody said anything. */
+void gate_answer_lost(struct gate *g,
+                      struct gate_attempt *a,
+                      const struct account_outcome *outcome,
+                      struct text sentence,
+                      tide_wall_ms now,
+                      struct gate_todo *todo);
 void gate_on_flying(struct gate *g, const struct gate_event *ev, struct gate_todo *todo);
 void gate_settle_unknowns(struct gate *g, tide_wall_ms now, struct gate_todo *todo);
 /* One of unknown fate of which news came. */
@@ -217,13 +437,11 @@ void gate_settle_arrived(struct gate *g,
                          struct text sentence,
                          tide_wall_ms now,
                          struct gate_todo *todo);
-void gate_free_attempt(struct gate *g, struct gate_attempt *a);
-/* The ledgers that have changed, and the recipient's (NULL: none has). */
-void gate_add_ledger_changes(struct gate *g, struct gate_recipient *r, struct gate_todo *todo);
 
-/* limits.c: a reply names a limit; gives when it opens. `q` is that of the refused mail; `opens_at`
- * when the reply's window opens; `as_of` 0, or when the mail was taken that has bounced since. */
-struct meaning;
+/* -- limits.c ---------------------------------------------------------------------------------- */
+
+/* A reply names a limit; gives when it opens. `q` is that of the refused mail; `opens_at` when the
+ * reply's window opens; `as_of` 0, or when the mail was taken that has bounced since. */
 tide_wall_ms gate_limit_named(struct gate *g,
                               const struct plan_query *q,
                               const struct meaning *meaning,
@@ -240,10 +458,9 @@ void gate_note_quota(struct gate *g,
                      const struct account_quota *quota,
                      tide_wall_ms now,
                      struct gate_todo *todo);
-/* Whoever waits looks again: what held it may have changed. */
-void gate_ask_again(struct gate *g, struct gate_todo *todo);
 
-/* guards.c */
+/* -- guards.c ---------------------------------------------------------------------------------- */
+
 void gate_guard_sent(struct gate *g,
                      const struct gate_attempt *a,
                      tide_wall_ms now,
@@ -267,17 +484,11 @@ tide_wall_ms gate_guards_wake_at(const struct gate *g);
 void gate_relink_guards(struct gate *g);
 void gate_on_guard(struct gate *g, const struct gate_event *ev, struct gate_todo *todo);
 
-/* The account's answer was unclear: the recipient's past (NULL: it could not be read) tells. */
-void gate_explain_unclear(struct gate *g,
-                          struct gate_attempt *a,
-                          const struct recipient_past *past,
-                          tide_wall_ms now,
-                          struct gate_todo *todo);
+/* -- detail.c ---------------------------------------------------------------------------------- */
 
-/* detail.c: JSON objects for journal_entry.detail. Of an attempt: account, provider, then what was
+/* JSON objects for journal_entry.detail. Of an attempt: account, provider, then what was
  * said (code, status, reply, stage) and what it means (class, fault, cause, advice, rule); outcome
  * and finding may be NULL, until 0. */
-struct finding;
 struct text gate_detail_of_attempt(const struct gate *g,
                                    const struct gate_attempt *a,
                                    const struct account_outcome *outcome,
@@ -301,6 +512,9 @@ struct text gate_detail_of_alarm(struct text key,
                                  const char *severity, /* NULL: it is over */
                                  struct text advice,
                                  struct gate_todo *todo);
+
+/* -- news.c ------------------------------------------------------------------------------------ */
+
 /* What a piece of news means, worked out once. */
 struct gate_reading {
     const struct news_found *found;
@@ -313,11 +527,16 @@ struct gate_reading {
     bool unclear_address; /* words for a limit or the address, and it is the address */
 };
 
-/* judge.c: recipient is known */
+void gate_on_news(struct gate *g, const struct gate_event *ev, struct gate_todo *todo);
+
+/* -- judge.c ----------------------------------------------------------------------------------- */
+
+/* The recipient is known. */
 void gate_judge(struct gate *g, const struct gate_reading *r, struct gate_todo *todo);
 void gate_on_order(struct gate *g, const struct gate_event *ev, struct gate_todo *todo);
 
-/* stops.c */
+/* -- stops.c ----------------------------------------------------------------------------------- */
+
 /* In place of an entry of the same scope. */
 void gate_put_stop(struct gate_recipient *r,
                    const struct suppression *entry,
@@ -349,8 +568,5 @@ const struct suppression *gate_pause_of(const struct gate *g,
                                         const struct gate_group *grp,
                                         tide_wall_ms now);
 const char *gate_stop_cause(enum suppression_cause c); /* "there is no such mailbox" */
-
-/* news.c */
-void gate_on_news(struct gate *g, const struct gate_event *ev, struct gate_todo *todo);
 
 #endif

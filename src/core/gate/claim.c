@@ -1,0 +1,162 @@
+/* From "now" to a durable claim: the attempt is charged and numbered, the store takes the mails for
+ * it, and its answer says whether any were left to take. */
+#include "core/gate/inside.h"
+
+#include "base/macros.h"
+
+#include <stdlib.h>
+
+#define STORE_WAIT_MS (10 * TIME_SECOND_MS) /* after a claim that the store could not write */
+#define DIGEST_ITEMS  1000 /* in one mail; the template shows fewer and counts the rest */
+
+/* Streams that stay behind, "|news|offers|" as store_claim wants it: bulk ones, and those that are
+ * stopped or rest for this recipient; "": there is none. */
+static struct text streams_behind(const struct gate *g,
+                                  const struct gate_group *grp,
+                                  bool bulk,
+                                  tide_wall_ms now,
+                                  struct gate_todo *todo)
+{
+    struct buf names = {0};
+    for (size_t i = 0; i < g->config->stream_count; i++)
+        if ((bulk && g->config->streams[i].bulk) ||
+            gate_stream_is_stopped(g, grp, &g->config->streams[i], now))
+            buf_addf(&names, "%s%s|", names.len ? "" : "|", g->config->streams[i].name);
+    struct text t = arena_text(&todo->arena, buf_text(&names));
+    if (names.failed != TIDE_OK || (names.len && !t.p))
+        todo->failed = true;
+    buf_fini(&names);
+    return t;
+}
+
+static bool has_bulk(const struct config *c)
+{
+    bool found = false;
+    for (size_t i = 0; i < c->stream_count; i++)
+        found |= c->streams[i].bulk;
+    return found;
+}
+
+/* The attempt, charged; NULL: no memory. */
+static struct gate_attempt *start_attempt(struct gate *g,
+                                          struct gate_group *grp,
+                                          const struct plan_query *q)
+{
+    struct gate_attempt *a = calloc(1, sizeof *a);
+    if (!a)
+        return NULL;
+    *a = (struct gate_attempt){.id = id_next(&g->ids, q->now),
+                               .group = grp,
+                               .recipient = grp->recipient,
+                               .group_id = grp->pending.group_id,
+                               .route = q->route,
+                               .started_at = q->now,
+                               .account = q->route.account,
+                               .urgent = q->urgent,
+                               .digest = q->digest,
+                               .was_sent_before = grp->recipient->plan.sent_before};
+    if (!idmap_put(&g->attempts, a->id, a)) {
+        free(a);
+        return NULL;
+    }
+    planner_charge(g->planner, q);
+    queue_remove(&g->queue, &grp->entry);
+    grp->claiming = true;
+    grp->flying++;
+    grp->told_due = 0;
+    g->accounts[a->account].flying++;
+    return a;
+}
+
+/* What is written with the claim or not at all. */
+static void add_own_changes(struct gate *g,
+                            const struct gate_attempt *a,
+                            struct text why,
+                            struct gate_action *action,
+                            struct gate_todo *todo)
+{
+    struct gate_todo own = {.arena = todo->arena};
+    struct journal_entry about = {.recipient_id = a->recipient->id,
+                                  .group_id = a->group_id,
+                                  .attempt_id = a->id,
+                                  .detail = gate_detail_of_attempt(g, a, NULL, NULL, 0, &own)};
+    gate_add_ledger_changes(g, a->recipient, &own);
+    gate_journal(&own, a->started_at, &about, "released", why);
+    todo->arena = own.arena;
+    todo->failed |= own.failed;
+    action->claim.changes = own.changes;
+    action->claim.change_count = own.change_count;
+}
+
+void gate_claim(struct gate *g,
+                struct gate_group *grp,
+                const struct plan_query *q,
+                tide_id only,
+                struct text why,
+                struct gate_todo *todo)
+{
+    struct gate_action *action = gate_add_action(todo, GATE_DO_CLAIM);
+    struct gate_attempt *a = action ? start_attempt(g, grp, q) : NULL;
+    if (!a) {
+        todo->count -= action != NULL;
+        todo->failed = true;
+        return;
+    }
+    const struct config_account *account = &g->config->accounts[a->account];
+    const struct gate_sender *sender = gate_senders_find(&g->senders, q->route.sender_domain);
+    const char *provider = grp->recipient->domain->provider_name;
+    a->without_bulk = !q->by_hand && gate_sender_held(sender, account->name) && has_bulk(g->config);
+    if (a->without_bulk || (!q->by_hand && grp->recipient->stops))
+        action->claim.without_streams = streams_behind(g, grp, a->without_bulk, q->now, todo);
+    action->claim.account = a->account;
+    action->claim.only = only;
+    action->claim.by_hand = q->by_hand;
+    action->claim.digest = q->digest;
+    action->claim.most = q->digest ? DIGEST_ITEMS : 1;
+    action->claim.attempt = (struct attempt){
+        .id = a->id,
+        .recipient_id = grp->recipient->id,
+        .group_id = a->group_id,
+        .account = text_of(arena_strdup(&todo->arena, account->name)),
+        .provider = text_of(arena_strdup(&todo->arena, provider ? provider : "")),
+        .state = ATTEMPT_FLYING,
+        .digest = q->digest,
+        .started_at = q->now,
+    };
+    add_own_changes(g, a, why, action, todo);
+}
+
+void gate_on_claimed(struct gate *g, const struct gate_event *ev, struct gate_todo *todo)
+{
+    struct gate_attempt *a = idmap_get(&g->attempts, ev->claimed.attempt_id);
+    if (!a)
+        return;
+    struct gate_group *grp = a->group;
+    bool digest = a->digest, without_bulk = a->without_bulk;
+    grp->claiming = false;
+    if (!ev->claimed.failed && ev->claimed.left)
+        gate_set_pending(grp, ev->claimed.left);
+    if (ev->claimed.failed || ev->claimed.count == 0) {
+        gate_refund(g, a, REFUND_NOT_TRIED, ev->now, todo);
+        gate_leave_wire(g, a, ev->now);
+        grp->flying--; /* the group has to outlive its attempt here */
+        a->group = NULL;
+        gate_free_attempt(g, a);
+        struct gate_times *times = gate_times_to_set(grp, todo);
+        if (times && ev->claimed.failed)
+            times->retry_at = ev->now + STORE_WAIT_MS;
+        else if (without_bulk && grp->pending.not_before <= ev->now && digest)
+            grp->digest_bulk = true; /* nothing else was left */
+        else if (without_bulk && grp->pending.not_before <= ev->now)
+            grp->single_bulk = true;
+        else if (times && digest)
+            times->digest_after = TIDE_MAX(grp->pending.not_before, ev->now + 1);
+        else if (times)
+            times->single_after = TIDE_MAX(grp->pending.not_before, ev->now + 1);
+    } else {
+        a->newest_at = ev->claimed.newest_at;
+        g->counts.released++;
+        g->counts.digests += a->digest && ev->claimed.count > 1;
+    }
+    gate_decide(g, grp, ev->now, todo);
+}

@@ -1,0 +1,113 @@
+/* What the configuration names, and a new one: streams and applications keep their numbers,
+ * attempts and accounts are given their new places, and whoever waits looks again. */
+#include "core/gate/inside.h"
+
+#include "base/macros.h"
+
+#include <stdlib.h>
+
+uint16_t gate_name_number(struct gate *g, struct text name, struct gate_todo *todo)
+{
+    uintptr_t known = (uintptr_t)strmap_get(&g->names, name);
+    if (known)
+        return (uint16_t)known;
+    char **grown = g->name_count < UINT16_MAX
+                       ? realloc(g->name_of, (g->name_count + 2u) * sizeof *grown)
+                       : NULL;
+    char *copy = grown ? strndup(name.p ? name.p : "", name.n) : NULL;
+    if (grown)
+        g->name_of = grown;
+    if (!copy || !strmap_put(&g->names, name, (void *)(uintptr_t)(g->name_count + 1u))) {
+        free(copy);
+        todo->failed = true;
+        return 0;
+    }
+    g->name_of[++g->name_count] = copy;
+    return g->name_count;
+}
+
+static struct text name_text(const struct gate *g, uint16_t number)
+{
+    return number && number <= g->name_count ? text_of(g->name_of[number]) : TEXT("");
+}
+
+const struct config_application *gate_application(const struct gate *g, uint16_t name)
+{
+    struct text wanted = name_text(g, name);
+    for (size_t i = 0; i < g->config->application_count; i++)
+        if (text_eq(text_of(g->config->applications[i].name), wanted))
+            return &g->config->applications[i];
+    return NULL;
+}
+
+int gate_stream(const struct gate *g, uint16_t name)
+{
+    return config_stream_index(g->config, name_text(g, name));
+}
+
+bool gate_configure_accounts(struct gate *g, const struct config *config)
+{
+    struct gate_account *accounts = calloc(config->account_count + 1, sizeof *accounts);
+    if (!accounts)
+        return false;
+    for (size_t i = 0; i < config->account_count; i++) {
+        const struct config_account *c = &config->accounts[i];
+        struct gate_account *a = &accounts[i];
+        int old = g->config ? config_account_index(g->config, text_of(c->name)) : -1;
+        if (old >= 0 && g->accounts)
+            *a = g->accounts[old];
+        else
+            backoff_init(&a->backoff, c->backoff_min_ms, c->backoff_max_ms);
+        a->backoff.min_ms = c->backoff_min_ms;
+        a->backoff.max_ms = c->backoff_max_ms;
+        int connections = c->connections > 0                          ? c->connections
+                          : c->profile && c->profile->connections > 0 ? c->profile->connections
+                                                                      : 4;
+        /* What a request takes under way and one mail claimed behind it, so that a connection need
+         * not wait for the store between two requests. */
+        a->places = connections * (TIDE_MAX(c->batch_max, 1) + 1);
+    }
+    free(g->accounts);
+    g->accounts = accounts;
+    g->account_count = config->account_count;
+    return true;
+}
+
+void gate_ask_again(struct gate *g, struct gate_todo *todo)
+{
+    uint32_t pos = 0;
+    for (struct gate_recipient *r; (r = idmap_next(&g->recipients, &pos));)
+        for (struct gate_group *grp = r->groups; grp; grp = grp->next)
+            if (!grp->claiming && !queue_put_time(&g->queue, &grp->entry, 0))
+                todo->failed = true;
+}
+
+void gate_on_config(struct gate *g, const struct config *config, struct gate_todo *todo)
+{
+    const struct config *old = g->config;
+    struct recipient_index hints;
+    if (recipient_index_init(&hints, &config->profiles, NULL) != TIDE_OK) {
+        todo->failed = true;
+        return;
+    }
+    if (!gate_configure_accounts(g, config)) {
+        recipient_index_fini(&hints);
+        todo->failed = true;
+        return;
+    }
+    recipient_index_fini(&g->hints);
+    g->hints = hints;
+    g->config = config;
+    gate_relink_guards(g);
+    uint32_t pos = 0;
+    for (struct gate_attempt *a; (a = idmap_next(&g->attempts, &pos));)
+        if (a->account >= 0)
+            a->account = config_account_index(config, text_of(old->accounts[a->account].name));
+    pos = 0;
+    for (struct gate_recipient *r; (r = idmap_next(&g->recipients, &pos));)
+        for (struct gate_group *grp = r->groups; grp; grp = grp->next) {
+            grp->single_bulk = grp->digest_bulk = false;    /* streams may mean another thing now */
+            if (!queue_put_time(&g->queue, &grp->entry, 0)) /* every hold may have changed */
+                todo->failed = true;
+        }
+}

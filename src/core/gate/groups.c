@@ -1,0 +1,240 @@
+/* Recipients and their groups: they come into memory with a notification, or when they are loaded,
+ * and go when nothing of them is pending or in flight. */
+#include "core/gate/inside.h"
+
+#include "base/macros.h"
+
+#include <stdlib.h>
+
+#define LOADED_SPREAD_MS 60000
+
+static uint8_t hints_of(const struct gate *g, const struct recipient_state *state)
+{
+    struct recipient_hints h;
+    size_t tail = state->domain.n + 1;
+    struct text local =
+        text_cut(state->address, 0, state->address.n > tail ? state->address.n - tail : 0);
+    recipient_hints(&g->hints, local, state->domain, &h);
+    return (uint8_t)h.found;
+}
+
+static struct gate_recipient *recipient_of(struct gate *g,
+                                           const struct recipient_state *state,
+                                           tide_wall_ms now,
+                                           struct gate_todo *todo)
+{
+    struct gate_recipient *r = idmap_get(&g->recipients, state->id);
+    if (r)
+        return r;
+    struct gate_domain *d = gate_domain_named(g, state->domain, todo);
+    r = d ? calloc(1, sizeof *r) : NULL;
+    if (!r || !idmap_put(&g->recipients, state->id, r)) {
+        free(r);
+        todo->failed = true;
+        return NULL;
+    }
+    struct tide_error err;
+    r->id = state->id;
+    r->domain = d;
+    gate_set_stops_of(r, state, now, todo);
+    r->hints = hints_of(g, state);
+    d->refs++;
+    plan_recipient_init(&r->plan);
+    if (state->plan.n && plan_recipient_decode(state->plan, &r->plan, &err) != TIDE_OK) {
+        struct journal_entry about = {.recipient_id = r->id};
+        gate_journal(todo, now, &about, "ledger-lost",
+                     gate_printf(todo,
+                                 "the stored ledger could not be read (%s): counting starts anew",
+                                 err.text));
+    }
+    if (state->verdict.found_at && d->valid_until < state->verdict.valid_until)
+        gate_take_verdict(g, d, &state->verdict);
+    return r;
+}
+
+void gate_release_recipient(struct gate *g, struct gate_recipient *r)
+{
+    if (--r->refs > 0)
+        return;
+    struct gate_domain *d = r->domain;
+    idmap_remove(&g->recipients, r->id);
+    plan_recipient_fini(&r->plan);
+    free(r->stops);
+    free(r);
+    gate_leave_domain(g, d);
+}
+
+struct gate_group *gate_known_group(const struct gate_recipient *r, int64_t group_id)
+{
+    struct gate_group *grp = r ? r->groups : NULL;
+    while (grp && grp->pending.group_id != group_id)
+        grp = grp->next;
+    return grp;
+}
+
+static struct gate_group *group_of(struct gate *g,
+                                   const struct group_pending *pending,
+                                   const struct recipient_state *state,
+                                   const struct gate_origin *origin,
+                                   tide_wall_ms now,
+                                   struct gate_todo *todo)
+{
+    struct gate_recipient *r = recipient_of(g, state, now, todo);
+    struct gate_group *grp = r ? gate_known_group(r, pending->group_id) : NULL;
+    if (!r || grp)
+        return grp;
+    grp = calloc(1, sizeof *grp);
+    if (!grp) {
+        if (r->refs == 0) {
+            r->refs = 1;
+            gate_release_recipient(g, r);
+        }
+        todo->failed = true;
+        return NULL;
+    }
+    queue_entry_init(&grp->entry);
+    grp->recipient = r;
+    grp->next = r->groups;
+    r->groups = grp;
+    r->refs++;
+    g->group_count++;
+    grp->application = gate_name_number(g, origin->application, todo);
+    grp->sender = planner_intern(g->planner, origin->identity);
+    grp->sender_domain = planner_intern(g->planner, gate_domain_of(origin->identity));
+    return grp;
+}
+
+const struct gate_times *gate_times(const struct gate_group *grp)
+{
+    static const struct gate_times none;
+    return grp->times ? grp->times : &none;
+}
+
+struct gate_times *gate_times_to_set(struct gate_group *grp, struct gate_todo *todo)
+{
+    if (!grp->times)
+        grp->times = calloc(1, sizeof *grp->times);
+    if (!grp->times)
+        todo->failed = true;
+    return grp->times;
+}
+
+static void free_group(struct gate *g, struct gate_group *grp)
+{
+    struct gate_group **place = &grp->recipient->groups;
+    while (*place != grp)
+        place = &(*place)->next;
+    *place = grp->next;
+    g->group_count--;
+    queue_remove(&g->queue, &grp->entry);
+    gate_release_recipient(g, grp->recipient);
+    free(grp->times);
+    free(grp);
+}
+
+void gate_forget_if_idle(struct gate *g, struct gate_group *grp)
+{
+    const struct group_pending *p = &grp->pending;
+    if (p->urgent + p->single + p->digestible == 0 && !grp->claiming && grp->flying == 0 &&
+        grp->returning == 0)
+        free_group(g, grp);
+}
+
+static void set_streams(struct gate *g, struct gate_group *grp, uint16_t stream)
+{
+    int index = gate_stream(g, stream);
+    const struct config_stream *s = index >= 0 ? &g->config->streams[index] : NULL;
+    bool bulk = s && s->bulk;
+    if (s && s->urgent) {
+        grp->stream_urgent = (uint8_t)stream;
+    } else if (s && !s->digest) {
+        grp->stream_single = (uint8_t)stream;
+        grp->single_bulk = bulk && (grp->single_bulk || grp->pending.single == 1);
+    } else {
+        grp->stream_digest = (uint8_t)stream;
+        grp->digest_bulk = bulk && (grp->digest_bulk || grp->pending.digestible == 1);
+    }
+}
+
+/* An application may say "not before": the first of its class sets the time of the class, one that
+ * may leave at once clears it; what is in between is found out by an empty claim. */
+static void set_not_before(struct gate_group *grp,
+                           tide_wall_ms not_before,
+                           tide_wall_ms now,
+                           struct gate_todo *todo)
+{
+    const struct group_pending *p = &grp->pending;
+    bool first = p->urgent + p->single + p->digestible == 1;
+    if (not_before <= now ? !grp->times : !first)
+        return;
+    struct gate_times *times = gate_times_to_set(grp, todo);
+    if (times)
+        times->single_after = times->digest_after = not_before <= now ? 0 : not_before;
+}
+
+static bool is_digestible(const struct gate *g, struct text stream)
+{
+    int index = config_stream_index(g->config, stream);
+    return index >= 0 && g->config->streams[index].digest && !g->config->streams[index].urgent;
+}
+
+void gate_on_accepted(struct gate *g, const struct gate_event *ev, struct gate_todo *todo)
+{
+    struct gate_group *grp = group_of(g, ev->accepted.pending, ev->accepted.recipient,
+                                      &ev->accepted.origin, ev->now, todo);
+    todo->decision = (struct gate_decision){.state = NOTIFICATION_ACCEPTED,
+                                            .reason = TEXT("accepted, to be decided")};
+    if (!grp)
+        return;
+    gate_set_pending(grp, ev->accepted.pending);
+    grp->sifted = false;
+    set_streams(g, grp, gate_name_number(g, ev->accepted.origin.stream, todo));
+    for (size_t i = 0; i < TIDE_COUNT(ev->accepted.also); i++)
+        if (ev->accepted.also[i].n > 0)
+            set_streams(g, grp, gate_name_number(g, ev->accepted.also[i], todo));
+    set_not_before(grp, ev->accepted.not_before, ev->now, todo);
+    /* Else the pause that is waited for would begin anew with each that takes another's place. */
+    if (!ev->accepted.superseding)
+        grp->last_at = TIDE_MAX(grp->last_at, ev->accepted.accepted_at);
+    if (ev->type == GATE_LOADED) {
+        /* A million groups are not planned anew in one go at every start, nor their holds written
+         * again: each is looked at within a minute, or when it is due. */
+        tide_wall_ms soon = ev->now + rng_below(&g->rng, LOADED_SPREAD_MS);
+        grp->told_due = ev->accepted.due_at;
+        grp->told_why = TOLD_STORED;
+        if (!queue_put_time(&g->queue, &grp->entry, TIDE_MIN(ev->accepted.due_at, soon)))
+            todo->failed = true;
+        return;
+    }
+    g->counts.accepted++;
+    if (!ev->accepted.superseding && is_digestible(g, ev->accepted.origin.stream)) {
+        if (grp->arrived < UINT16_MAX)
+            grp->arrived++;
+        gate_add_weight(g, grp, ev->accepted.weight);
+    }
+    grp->told_due = 0; /* the new one has to be told */
+    struct text refusal = gate_refusal_of(g, grp, ev->accepted.origin.stream, ev->now, todo);
+    gate_decide(g, grp, ev->now, todo);
+    if (refusal.n > 0) /* whatever goes on of the rest of its group */
+        todo->decision = (struct gate_decision){.state = NOTIFICATION_REFUSED, .reason = refusal};
+}
+
+void gate_on_pending(struct gate *g, const struct gate_event *ev, struct gate_todo *todo)
+{
+    const struct group_pending *p = ev->pending;
+    struct gate_group *grp =
+        gate_known_group(idmap_get(&g->recipients, p->recipient_id), p->group_id);
+    if (!grp) { /* of an earlier run: nothing of it was pending until now */
+        struct gate_action *a =
+            p->urgent + p->single + p->digestible ? gate_add_action(todo, GATE_DO_LOAD) : NULL;
+        if (a)
+            a->group_id = p->group_id;
+        return;
+    }
+    if (grp->returning)
+        grp->returning--;
+    grp->sifted |= grp->sifting;
+    grp->sifting = false;
+    gate_set_pending(grp, p);
+    gate_decide(g, grp, ev->now, todo);
+}
