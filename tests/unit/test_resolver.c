@@ -313,6 +313,28 @@ static void test_stale(void **state)
     close_world(&w);
 }
 
+#define BURST 300
+
+static void ask_burst(struct world *w, enum dns_status want)
+{
+    static struct got g[BURST];
+    static struct resolver_request *requests[BURST];
+    memset(g, 0, sizeof g);
+    for (int i = 0; i < BURST; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "good.b%d.example", i);
+        query(w, name, &g[i], &requests[i]);
+    }
+    for (int i = 0; i < BURST; i += 10)
+        resolver_cancel(requests[i]);
+    for (int i = 0; i < BURST; i++) {
+        wait_for(w, &g[i]);
+        T_EQ(g[i].calls, 1, "number %d: one callback", i);
+        T_EQ(g[i].rc, i % 10 ? TIDE_OK : TIDE_ECANCELED, "number %d", i);
+        T_EQ(i % 10 ? g[i].status : want, want, "number %d", i);
+    }
+}
+
 static void test_failover(void **state)
 {
     (void)state;
@@ -351,8 +373,20 @@ static void test_failover(void **state)
     wait_for(&w, &g);
     T_EQ(g.status, DNS_UNREACHABLE, "refused");
     T_TRUE(uv_hrtime() - start < 1000000ull * 2 * TIMEOUT_MS, "without waiting for time-outs");
+    ask_burst(&w, DNS_UNREACHABLE);
     close_resolver(&w);
     close_loop(&w);
+}
+
+/* More than one system call takes, and some of them forgotten before they leave. */
+static void test_burst(void **state)
+{
+    (void)state;
+    static struct world w;
+    open_world(&w);
+    ask_burst(&w, DNS_OK);
+    T_EQ(resolver_counts(w.r).timeouts, 0, "nothing is lost");
+    close_world(&w);
 }
 
 static void close_from_callback(void *arg, enum tide_err rc, const struct dns_answer *a)
@@ -534,6 +568,7 @@ int main(void)
         cmocka_unit_test(test_cancel_and_share),
         cmocka_unit_test(test_stale),
         cmocka_unit_test(test_failover),
+        cmocka_unit_test(test_burst),
         cmocka_unit_test(test_close_from_a_callback),
         cmocka_unit_test(test_verifier_shares_and_closes),
         cmocka_unit_test(test_verifier_closes_from_a_callback),

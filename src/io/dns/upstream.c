@@ -5,12 +5,15 @@
 #include "base/map.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #define SOCKET_QUESTIONS_MAX 4096 /* then another port */
 #define RCVBUF_BYTES         (4 << 20)
 #define PORT_TRIES           8
 #define TCP_MESSAGE_MAX      65535
+#define GATHER_MAX           32 /* questions that go out in one system call */
 #define DOWN_AFTER           3
 #define DOWN_MS_MIN          1000u
 #define DOWN_MS_MAX          60000u
@@ -36,11 +39,22 @@ struct tcp_link {
     bool closing;
 };
 
+/* Questions that wait for the end of the loop's turn, in order. */
+struct gathered {
+    size_t count;
+    size_t n[GATHER_MAX];
+    uint8_t bytes[GATHER_MAX][DNS_QUERY_BYTES_MAX];
+};
+
 struct upstream {
     const struct upstream_env *env;
     struct sockaddr_storage address;
     struct udp_socket *sockets[UPSTREAM_SOCKETS];
     unsigned next_socket;
+    struct udp_socket *gathers; /* whose questions `out` holds; NULL: none */
+    struct gathered out;
+    struct list failed; /* exchanges whose question could not be sent; to be told in on_turn() */
+    uv_idle_t sender;   /* runs while there is something in `out` or `failed` */
     struct list links, tcp_waiting;
     unsigned link_count;
     unsigned refs; /* open handles, and one for the owner */
@@ -66,12 +80,14 @@ struct upstream *upstream_new(const struct upstream_env *env, const struct socka
     if (!u)
         return NULL;
     u->env = env;
-    u->refs = 1;
+    (void)uv_idle_init(env->loop, &u->sender); /* cannot fail */
+    u->refs = 2;
     size_t n =
         address->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
     memcpy(&u->address, address, n);
     list_init(&u->links);
     list_init(&u->tcp_waiting);
+    list_init(&u->failed);
     return u;
 }
 
@@ -107,17 +123,30 @@ static void on_udp_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *ret)
     *ret = uv_buf_init(s->upstream->env->slab, UPSTREAM_SLAB_BYTES);
 }
 
-/* ICMP said that nobody listens: everything under way on this socket is lost. */
+static void forget_gathered(struct upstream *u)
+{
+    u->gathers = NULL;
+    u->out.count = 0;
+}
+
+/* ICMP said that nobody listens: everything under way on this socket is lost. What is asked anew
+ * meanwhile is not, hence the list. */
 static void udp_fail_all(struct udp_socket *s)
 {
     struct upstream *u = s->upstream;
+    struct list lost;
+    list_init(&lost);
+    if (u->gathers == s)
+        forget_gathered(u);
     u->refs++;
-    while (!s->closing && s->exchanges.count) {
+    while (s->exchanges.count) {
         uint32_t pos = 0;
         struct exchange *x = idmap_next(&s->exchanges, &pos);
         exchange_drop(x);
-        u->env->on_event(x, QUERY_UNREACHABLE, NULL);
+        list_append(&lost, &x->waiting);
     }
+    for (struct list *node; (node = list_take_first(&lost));)
+        u->env->on_event(container_of(node, struct exchange, waiting), QUERY_UNREACHABLE, NULL);
     unref(u);
 }
 
@@ -198,9 +227,12 @@ static struct udp_socket *udp_open(struct upstream *u)
     return s;
 }
 
-/* Sockets take turns; one that has served long enough is replaced once nothing is under way. */
+/* Sockets take turns, each with what one system call sends; one that has served long enough is
+ * replaced once nothing is under way. */
 static struct udp_socket *udp_choose(struct upstream *u)
 {
+    if (u->gathers)
+        return u->gathers;
     unsigned at = u->next_socket++ % UPSTREAM_SOCKETS;
     struct udp_socket *s = u->sockets[at];
     if (s && s->asked >= SOCKET_QUESTIONS_MAX && s->exchanges.count == 0) {
@@ -223,21 +255,73 @@ static void on_sent(uv_udp_send_t *request, int status)
     free(container_of(request, struct udp_send, request));
 }
 
-static bool udp_transmit(struct udp_socket *s, uint8_t *bytes, size_t n)
+/* The socket's buffer is full: the loop sends it when there is room. A loss shows as a time-out. */
+static void send_later(struct udp_socket *s, const uint8_t *bytes, size_t n)
 {
-    uv_buf_t b = uv_buf_init((char *)bytes, (unsigned)n);
-    int rc = uv_udp_try_send(&s->handle, &b, 1, NULL);
-    if (rc != UV_EAGAIN)
-        return rc >= 0;
     struct udp_send *later = malloc(sizeof *later);
     if (!later)
-        return false;
+        return;
     memcpy(later->bytes, bytes, n);
-    b.base = later->bytes;
-    if (uv_udp_send(&later->request, &s->handle, &b, 1, NULL, on_sent) == 0)
-        return true;
-    free(later);
-    return false;
+    uv_buf_t b = uv_buf_init(later->bytes, (unsigned)n);
+    if (uv_udp_send(&later->request, &s->handle, &b, 1, NULL, on_sent) != 0)
+        free(later);
+}
+
+/* Sends from number `at` on as many as go; how many did, or minus what errno says about the first.
+ */
+static int send_some(struct upstream *u, size_t at)
+{
+    struct gathered *out = &u->out;
+    struct mmsghdr messages[GATHER_MAX] = {0};
+    struct iovec parts[GATHER_MAX];
+    uv_os_fd_t fd;
+    int rc = uv_fileno((const uv_handle_t *)&u->gathers->handle, &fd);
+    if (rc != 0)
+        return rc;
+    for (size_t i = at; i < out->count; i++) {
+        parts[i] = (struct iovec){out->bytes[i], out->n[i]};
+        messages[i].msg_hdr = (struct msghdr){.msg_iov = &parts[i], .msg_iovlen = 1};
+    }
+    do
+        rc = sendmmsg(fd, messages + at, (unsigned)(out->count - at), 0);
+    while (rc < 0 && errno == EINTR);
+    return rc < 0 ? -errno : rc;
+}
+
+/* Those whose question could not be sent are told of it in on_turn(). */
+static void send_gathered(struct upstream *u)
+{
+    struct udp_socket *s = u->gathers;
+    for (size_t at = 0; s && at < u->out.count;) {
+        const uint8_t *bytes = u->out.bytes[at];
+        int rc = send_some(u, at);
+        if (rc > 0) {
+            at += (size_t)rc;
+            continue;
+        }
+        struct exchange *x = idmap_get(&s->exchanges, bytes[0] << 8 | bytes[1]);
+        if (rc == -EAGAIN || rc == -EWOULDBLOCK || rc == -ENOBUFS) {
+            send_later(s, bytes, u->out.n[at]);
+        } else if (x) { /* else it was cancelled meanwhile */
+            exchange_drop(x);
+            list_append(&u->failed, &x->waiting);
+        }
+        at++;
+    }
+    forget_gathered(u);
+}
+
+/* Reports to exchanges only here, outside of every call of the owner's. Who is asked again by that
+ * starts the handle anew, so that a server that refuses all is no endless loop. */
+static void on_turn(uv_idle_t *sender)
+{
+    struct upstream *u = container_of(sender, struct upstream, sender);
+    uv_idle_stop(sender);
+    send_gathered(u);
+    u->refs++;
+    for (struct list *node; (node = list_take_first(&u->failed));)
+        u->env->on_event(container_of(node, struct exchange, waiting), QUERY_UNREACHABLE, NULL);
+    unref(u);
 }
 
 bool upstream_ask_udp(struct upstream *u, struct exchange *x, bool edns)
@@ -250,18 +334,21 @@ bool upstream_ask_udp(struct upstream *u, struct exchange *x, bool edns)
     do
         id = dns_random_u16(u->env->random);
     while (idmap_get(&s->exchanges, id));
-    uint8_t mix[32], wire[DNS_QUERY_BYTES_MAX];
+    uint8_t mix[32];
     dns_random_fill(u->env->random, mix, sizeof mix);
-    size_t n = dns_encode(x->question, id, mix, edns, wire);
     if (!idmap_put(&s->exchanges, id, x))
         return false;
-    x->socket = s;
+    struct gathered *out = &u->out;
+    out->n[out->count] = dns_encode(x->question, id, mix, edns, out->bytes[out->count]);
+    out->count++;
+    x->socket = u->gathers = s;
     x->edns = edns;
     s->asked++;
-    if (udp_transmit(s, wire, n))
-        return true;
-    exchange_drop(x);
-    return false;
+    if (out->count == GATHER_MAX)
+        send_gathered(u);
+    if (out->count || !list_is_empty(&u->failed))
+        uv_idle_start(&u->sender, on_turn);
+    return true;
 }
 
 /* ---- TCP ---- */
@@ -423,15 +510,22 @@ void exchange_drop(struct exchange *x)
     x->waits_at = NULL;
 }
 
+static void on_sender_closed(uv_handle_t *handle)
+{
+    unref(container_of(handle, struct upstream, sender));
+}
+
 void upstream_close(struct upstream *u, void (*closed)(void *arg), void *arg)
 {
     assert(!u->closing);
     u->closing = true;
     u->closed = closed;
     u->closed_arg = arg;
+    forget_gathered(u);
     for (size_t i = 0; i < UPSTREAM_SOCKETS; i++)
         if (u->sockets[i])
             udp_close(u->sockets[i]);
+    uv_close((uv_handle_t *)&u->sender, on_sender_closed);
     LIST_EACH(node, &u->links)
     tcp_close(container_of(node, struct tcp_link, node));
     unref(u);

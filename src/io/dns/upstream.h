@@ -3,10 +3,15 @@
  * Owns      its sockets and connections. A struct exchange is the caller's and embedded there.
  * Lifetime  upstream_new() to upstream_close(), whose callback frees it.
  * Threads   loop thread only.
- * Errors    a try that cannot even be sent is said by the return value; all else comes as one event
- *           to `on_event`, after which the exchange is idle again.
+ * Errors    a try for which there is no socket or memory is said by the return value; all else
+ *           comes as one event to `on_event`, never from inside the call that asked, after which
+ *           the exchange is idle again.
  * Limits    UPSTREAM_SOCKETS sockets with random ports, each drawn anew after some thousand
  *           questions; UPSTREAM_TCP_MAX connections, further questions wait for one to end.
+ *
+ * Questions asked in one turn of the loop go out together at its end, or earlier when there are as
+ * many as one system call sends: a call each, and waking the server for each, cost more than all
+ * else together.
  */
 #ifndef IO_DNS_UPSTREAM_H
 #define IO_DNS_UPSTREAM_H
@@ -53,7 +58,7 @@ struct upstream_env {
 struct upstream *upstream_new(const struct upstream_env *env, const struct sockaddr *address);
 void upstream_close(struct upstream *u, void (*closed)(void *arg), void *arg);
 
-/* False: nothing was sent and the exchange is idle; the server cannot be reached. */
+/* False: nothing will be sent and the exchange is idle. */
 TIDE_MUST_CHECK bool upstream_ask_udp(struct upstream *u, struct exchange *x, bool edns);
 TIDE_MUST_CHECK bool upstream_ask_tcp(struct upstream *u, struct exchange *x, bool edns);
 
