@@ -35,11 +35,11 @@ class Way:
             os.makedirs(self.scratch / f"schedules/{kind}")
         self.lab.start()
         text = account(self.api, self.lab, self.more % self.patience, self.scratch)
-        config = base_config(self.scratch, f"""
+        self.config = base_config(self.scratch, f"""
             dns: {{ servers = ["{self.lab.dns}"]; private_addresses = true; }};
             applications: {{ app: {{ anonymous = true; senders = ["app.test"]; }}; }};
             {text.replace("secret/of+lab", self.key) if self.key else text}""")
-        self.daemon = Daemon(self.scratch, config, self.clock).start()
+        self.daemon = Daemon(self.scratch, self.config, self.clock).start()
         return self
 
     def __exit__(self, *why):
@@ -159,6 +159,16 @@ def wrong_key():
             assert w.lab.esp_books()["processed"] == 0, api
 
 
+def key_mended():
+    """The right key by a reload: what was held for the wrong one leaves, once."""
+    with Way("postmark", key="wrong") as w:
+        id = w.hand_in("tok-mended")
+        until("backs off", lambda: w.account() if w.account()["state"] == "backing off" else None)
+        w.daemon.reload(w.config.replace('key = "wrong"', 'key = "secret/of+lab"'))
+        w.daemon.wait_idle()
+        assert w.subjects() == ["tok-mended"] and w.state(id) in ("sent", "delivered"), w.daemon.notification(id)
+
+
 def refused_mail():
     """A 400 or 422, and a sender that is not verified, are that mail's fate; the account goes on."""
     for api in APIS:
@@ -188,4 +198,4 @@ def suppressed():
 
 
 if __name__ == "__main__":
-    sys.exit(suite.run([clean, limited, down, answer_lost, mixed, wrong_key, refused_mail, suppressed]))
+    sys.exit(suite.run([clean, limited, down, answer_lost, mixed, wrong_key, key_mended, refused_mail, suppressed]))
