@@ -9,8 +9,7 @@
  *   GET /esp/events?after=N    of all ESPs (each numbers its own)
  *   GET /esp/suppressions
  *   POST /faults               {"esp":"NAME","fault":"hang","count":1}
- *   POST /webhook              {"esp":"NAME","url":"http://..."}: where its events go; null:
- * nowhere
+ *   POST /webhook              {"esp":"NAME","url":"http://..."}: where its events go, or null
  */
 #include "cmd/mailtide-lab/lab.h"
 

@@ -1,8 +1,8 @@
 /* verify, of a whole list: read in pieces, asked for many domains at once, written in the list's
  * order. What is held in memory is bounded by the numbers below, however long the list is.
  *
- *   file --> addresses --> batch --(daemon: who is suppressed?)--> verify_list --> verified -->
- * file */
+ *   file --> addresses --> batch --(daemon: who is suppressed?)--> verify_list --> verified
+ *                                                                                 `--> file */
 #include "cmd/mailtide/ask.h"
 #include "cmd/mailtide/verify_dns.h"
 

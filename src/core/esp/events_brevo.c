@@ -2,8 +2,8 @@
  *
  *   ids     message-id, as the API answered it; none of the event itself
  *   ours    X-Mailin-custom: "mailtide_attempt:ID", as it was given; others may have "a:b|c:d"
- *   times   ts_epoch (milliseconds, now and then seconds, UTC); the others are in the account's
- * zone
+ *   times   ts_epoch (milliseconds, now and then seconds, UTC); the others are in the zone of the
+ *           account
  */
 #include "core/esp/events_fields.h"
 

@@ -4,11 +4,12 @@
  *   no such mailbox   two refusals an hour apart, or one in the words of the recipient's own
  *                     provider (or 5.1.1, 5.1.10 with words): stopped; tried again after a while.
  *                     A mailbox that took mail in the last two weeks, or was confirmed, has to be
- * refused twice full, disabled    rests, longer each time, then is stopped; tried again after a
- * while blocked us        the sender that was refused is stopped for it, no other complaint
- * stopped, until its owner or an operator says otherwise unsubscribed      that stream is stopped,
- * unless it is an urgent one; until somebody lifts it anything else     limits, outages, content,
- * reputation, authentication, a bare 550: never
+ *                     refused twice
+ *   full, disabled    rests, longer each time, then is stopped; tried again after a while
+ *   blocked us        the sender that was refused is stopped for it, no other
+ *   complaint         stopped, until its owner or an operator says otherwise
+ *   unsubscribed      that stream is stopped, unless it is an urgent one; until somebody lifts it
+ *   anything else     limits, outages, content, reputation, authentication, a bare 550: never
  *
  * A delivery starts again what was stopped for the address or its mailbox.
  *

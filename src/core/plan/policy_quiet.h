@@ -7,8 +7,8 @@
  * then mail leaves at once while more than direct_share is free, then by the fluid price. Limits
  * that do not count in days are left to policy_even().
  *
- *   daemon: after any step, quiet_policy_wants(q, &job) -> pool: quiet_table_build(&job.wanted,
- * job.before)
+ *   daemon: after any step, quiet_policy_wants(q, &job)
+ *           -> pool: quiet_table_build(&job.wanted, job.before)
  *           -> loop: quiet_policy_take(q, &job, table)
  *
  * Owns      struct quiet_policy: sites, tables.

@@ -2,8 +2,9 @@
  *
  *   SES       {"eventType":"Send","mail":{"timestamp":"...","messageId":"...",
  *              "destination":["ann@example.org"],...},...}; "notificationType" alike; perhaps as
- * the text "Message" of an SNS envelope, or as "detail" of an EventBridge event SendGrid
- * {"email":"ann@example.org","timestamp":1760000000,"event":"processed", "sg_message_id":"..."}
+ *              the text "Message" of an SNS envelope, or as "detail" of an EventBridge event
+ *   SendGrid  {"email":"ann@example.org","timestamp":1760000000,"event":"processed",
+ *              "sg_message_id":"..."}
  *
  * Objects are found by their braces, strings skipped; each is parsed alone, so that the memory is
  * that of one event however long the file is. */

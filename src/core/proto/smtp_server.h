@@ -11,16 +11,19 @@
  *
  * Replies do not depend on how the bytes were cut into pieces.
  *
- * Line ends  Only CR LF ends a command (a bare LF or CR, or a NUL: 500 5.5.2), and only CR LF . CR
- * LF ends DATA. A bare LF or CR within DATA is content like any other byte: it neither begins a
- * line for dot-unstuffing nor ends one; what takes the message normalises it. Owns      options
- * (copied), what was fed, the transaction. Pointers in struct smtp_mail hold until the answer to
- * SMTP_ASK_MESSAGE or the next step. Threads   one at a time. No I/O, no clock. Errors TIDE_ENOMEM
- * of feed: close. All else is a reply. A buffer that fails (out) is the owner's to notice. Limits
- * SMTP_LINE_BYTES_MAX, SMTP_AUTH_BYTES_MAX, and those of the options. Standards RFC 5321, 1870
- * SIZE, 2034 and 3463 enhanced codes, 2920 PIPELINING, 3030 CHUNKING, 3207 STARTTLS, 3461 DSN, 4954
- * AUTH (PLAIN, LOGIN), 6152 8BITMIME, 6531 SMTPUTF8. Known gap BINARYMIME, BURL and other
- * mechanisms are not offered. One message is held in memory.
+ * Line ends: only CR LF ends a command (a bare LF or CR, or a NUL: 500 5.5.2), and only
+ * CR LF . CR LF ends DATA. A bare LF or CR within DATA is content like any other byte: it neither
+ * begins a line for dot-unstuffing nor ends one; what takes the message normalises it.
+ *
+ * Owns      options (copied), what was fed, the transaction. Pointers in struct smtp_mail hold
+ *           until the answer to SMTP_ASK_MESSAGE or the next step.
+ * Threads   one at a time. No I/O, no clock.
+ * Errors    TIDE_ENOMEM of feed: close. All else is a reply. A buffer that fails (out) is the
+ *           owner's to notice.
+ * Limits    SMTP_LINE_BYTES_MAX, SMTP_AUTH_BYTES_MAX, and those of the options.
+ * Standards RFC 5321, 1870 SIZE, 2034 and 3463 enhanced codes, 2920 PIPELINING, 3030 CHUNKING,
+ *           3207 STARTTLS, 3461 DSN, 4954 AUTH (PLAIN, LOGIN), 6152 8BITMIME, 6531 SMTPUTF8.
+ * Known gap BINARYMIME, BURL and other mechanisms are not offered. One message is held in memory.
  */
 #ifndef CORE_PROTO_SMTP_SERVER_H
 #define CORE_PROTO_SMTP_SERVER_H

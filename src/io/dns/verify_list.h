@@ -5,11 +5,13 @@
  *                            `--> domains: asked once each, kept for those that come again
  *
  * Owns      what is in the window, the verdicts kept. Verifier, clock and index are the caller's
- * and must outlive it. Lifetime  verify_list_new() to verify_list_close(); it goes when the last
- * question has its answer. Threads   loop thread only. on_row and on_turn never come from inside
- * verify_list_new() or verify_list_close(); on_row may come from inside verify_list_add(). Errors
- * TIDE_ENOMEM: the address was not taken. Limits    struct verify_list_limits: what is held in
- * memory is bounded, however long the list is.
+ *           and must outlive it.
+ * Lifetime  verify_list_new() to verify_list_close(); it goes when the last question has its
+ *           answer.
+ * Threads   loop thread only. on_row and on_turn never come from inside verify_list_new() or
+ *           verify_list_close(); on_row may come from inside verify_list_add().
+ * Errors    TIDE_ENOMEM: the address was not taken.
+ * Limits    struct verify_list_limits: what is held in memory is bounded, however long the list is.
  */
 #ifndef IO_DNS_VERIFY_LIST_H
 #define IO_DNS_VERIFY_LIST_H

@@ -8,9 +8,10 @@
  * Owns      the key of the made addresses: the configured one, else one that is made once and kept
  *           in STATE_DIR/bounce.key.
  * Lifetime  bounces_open() to the closed callback, which waits for mails being read; the desk,
- * drive and configuration outlive it. Threads   loop thread; mails are read on the uv pool. Errors
- * of opening: TIDE_EIO the key file. Of a mail: TIDE_ELIMIT too many at once, the desk's. Limits
- * BOUNCE_BYTES_MAX a mail; BOUNCES_AT_ONCE_MAX being read.
+ *           drive and configuration outlive it.
+ * Threads   loop thread; mails are read on the uv pool.
+ * Errors    of opening: TIDE_EIO the key file. Of a mail: TIDE_ELIMIT too many at once, the desk's.
+ * Limits    BOUNCE_BYTES_MAX a mail; BOUNCES_AT_ONCE_MAX being read.
  */
 #ifndef IO_EVENTS_BOUNCES_H
 #define IO_EVENTS_BOUNCES_H

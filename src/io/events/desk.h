@@ -8,10 +8,11 @@
  *
  * Owns      copies of what waits.
  * Lifetime  news_desk_open() to the closed callback, which waits for what was taken. It stands
- * above drive: close it before. Threads   loop thread only. Errors    TIDE_ELIMIT too much waits
- * (nothing of the batch was taken); else what the store could not do with one piece of it: the
- * whole batch may be told again, what was taken is known. Limits    DESK_WAITING_MAX pieces;
- * DESK_UNDER_WAY at once.
+ *           above drive: close it before.
+ * Threads   loop thread only.
+ * Errors    TIDE_ELIMIT too much waits (nothing of the batch was taken); else what the store could
+ *           not do with one piece of it: the whole batch may be told again, what was taken is
+ * known. Limits    DESK_WAITING_MAX pieces; DESK_UNDER_WAY at once.
  */
 #ifndef IO_EVENTS_DESK_H
 #define IO_EVENTS_DESK_H

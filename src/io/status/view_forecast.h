@@ -7,12 +7,13 @@
  *        "limits":[{"name","text","subject","count","used","pending","free","resets_at","chance",
  *                   "at"},...]}
  *       All counts are notifications, as if each left as a mail of its own. `chance` is that of
- * more than there is room for, `at` when, if so (as likely before as after). PUT
- * /v1/recipients/ADDRESS/expected   {"count":40,"until":"2026-03-02T18:00:00Z"} PUT /v1/expected
- * {"times":3,"until":...}: everybody, times the usual Without `until` for a day; null or 0 takes it
- * back. 200 {"expected":true}
+ *       more than there is room for, `at` when, if so (as likely before as after).
+ *   PUT /v1/recipients/ADDRESS/expected   {"count":40,"until":"2026-03-02T18:00:00Z"}
+ *   PUT /v1/expected                      {"times":3,"until":...}: everybody, times the usual
+ *       Without `until` for a day; null or 0 takes it back. 200 {"expected":true}
  *
- * Owns nothing. Threads loop thread only.
+ * Owns      nothing.
+ * Threads   loop thread only.
  */
 #ifndef IO_STATUS_VIEW_FORECAST_H
 #define IO_STATUS_VIEW_FORECAST_H

@@ -10,11 +10,12 @@
  *
  * Owns      its timer, what it knows of each sender, the checks under way, the rules of schedules/.
  *           Loop, clock, store and resolver are the daemon's and outlive it; configuration and
- * drive too, until the next sender_watch_configure(). Lifetime  sender_watch_open() to the callback
- * of sender_watch_close(). It acts from sender_watch_start() on, which may come in the ready
- * callback at the earliest. Threads   loop thread only. Errors    a check that cannot be made is
- * tried again later; DNS doubts hold nothing. Limits    WATCHED_MAX senders; what is over that is
- * not watched.
+ *           drive too, until the next sender_watch_configure().
+ * Lifetime  sender_watch_open() to the callback of sender_watch_close(). It acts from
+ *           sender_watch_start() on, which may come in the ready callback at the earliest.
+ * Threads   loop thread only.
+ * Errors    a check that cannot be made is tried again later; DNS doubts hold nothing.
+ * Limits    WATCHED_MAX senders; what is over that is not watched.
  */
 #ifndef IO_WATCH_SENDER_WATCH_H
 #define IO_WATCH_SENDER_WATCH_H
