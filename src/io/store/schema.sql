@@ -341,3 +341,8 @@ CREATE TABLE attempt_name (
     attempt_id INTEGER NOT NULL,
     PRIMARY KEY (hash, attempt_id)
 ) STRICT, WITHOUT ROWID;
+
+-- migration 7
+
+-- `why` asks on which lists an address stands, at whatever account.
+CREATE INDEX esp_list_address ON esp_list (address, since);

@@ -1,7 +1,7 @@
 /* list_inside.h - what the files of list_sync share.
  *
  * list_sync.c   accounts with lists, when a run is due, who asked
- * list_run.c    one run: notes, reading, judging, acting
+ * list_run.h    one run, and the files that it is made of
  * list_call.c   one call of an API
  */
 #ifndef IO_WATCH_LIST_INSIDE_H
