@@ -17,11 +17,6 @@ struct entry {
     char bytes[]; /* name, then the encoded answer */
 };
 
-static int64_t key_of(uint16_t type, const void *name, size_t n)
-{
-    return (int64_t)(hash_bytes(name, n) + hash_u64(type));
-}
-
 static size_t entry_bytes(const struct entry *e)
 {
     return sizeof *e + e->name_n + e->answer_n;
@@ -36,7 +31,7 @@ void dns_cache_init(struct dns_cache *c, const struct dns_cache_limits *limits)
 
 static void entry_drop(struct dns_cache *c, struct entry *e)
 {
-    idmap_remove(&c->entries, key_of(e->type, e->bytes, e->name_n));
+    idmap_remove(&c->entries, dns_key(e->type, e->bytes, e->name_n));
     list_remove(&e->node);
     c->bytes -= entry_bytes(e);
     free(e);
@@ -62,21 +57,22 @@ void dns_cache_set_limits(struct dns_cache *c, const struct dns_cache_limits *li
 }
 
 /* The entry of this name; one of another name with the same hash is not it. */
-static struct entry *find(const struct dns_cache *c, uint16_t type, const void *name, size_t n)
+static struct entry *find(
+    const struct dns_cache *c, int64_t key, uint16_t type, const void *name, size_t n)
 {
-    struct entry *e = idmap_get(&c->entries, key_of(type, name, n));
+    struct entry *e = idmap_get(&c->entries, key);
     return e && e->type == type && e->name_n == n && memcmp(e->bytes, name, n) == 0 ? e : NULL;
 }
 
 /* Takes the place of what was under the same key. */
 static void insert(struct dns_cache *c,
+                   int64_t key,
                    const struct entry *head,
                    const void *name,
                    struct text answer)
 {
     if (c->limits.entries_max == 0)
         return;
-    int64_t key = key_of(head->type, name, head->name_n);
     struct entry *old = idmap_get(&c->entries, key);
     struct entry *e = malloc(sizeof *e + head->name_n + answer.n);
     if (!e)
@@ -111,7 +107,7 @@ void dns_cache_put(struct dns_cache *c,
     struct entry head = {
         .stored_at = now, .expires_at = now + ttl, .type = q->type, .name_n = q->name_n};
     if (buf_check(&b, NULL) == TIDE_OK)
-        insert(c, &head, q->name, buf_text(&b));
+        insert(c, q->key, &head, q->name, buf_text(&b));
     buf_fini(&b);
 }
 
@@ -121,7 +117,7 @@ enum dns_freshness dns_cache_get(struct dns_cache *c,
                                  struct arena *arena,
                                  struct dns_answer *ret)
 {
-    struct entry *e = find(c, q->type, q->name, q->name_n);
+    struct entry *e = find(c, q->key, q->type, q->name, q->name_n);
     if (!e)
         return DNS_ABSENT;
     bool dead = now >= e->expires_at && now - e->expires_at >= c->limits.stale_max_ms;
@@ -318,9 +314,10 @@ enum tide_err dns_cache_decode(struct dns_cache *c,
             return tide_fail(err, TIDE_ECORRUPT, "the DNS cache holds an entry that is none");
     for (struct reader r = {all, false}; r.rest.n;) {
         (void)take_entry(&r, &head, &name, &answer);
-        bool known = find(c, head.type, name.p, name.n) != NULL;
+        int64_t key = dns_key(head.type, name.p, name.n);
+        bool known = find(c, key, head.type, name.p, name.n) != NULL;
         if (!known && now - head.expires_at < c->limits.stale_max_ms)
-            insert(c, &head, name.p, answer);
+            insert(c, key, &head, name.p, answer);
     }
     return TIDE_OK;
 }

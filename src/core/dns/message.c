@@ -1,6 +1,7 @@
 #include "core/dns/message.h"
 
 #include "base/macros.h"
+#include "base/map.h"
 
 #include <ldns/ldns.h>
 
@@ -57,6 +58,11 @@ static enum tide_err not_a_name(struct text name, struct tide_error *err)
                      TEXT_ARG(text_cut(name, 0, 100)));
 }
 
+int64_t dns_key(unsigned type, const void *name, size_t n)
+{
+    return (int64_t)(hash_bytes(name, n) + hash_u64(type));
+}
+
 enum tide_err dns_question_init(struct dns_question *q,
                                 struct text name,
                                 enum dns_type type,
@@ -91,6 +97,7 @@ enum tide_err dns_question_init(struct dns_question *q,
     q->name_n = (uint8_t)n;
     memcpy(q->name, wire, n);
     memcpy(q->sent, wire, n);
+    q->key = dns_key(type, wire, n);
     return TIDE_OK;
 }
 

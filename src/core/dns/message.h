@@ -87,7 +87,11 @@ struct dns_question {
     uint8_t sent[DNS_NAME_BYTES_MAX]; /* as sent, in mixed case */
     uint8_t name_n;
     uint16_t type, id;
+    int64_t key; /* dns_key() of type and name */
 };
+
+/* What tables of questions are sorted by; hard to make collide from outside (base/map.h). */
+int64_t dns_key(unsigned type, const void *name, size_t n);
 
 /* `name` in ASCII, dot at the end optional; octets but "." and "\" stand for themselves. */
 TIDE_MUST_CHECK enum tide_err dns_question_init(struct dns_question *q,

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #define NAME_BYTES_MAX 256
+#define END_BYTES      7 /* ".qq.com" */
 
 static bool put_lower(struct strmap *m, const char *name, const void *value)
 {
@@ -15,6 +16,33 @@ static bool put_lower(struct strmap *m, const char *name, const void *value)
     struct text key = {lower, n};
     /* The first to claim it keeps it; a test over the profiles finds those who claim twice. */
     return strmap_get(m, key) || strmap_put(m, key, (void *)(uintptr_t)value);
+}
+
+/* The bit of a name's end, which is the same for a host and every claim on it; of END_BYTES. */
+static unsigned end_bit(struct text name)
+{
+    uint64_t end = 0;
+    memcpy(&end, name.p + name.n - END_BYTES, END_BYTES);
+    return (unsigned)(hash_u64(end) % PROVIDER_ENDS_BITS);
+}
+
+/* A claim on a host, or on all hosts below a name that begins with a dot. */
+static bool put_claim(struct provider_index *ix,
+                      struct strmap *hosts,
+                      const char *name,
+                      const void *value)
+{
+    char lower[END_BYTES];
+    size_t n = strlen(name);
+    if (n < END_BYTES) {
+        ix->any_end = true;
+    } else {
+        for (size_t i = 0; i < END_BYTES; i++)
+            lower[i] = ascii_lower(name[n - END_BYTES + i]);
+        unsigned bit = end_bit((struct text){lower, END_BYTES});
+        ix->ends[bit / 64] |= (uint64_t)1 << bit % 64;
+    }
+    return put_lower(hosts, name, value);
 }
 
 /* "selector1 onmicrosoft.com"; the profile's own text is pointed to. */
@@ -30,7 +58,7 @@ static bool put_profile(struct provider_index *ix, const struct profile *p)
 {
     bool ok = true;
     for (size_t k = 0; k < p->mx_suffix_count; k++)
-        ok = ok && put_lower(&ix->hosts, p->mx_suffixes[k], p);
+        ok = ok && put_claim(ix, &ix->hosts, p->mx_suffixes[k], p);
     for (size_t k = 0; k < p->domain_count; k++) {
         ok = ok && put_lower(&ix->domains, p->domains[k], p);
         ix->known[ix->known_count++] = p->domains[k];
@@ -52,7 +80,7 @@ static bool put_lists(struct provider_index *ix, const struct lists *lists)
         const struct list_words *list =
             &lists->of[kind == PROVIDER_PARKED ? LIST_PARKED_MX : LIST_DISPOSABLE_MX];
         for (size_t i = 0; i < list->count; i++)
-            ok = ok && put_lower(&ix->odd_hosts, list->words[i], (void *)(uintptr_t)kind);
+            ok = ok && put_claim(ix, &ix->odd_hosts, list->words[i], (void *)(uintptr_t)kind);
     }
     return ok;
 }
@@ -93,9 +121,21 @@ void provider_index_fini(struct provider_index *ix)
     *ix = (struct provider_index){0};
 }
 
-/* The whole name first, then each shorter suffix with its dot: the longest claim wins. */
-static const void *of_host(const struct strmap *hosts, struct text host)
+static bool may_be_claimed(const struct provider_index *ix, struct text host)
 {
+    if (host.n < END_BYTES)
+        return false;
+    unsigned bit = end_bit(host);
+    return ix->ends[bit / 64] >> bit % 64 & 1;
+}
+
+/* The whole name first, then each shorter suffix with its dot: the longest claim wins. */
+static const void *of_host(const struct provider_index *ix,
+                           const struct strmap *hosts,
+                           struct text host)
+{
+    if (!ix->any_end && !may_be_claimed(ix, host))
+        return NULL;
     const void *claim = strmap_get(hosts, host);
     for (size_t at = text_find(host, '.'); !claim && at < host.n;) {
         struct text suffix = text_cut(host, at, host.n);
@@ -117,7 +157,7 @@ const struct profile *provider_of_include(const struct provider_index *ix, struc
 
 enum provider_oddity provider_oddity(const struct provider_index *ix, struct text host)
 {
-    return (enum provider_oddity)(uintptr_t)of_host(&ix->odd_hosts, host);
+    return (enum provider_oddity)(uintptr_t)of_host(ix, &ix->odd_hosts, host);
 }
 
 struct provider_match provider_match(const struct provider_index *ix,
@@ -128,7 +168,7 @@ struct provider_match provider_match(const struct provider_index *ix,
     struct provider_match m = {0};
     bool agree = true;
     for (size_t i = 0; i < host_count; i++) {
-        const struct profile *p = of_host(&ix->hosts, hosts[i]);
+        const struct profile *p = of_host(ix, &ix->hosts, hosts[i]);
         if (p && p->is_gateway) {
             m.gateway = m.gateway ? m.gateway : p;
             continue;

@@ -4,13 +4,15 @@
  * Lifetime  provider_index_init() to provider_index_fini(); once per load of the profiles.
  * Threads   any, read only once made. Pure.
  * Errors    TIDE_ENOMEM, the index is then empty.
- * Limits    one look-up per label of a host's name, whatever the number of profiles.
+ * Limits    one look-up per label of a host's name at most, whatever the number of profiles.
  */
 #ifndef CORE_VERIFY_PROVIDER_H
 #define CORE_VERIFY_PROVIDER_H
 
 #include "base/map.h"
 #include "core/config/profile.h"
+
+#define PROVIDER_ENDS_BITS 8192
 
 struct provider_index {
     struct strmap hosts;   /* "mx1.qq.com", ".l.google.com" */
@@ -24,6 +26,10 @@ struct provider_index {
     } * selectors;
     size_t selector_count;
     struct strmap odd_hosts; /* of schedules/lists, to enum provider_oddity */
+    /* A bit for the last bytes of each claim on a host: most hosts are nobody's, and this says so
+     * without a look-up for each of their labels. */
+    uint64_t ends[PROVIDER_ENDS_BITS / 64];
+    bool any_end; /* some claim is shorter than that */
 };
 
 /* Mail hosts that take mail and deliver it to nobody who was meant. */

@@ -52,7 +52,6 @@ struct flight {
     struct query query;
     struct dns_question question;
     struct list requests;
-    int64_t key;
     bool is_active;
 };
 
@@ -66,11 +65,6 @@ struct resolver_request {
     struct arena arena; /* of an answer from the cache */
     struct dns_answer answer;
 };
-
-static int64_t key_of(const struct dns_question *q)
-{
-    return (int64_t)(hash_bytes(q->name, q->name_n) + hash_u64(q->type));
-}
 
 static bool same_question(const struct dns_question *a, const struct dns_question *b)
 {
@@ -118,8 +112,8 @@ static void flight_free(struct flight *f)
     struct resolver *r = f->resolver;
     exchange_drop(&f->exchange);
     heap_remove(&r->deadlines, &f->deadline);
-    if (idmap_get(&r->flights, f->key) == f)
-        idmap_remove(&r->flights, f->key);
+    if (idmap_get(&r->flights, f->question.key) == f)
+        idmap_remove(&r->flights, f->question.key);
     list_remove(&f->node);
     if (f->is_active)
         r->active_count--;
@@ -278,12 +272,11 @@ static struct flight *flight_new(struct resolver *r, const struct dns_question *
         return NULL;
     f->resolver = r;
     f->question = *question;
-    f->key = key_of(question);
     heap_node_init(&f->deadline);
     exchange_init(&f->exchange, &f->question);
     list_init(&f->node);
     list_init(&f->requests);
-    if (!idmap_get(&r->flights, f->key) && !idmap_put(&r->flights, f->key, f)) {
+    if (!idmap_get(&r->flights, f->question.key) && !idmap_put(&r->flights, f->question.key, f)) {
         free(f);
         return NULL;
     }
@@ -349,7 +342,7 @@ enum tide_err resolver_query(struct resolver *r,
         r->counts.cache_hits++;
         make_ready(q, TIDE_OK);
     } else {
-        struct flight *f = idmap_get(&r->flights, key_of(&question));
+        struct flight *f = idmap_get(&r->flights, question.key);
         bool shared = f && same_question(&f->question, &question);
         if (!shared && !(f = flight_new(r, &question))) {
             arena_fini(&q->arena);
