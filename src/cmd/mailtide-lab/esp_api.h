@@ -88,8 +88,6 @@ void lab_add_pair(
     struct lab_ask *a, struct esp_pair *pairs, size_t *count, struct text name, struct text value);
 #define LAB_PAIRS_MAX 40
 
-/* -- Taking -- */
-
 struct lab_mail {
     struct text sender;     /* "": of the draft's From */
     struct api_draft draft; /* its to, cc, bcc are the recipients */
@@ -98,6 +96,27 @@ struct lab_mail {
     struct esp_pair custom[LAB_PAIRS_MAX];
     size_t custom_count;
 };
+
+/* Members that most JSON APIs have: "a@b" or {"email","name"}; an array of these; an object of
+ * what the sender wants given back; an object of header fields. */
+struct mailbox lab_mailbox(const struct json *v);
+bool lab_add_people(struct lab_ask *a, const struct json *array, struct api_addresses *ret);
+void lab_add_pairs(struct lab_ask *a, const struct json *object, struct lab_mail *m);
+void lab_add_headers(struct lab_ask *a, const struct json *object, struct api_draft *d);
+
+/* What an attachment's members are called; NULL: there is no such. Without a disposition it is
+ * inline when it has an id. */
+struct lab_file_names {
+    const char *filename, *type, *id, *disposition, *content;
+    const char *id_scheme; /* "cid:", left off the id */
+};
+/* False: a content that is no base64. */
+bool lab_add_files(struct lab_ask *a,
+                   const struct json *files,
+                   const struct lab_file_names *names,
+                   struct api_draft *d);
+
+/* -- Taking -- */
 
 enum lab_taken { LAB_TAKEN, LAB_OVER_LIMIT, LAB_UNFIT };
 

@@ -59,17 +59,6 @@ static void refuse(struct lab_ask *a, enum lab_refusal why, const char *words)
 /* -- Mail --------------------------------------------------------------------------------------
  */
 
-static bool add_people(struct lab_ask *a, const struct json *array, struct api_addresses *ret)
-{
-    for (size_t i = 0; i < json_count(array); i++)
-        if (!lab_add_mailbox(
-                a, ret,
-                (struct mailbox){.name = lab_string(json_element(array, i), "name"),
-                                 .address = lab_string(json_element(array, i), "email")}))
-            return false;
-    return true;
-}
-
 static void add_headers(struct lab_ask *a, struct lab_mail *m)
 {
     const struct json *headers = json_member(a->doc, "headers"), *value;
@@ -87,28 +76,15 @@ static void add_headers(struct lab_ask *a, struct lab_mail *m)
     }
 }
 
-static bool add_files(struct lab_ask *a, struct api_draft *d)
-{
-    const struct json *files = json_member(a->doc, "attachment");
-    d->attachments = arena_array(&a->arena, json_count(files) + 1, sizeof *d->attachments);
-    for (size_t i = 0; d->attachments && i < json_count(files); i++) {
-        struct api_attachment *to = &d->attachments[d->attachment_count++];
-        to->filename = lab_string(json_element(files, i), "name");
-        if (!lab_decode(a, lab_string(json_element(files, i), "content"), &to->content))
-            return false;
-    }
-    return true;
-}
+static const struct lab_file_names files = {.filename = "name", .content = "content"};
 
 /* One version; false: the request was refused. */
 static bool take(struct lab_ask *a, const struct json *to, struct text id)
 {
     struct lab_mail m = {.api_id = id};
     struct api_draft *d = &m.draft;
-    const struct json *sender = json_member(a->doc, "sender"),
-                      *reply = json_member(a->doc, "replyTo");
-    d->from = (struct mailbox){.name = lab_string(sender, "name"),
-                               .address = lab_string(sender, "email")};
+    const struct json *reply = json_member(a->doc, "replyTo");
+    d->from = lab_mailbox(json_member(a->doc, "sender"));
     d->subject = lab_string(a->doc, "subject");
     d->text = json_string_text(json_member(a->doc, "textContent"));
     d->html = json_string_text(json_member(a->doc, "htmlContent"));
@@ -116,16 +92,15 @@ static bool take(struct lab_ask *a, const struct json *to, struct text id)
         refuse(a, LAB_BAD_ADDRESS, "valid sender email required");
         return false;
     }
-    if (!add_people(a, json_member(to, "to"), &d->to) || d->to.count == 0 ||
-        !add_people(a, json_member(to, "cc"), &d->cc) ||
-        !add_people(a, json_member(to, "bcc"), &d->bcc) ||
-        (reply && !lab_add_mailbox(a, &d->reply_to,
-                                   (struct mailbox){.name = lab_string(reply, "name"),
-                                                    .address = lab_string(reply, "email")}))) {
+    if (!lab_add_people(a, json_member(to, "to"), &d->to) || d->to.count == 0 ||
+        !lab_add_people(a, json_member(to, "cc"), &d->cc) ||
+        !lab_add_people(a, json_member(to, "bcc"), &d->bcc) ||
+        (reply && !lab_add_mailbox(a, &d->reply_to, lab_mailbox(reply)))) {
         refuse(a, LAB_BAD_ADDRESS, "email is not valid in to");
         return false;
     }
-    if (!add_files(a, d) || (d->text.n == 0 && d->html.n == 0)) {
+    if (!lab_add_files(a, json_member(a->doc, "attachment"), &files, d) ||
+        (d->text.n == 0 && d->html.n == 0)) {
         refuse(a, LAB_BAD_MAIL, "htmlContent or textContent is missing");
         return false;
     }

@@ -55,33 +55,11 @@ static void add_headers(struct lab_ask *a, const struct json *mail, struct api_d
                                 lab_string(json_element(headers, i), "Value")};
 }
 
-static bool add_files(struct lab_ask *a, const struct json *mail, struct api_draft *d)
-{
-    const struct json *files = json_member(mail, "Attachments");
-    d->attachments = arena_array(&a->arena, json_count(files) + 1, sizeof *d->attachments);
-    for (size_t i = 0; d->attachments && i < json_count(files); i++) {
-        const struct json *one = json_element(files, i);
-        struct api_attachment *to = &d->attachments[d->attachment_count++];
-        to->filename = lab_string(one, "Name");
-        to->content_type = lab_string(one, "ContentType");
-        to->content_id = lab_string(one, "ContentID");
-        if (text_starts(to->content_id, TEXT("cid:")))
-            to->content_id = text_cut(to->content_id, 4, SIZE_MAX);
-        to->is_inline = to->content_id.n > 0;
-        if (!lab_decode(a, lab_string(one, "Content"), &to->content))
-            return false;
-    }
-    return true;
-}
-
-static void add_metadata(struct lab_ask *a, const struct json *mail, struct lab_mail *m)
-{
-    const struct json *metadata = json_member(mail, "Metadata"), *value;
-    void *pos = NULL;
-    struct text name;
-    while (json_kind(metadata) == JSON_KIND_OBJECT && json_next(metadata, &pos, &name, &value))
-        lab_add_pair(a, m->custom, &m->custom_count, name, json_string_text(value));
-}
+static const struct lab_file_names files = {.filename = "Name",
+                                            .type = "ContentType",
+                                            .id = "ContentID",
+                                            .content = "Content",
+                                            .id_scheme = "cid:"};
 
 static const char *inactive_of(struct lab_ask *a, const struct api_draft *d)
 {
@@ -121,7 +99,8 @@ static unsigned take(struct lab_ask *a, const struct json *mail)
         return 422;
     }
     d->from = from.list[0];
-    if (!add_files(a, mail, d) || (d->text.n == 0 && d->html.n == 0)) {
+    if (!lab_add_files(a, json_member(mail, "Attachments"), &files, d) ||
+        (d->text.n == 0 && d->html.n == 0)) {
         say_error(a, 300, "Provide either email TextBody or HtmlBody or both.");
         return 422;
     }
@@ -131,7 +110,7 @@ static unsigned take(struct lab_ask *a, const struct json *mail)
         return 422;
     }
     add_headers(a, mail, d);
-    add_metadata(a, mail, &m);
+    lab_add_pairs(a, json_member(mail, "Metadata"), &m);
     enum lab_taken taken = lab_take(a, &m, &words);
     if (taken != LAB_TAKEN) {
         say_error(a, taken == LAB_OVER_LIMIT ? 429 : 300, words);

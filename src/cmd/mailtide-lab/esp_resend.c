@@ -65,37 +65,15 @@ static bool add_people(struct lab_ask *a, const struct json *value, struct api_a
     return true;
 }
 
-static bool add_files(struct lab_ask *a, const struct json *mail, struct api_draft *d)
-{
-    const struct json *files = json_member(mail, "attachments");
-    d->attachments = arena_array(&a->arena, json_count(files) + 1, sizeof *d->attachments);
-    for (size_t i = 0; d->attachments && i < json_count(files); i++) {
-        const struct json *one = json_element(files, i);
-        struct api_attachment *to = &d->attachments[d->attachment_count++];
-        to->filename = lab_string(one, "filename");
-        to->content_type = lab_string(one, "content_type");
-        to->content_id = lab_string(one, "content_id");
-        to->is_inline = to->content_id.n > 0;
-        if (!lab_decode(a, lab_string(one, "content"), &to->content))
-            return false;
-    }
-    return d->attachments != NULL;
-}
+static const struct lab_file_names files = {
+    .filename = "filename", .type = "content_type", .id = "content_id", .content = "content"};
 
-static void add_pairs(struct lab_ask *a, const struct json *mail, struct lab_mail *m)
+static void add_tags(struct lab_ask *a, const struct json *mail, struct lab_mail *m)
 {
-    const struct json *tags = json_member(mail, "tags"), *headers = json_member(mail, "headers");
-    const struct json *value;
-    void *pos = NULL;
-    struct text name;
-    struct api_draft *d = &m->draft;
+    const struct json *tags = json_member(mail, "tags");
     for (size_t i = 0; i < json_count(tags); i++)
         lab_add_pair(a, m->custom, &m->custom_count, lab_string(json_element(tags, i), "name"),
                      lab_string(json_element(tags, i), "value"));
-    d->headers = arena_array(&a->arena, json_count(headers) + 1, sizeof *d->headers);
-    while (d->headers && json_kind(headers) == JSON_KIND_OBJECT &&
-           json_next(headers, &pos, &name, &value))
-        d->headers[d->header_count++] = (struct api_header){name, json_string_text(value)};
 }
 
 /* False: the whole request was refused. */
@@ -117,11 +95,13 @@ static bool take(struct lab_ask *a, const struct json *mail, struct text id, boo
         return false;
     }
     d->from = from.list[0];
-    if ((!in_batch && !add_files(a, mail, d)) || (!d->text.p && !d->html.p)) {
+    if ((!in_batch && !lab_add_files(a, json_member(mail, "attachments"), &files, d)) ||
+        (!d->text.p && !d->html.p)) {
         refuse(a, LAB_BAD_MAIL, "Missing `html` or `text` field.");
         return false;
     }
-    add_pairs(a, mail, &m);
+    add_tags(a, mail, &m);
+    lab_add_headers(a, json_member(mail, "headers"), d);
     return lab_take_or_refuse(a, &m);
 }
 

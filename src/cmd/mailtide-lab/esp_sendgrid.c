@@ -85,42 +85,15 @@ static void refuse(struct lab_ask *a, enum lab_refusal why, const char *words)
 /* -- Mail --------------------------------------------------------------------------------------
  */
 
-static bool add_people(struct lab_ask *a, const struct json *array, struct api_addresses *ret)
-{
-    for (size_t i = 0; i < json_count(array); i++) {
-        const struct json *one = json_element(array, i);
-        if (!lab_add_mailbox(a, ret,
-                             (struct mailbox){.name = lab_string(one, "name"),
-                                              .address = lab_string(one, "email")}))
-            return false;
-    }
-    return true;
-}
-
-static void add_args(struct lab_ask *a, const struct json *args, struct lab_mail *m)
-{
-    void *pos = NULL;
-    struct text name;
-    const struct json *value;
-    while (json_kind(args) == JSON_KIND_OBJECT && json_next(args, &pos, &name, &value))
-        lab_add_pair(a, m->custom, &m->custom_count, name, json_string_text(value));
-}
-
-static void add_headers(struct lab_ask *a, const struct json *headers, struct api_draft *d)
-{
-    void *pos = NULL;
-    struct text name;
-    const struct json *value;
-    d->headers = arena_array(&a->arena, json_count(headers) + 1, sizeof *d->headers);
-    while (d->headers && json_kind(headers) == JSON_KIND_OBJECT &&
-           json_next(headers, &pos, &name, &value))
-        d->headers[d->header_count++] = (struct api_header){name, json_string_text(value)};
-}
+static const struct lab_file_names files = {.filename = "filename",
+                                            .type = "type",
+                                            .id = "content_id",
+                                            .disposition = "disposition",
+                                            .content = "content"};
 
 static bool add_content(struct lab_ask *a, struct api_draft *d)
 {
     const struct json *content = json_member(a->doc, "content");
-    const struct json *files = json_member(a->doc, "attachments");
     for (size_t i = 0; i < json_count(content); i++) {
         const struct json *one = json_element(content, i);
         struct text type = lab_string(one, "type"), value = lab_string(one, "value");
@@ -131,18 +104,8 @@ static bool add_content(struct lab_ask *a, struct api_draft *d)
         else if (text_eq(type, TEXT("text/html")))
             d->html = value;
     }
-    d->attachments = arena_array(&a->arena, json_count(files) + 1, sizeof *d->attachments);
-    for (size_t i = 0; d->attachments && i < json_count(files); i++) {
-        const struct json *one = json_element(files, i);
-        struct api_attachment *to = &d->attachments[d->attachment_count++];
-        to->filename = lab_string(one, "filename");
-        to->content_type = lab_string(one, "type");
-        to->content_id = lab_string(one, "content_id");
-        to->is_inline = text_eq(lab_string(one, "disposition"), TEXT("inline"));
-        if (!lab_decode(a, lab_string(one, "content"), &to->content))
-            return false;
-    }
-    return d->text.n > 0 || d->html.n > 0;
+    return lab_add_files(a, json_member(a->doc, "attachments"), &files, d) &&
+           (d->text.n > 0 || d->html.n > 0);
 }
 
 /* One personalization is one message. */
@@ -150,23 +113,20 @@ static bool take_one(struct lab_ask *a, const struct json *p, struct text id)
 {
     struct lab_mail m = {.api_id = id};
     struct api_draft *d = &m.draft;
-    const struct json *from = json_member(a->doc, "from"), *reply = json_member(a->doc, "reply_to");
-    d->from =
-        (struct mailbox){.name = lab_string(from, "name"), .address = lab_string(from, "email")};
+    const struct json *reply = json_member(a->doc, "reply_to");
+    d->from = lab_mailbox(json_member(a->doc, "from"));
     d->subject = lab_string(json_member(p, "subject") ? p : a->doc, "subject");
     if (!lab_is_address(d->from.address)) {
         refuse(a, LAB_BAD_ADDRESS, "from.email");
         return false;
     }
-    if (json_count(json_member(p, "to")) == 0 || !add_people(a, json_member(p, "to"), &d->to) ||
-        !add_people(a, json_member(p, "cc"), &d->cc) ||
-        !add_people(a, json_member(p, "bcc"), &d->bcc)) {
+    if (json_count(json_member(p, "to")) == 0 || !lab_add_people(a, json_member(p, "to"), &d->to) ||
+        !lab_add_people(a, json_member(p, "cc"), &d->cc) ||
+        !lab_add_people(a, json_member(p, "bcc"), &d->bcc)) {
         refuse(a, LAB_BAD_ADDRESS, "personalizations.0.to.0.email");
         return false;
     }
-    if (reply && !lab_add_mailbox(a, &d->reply_to,
-                                  (struct mailbox){.name = lab_string(reply, "name"),
-                                                   .address = lab_string(reply, "email")})) {
+    if (reply && !lab_add_mailbox(a, &d->reply_to, lab_mailbox(reply))) {
         refuse(a, LAB_BAD_ADDRESS, "reply_to.email");
         return false;
     }
@@ -175,9 +135,9 @@ static bool take_one(struct lab_ask *a, const struct json *p, struct text id)
                "The content value must be a string at least one character in length.");
         return false;
     }
-    add_headers(a, json_member(a->doc, "headers"), d);
-    add_args(a, json_member(a->doc, "custom_args"), &m);
-    add_args(a, json_member(p, "custom_args"), &m);
+    lab_add_headers(a, json_member(a->doc, "headers"), d);
+    lab_add_pairs(a, json_member(a->doc, "custom_args"), &m);
+    lab_add_pairs(a, json_member(p, "custom_args"), &m);
     return lab_take_or_refuse(a, &m);
 }
 

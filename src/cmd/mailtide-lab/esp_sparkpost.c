@@ -58,23 +58,6 @@ static void refuse(struct lab_ask *a, enum lab_refusal why, const char *words)
 /* -- Mail --------------------------------------------------------------------------------------
  */
 
-/* "a@b" or {"email":"a@b","name":..} */
-static struct mailbox mailbox_of(const struct json *v)
-{
-    if (json_kind(v) == JSON_KIND_STRING)
-        return (struct mailbox){.name = TEXT(""), .address = json_string_text(v)};
-    return (struct mailbox){.name = lab_string(v, "name"), .address = lab_string(v, "email")};
-}
-
-static void add_metadata(struct lab_ask *a, const struct json *metadata, struct lab_mail *m)
-{
-    const struct json *value;
-    void *pos = NULL;
-    struct text name;
-    while (json_kind(metadata) == JSON_KIND_OBJECT && json_next(metadata, &pos, &name, &value))
-        lab_add_pair(a, m->custom, &m->custom_count, name, json_string_text(value));
-}
-
 static bool read_content(struct lab_ask *a, const struct json *content, struct lab_mail *m)
 {
     struct api_draft *d = &m->draft;
@@ -83,7 +66,7 @@ static bool read_content(struct lab_ask *a, const struct json *content, struct l
     if (m->raw.n > 0)
         return message_open(m->raw, &message, NULL) == TIDE_OK &&
                message_from(&message, &a->arena, &d->from, NULL) == TIDE_OK;
-    d->from = mailbox_of(json_member(content, "from"));
+    d->from = lab_mailbox(json_member(content, "from"));
     d->subject = lab_string(content, "subject");
     d->text = json_string_text(json_member(content, "text"));
     d->html = json_string_text(json_member(content, "html"));
@@ -96,7 +79,7 @@ static void on_send(struct lab_ask *a)
     const struct json *to = json_member(a->doc, "recipients");
     for (size_t i = 0; i < json_count(to); i++)
         if (!lab_add_mailbox(a, &m.draft.to,
-                             mailbox_of(json_member(json_element(to, i), "address")))) {
+                             lab_mailbox(json_member(json_element(to, i), "address")))) {
             refuse(a, LAB_BAD_ADDRESS, "Invalid address");
             return;
         }
@@ -108,7 +91,7 @@ static void on_send(struct lab_ask *a)
         refuse(a, LAB_BAD_MAIL, "content object or template_id required");
         return;
     }
-    add_metadata(a, json_member(a->doc, "metadata"), &m);
+    lab_add_pairs(a, json_member(a->doc, "metadata"), &m);
     if (!lab_take_or_refuse(a, &m))
         return;
     a->status = 200;
