@@ -335,7 +335,7 @@ bool upstream_ask_udp(struct upstream *u, struct exchange *x, bool edns)
         id = dns_random_u16(u->env->random);
     while (idmap_get(&s->exchanges, id));
     uint8_t mix[32];
-    dns_random_fill(u->env->random, mix, sizeof mix);
+    dns_random_fill(u->env->random, mix, x->question->name_n / 8u + 1); /* a bit a byte of it */
     if (!idmap_put(&s->exchanges, id, x))
         return false;
     struct gathered *out = &u->out;

@@ -194,7 +194,7 @@ enum tide_err verifier_verify(
     if (!job && v->jobs.count >= VERIFIER_JOBS_MAX)
         return tide_fail(err, TIDE_ELIMIT, "%d domains are being verified already",
                          VERIFIER_JOBS_MAX);
-    struct request *q = calloc(1, sizeof *q);
+    struct request *q = malloc(sizeof *q);
     if (!q)
         return tide_fail(err, TIDE_ENOMEM, "%s", tide_err_text(TIDE_ENOMEM));
     *q = (struct request){.cb = cb, .arg = arg};
