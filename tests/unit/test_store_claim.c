@@ -407,7 +407,12 @@ static const char books[] =
     " UNION ALL SELECT 'submission ' || id, notifications, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0"
     " FROM submission s WHERE notifications <> (SELECT count(*) FROM notification n WHERE"
     " n.submission_id = s.id) UNION ALL SELECT 'body ' || id, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,"
-    " 0, 0 FROM body b WHERE NOT EXISTS (SELECT 1 FROM submission s WHERE s.body_id = b.id)";
+    " 0, 0 FROM body b WHERE NOT EXISTS (SELECT 1 FROM submission s WHERE s.body_id = b.id)"
+    " UNION ALL SELECT 'stored of group ' || id, notifications, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,"
+    " 0 FROM recipient_group g WHERE notifications <> (SELECT count(*) FROM notification n WHERE"
+    " n.group_id = g.id) UNION ALL SELECT 'stored of ' || name, recipients, 0, 0, 0, 0, 0, 0, 0, 0,"
+    " 0, 0, 0, 0, 0 FROM domain d WHERE recipients <> (SELECT count(*) FROM recipient r WHERE"
+    " r.domain_id = d.id)";
 
 static void check_books(sqlite3 *db, unsigned long long seed, int step)
 {

@@ -164,7 +164,8 @@ const struct key config_keys[] = {
     C("store.path", STRING, NULL, "${state_dir}/mailtide.db", 0, 0, NULL, store.path,
       "The SQLite file."),
     C("store.keep", DURATION, NULL, "90d", HOUR, 3660 * DAY, NULL, store.keep_ms,
-      "How long finished notifications and their journal are kept."),
+      "How long finished notifications and their journal are kept. A recipient goes later, once"
+      " nothing that was learnt of him counts any more."),
     C("store.size_max", SIZE, NULL, "0", 0, 1000000 * GB, NULL, store.size_bytes_max,
       "The file is pruned down to this, oldest finished first. 0: no bound."),
     C("store.free_min", SIZE, NULL, "100M", 0, 1000 * GB, NULL, store.free_bytes_min,

@@ -1,6 +1,8 @@
 /* What is stored of a recipient: his ledger, and what the forecast has learnt of him. */
 #include "core/plan/planner.h"
 
+#include "base/macros.h"
+
 /* Older versions are still read: 1 had no forecast, 2 no flags. */
 #define RECIPIENT_VERSION 3
 #define RECIPIENT_HEAD    (6 + FORECAST_BYTES)
@@ -70,4 +72,20 @@ bool plan_recipient_learn(struct text stored, struct text learnt, struct buf *re
         plan_recipient_encode(&r, ret);
     plan_recipient_fini(&r);
     return longer;
+}
+
+bool plan_recipient_is_spent(struct text stored, tide_wall_ms now)
+{
+    struct plan_recipient r = {0};
+    struct tide_error ignored;
+    if (stored.n == 0)
+        return true;
+    if (plan_recipient_decode(stored, &r, &ignored) != TIDE_OK)
+        return false;
+    tide_wall_ms seen_at = TIDE_MAX((tide_wall_ms)r.forecast.last_s * TIME_SECOND_MS,
+                                    (tide_wall_ms)r.forecast.day * TIME_DAY_MS);
+    ledger_prune(&r.ledger, now);
+    bool spent = r.ledger.count == 0 && now - seen_at > PLAN_FORGET_MS;
+    plan_recipient_fini(&r);
+    return spent;
 }

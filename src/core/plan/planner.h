@@ -68,6 +68,11 @@ void plan_recipient_encode(const struct plan_recipient *r, struct buf *ret);
  * struct change. */
 bool plan_recipient_learn(struct text stored, struct text learnt, struct buf *ret);
 
+/* Nothing in a stored recipient's blob bears on what is planned for him any more: no use counts,
+ * and the forecast has not seen him for PLAN_FORGET_MS. One that cannot be read is kept. */
+#define PLAN_FORGET_MS (90 * TIME_DAY_MS)
+bool plan_recipient_is_spent(struct text stored, tide_wall_ms now);
+
 /* Before such a recipient's memory goes to something else. */
 void planner_forget_query(struct planner *p, const struct plan_recipient *r);
 

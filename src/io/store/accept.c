@@ -205,6 +205,7 @@ bool recipient_need(struct writing *w,
     db_run(w->db, Q_RECIPIENT_ADD, DB_VALUES(db_text(to->normal), db_int(domain_id)));
     w->tally[TALLY_RECIPIENT]++;
     ret->id = db_last_rowid(w->db);
+    db_run(w->db, Q_DOMAIN_MORE, DB_VALUES(db_int(domain_id)));
     return true;
 }
 
@@ -215,7 +216,8 @@ static void group_new(struct writing *w, const struct submission *s, struct grou
     db_run(w->db, Q_GROUP_ADD,
            DB_VALUES(db_int(p->recipient_id), db_text(s->application), db_text(s->identity),
                      db_int(p->urgent), db_int(p->single), db_int(p->digestible), db_int(g->fresh),
-                     db_int(p->oldest_at), db_int(p->deadline_at), db_int(p->not_before)));
+                     db_int(p->oldest_at), db_int(p->deadline_at), db_int(p->not_before),
+                     db_int(g->notifications)));
     p->group_id = db_last_rowid(w->db);
 }
 
@@ -315,6 +317,7 @@ static void accept_one(struct writing *w,
                          db_text(s->collapse_key), db_int(m.id)));
     }
     group_add(w, &g, &m);
+    g.notifications++;
     g.due_at = 0;
     if (has_group)
         group_put(w, &g);

@@ -2,11 +2,16 @@
  *
  * Notifications go in the order of their ids with a cursor that wraps, so no index is needed to
  * find them; held ones that are older than the rest are stepped over once a round. The last
- * notification of a submission takes it, its key and its body along. Recipients and groups stay:
- * their ledger and forecast are what the gate knows of them. */
+ * notification of a submission takes it, its key and its body along.
+ *
+ * Recipients stay for as long as anything of them is stored, or what the planner and the judge
+ * remember of them is worth something; then they go with their groups, the last one of a domain
+ * with the domain. A few are looked at in each round, so that a million cost nothing to speak of.
+ */
 #include "io/store/writes.h"
 
 #include "base/macros.h"
+#include "core/plan/planner.h"
 #include "core/proto/reply.h"
 
 #define STEP_ROWS        256
@@ -18,13 +23,14 @@ struct victim {
     int64_t submission_id, body_id;
     enum notification_state state;
     struct text key, application, collapse_key;
-    int64_t recipient_id;
+    int64_t recipient_id, group_id;
 };
 
 static void prune_notification(struct writing *w, const struct victim *v)
 {
     db_run(w->db, Q_LAST_ID_KEEP, DB_VALUES(db_int(v->id)));
     db_run(w->db, Q_PRUNE_NOTIFICATION, DB_VALUES(db_int(v->id)));
+    db_run(w->db, Q_GROUP_LESS, DB_VALUES(db_int(v->group_id)));
     w->tally[TALLY_NOTIFICATION + v->state]--;
     if (v->collapse_key.n > 0)
         db_run(w->db, Q_COLLAPSE_DELETE,
@@ -67,7 +73,8 @@ static bool prune_notifications(
                                        .key = col_text(w->db, row, 5, &arena),
                                        .application = col_text(w->db, row, 6, &arena),
                                        .collapse_key = col_text(w->db, row, 7, &arena),
-                                       .recipient_id = col_int(row, 8)};
+                                       .recipient_id = col_int(row, 8),
+                                       .group_id = col_int(row, 9)};
     }
     for (size_t i = 0; i < n; i++)
         prune_notification(w, &victims[i]);
@@ -141,15 +148,52 @@ static void prune_evidence(struct writing *w, tide_wall_ms before)
     db_run(w->db, Q_SUPPRESSED_PRUNE, bound);
 }
 
+/* True: nothing more of them is to be done in this round. */
+static bool prune_recipients(struct writing *w, struct prune *p, size_t *deleted)
+{
+    struct {
+        int64_t id, domain_id;
+    } victims[STEP_ROWS];
+    size_t seen = 0, n = 0;
+    for (sqlite3_stmt *row = db_row(w->db, Q_PRUNE_RECIPIENT_NEXT,
+                                    DB_VALUES(db_int(p->recipient_after), db_int(STEP_ROWS)));
+         row; row = db_next(w->db, Q_PRUNE_RECIPIENT_NEXT)) {
+        seen++;
+        p->recipient_after = col_int(row, 0);
+        if (col_int(row, 4) != 0 || col_int(row, 3) > w->now - EVIDENCE_KEEP_MS ||
+            !plan_recipient_is_spent(col_borrow(row, 2), w->now))
+            continue;
+        victims[n].id = col_int(row, 0);
+        victims[n++].domain_id = col_int(row, 1);
+    }
+    for (size_t i = 0; i < n; i++) {
+        struct values id = DB_VALUES(db_int(victims[i].id));
+        struct values domain = DB_VALUES(db_int(victims[i].domain_id));
+        db_run(w->db, Q_PRUNE_COLLAPSE, id);
+        db_run(w->db, Q_PRUNE_GROUPS, id);
+        db_run(w->db, Q_PRUNE_RECIPIENT, id);
+        db_run(w->db, Q_DOMAIN_LESS, domain);
+        db_run(w->db, Q_PRUNE_DOMAIN, domain);
+        w->tally[TALLY_RECIPIENT]--;
+    }
+    if (seen < STEP_ROWS)
+        p->recipient_after = 0;
+    *deleted += n;
+    return n == 0 || seen < STEP_ROWS;
+}
+
 bool prune_write(struct writing *w, struct prune *p, tide_wall_ms before, bool any_age)
 {
     size_t deleted = 0;
+    bool ever = before > 0; /* else what is remembered of recipients is kept for ever */
     bool end = prune_notifications(w, p, before, any_age, &deleted);
     /* For room, what belongs to the notifications just deleted goes too, and nothing younger. */
     if (any_age && p->notification_after > 0)
         before = TIDE_MAX(before, id_time(p->notification_after));
     end &= prune_attempts(w, p, before, &deleted);
     end &= prune_journal(w, before, &deleted);
+    if (end && ever)
+        end = prune_recipients(w, p, &deleted);
     p->deleted += deleted;
     if (!end)
         return false;

@@ -43,7 +43,8 @@ void rows_group(sqlite3_stmt *row, int from, struct group *ret)
                           .releasing = v[9],
                           .due_at = v[10],
                           .hold = v[11],
-                          .hold_due_at = v[12]};
+                          .hold_due_at = v[12],
+                          .notifications = v[13]};
 }
 
 void rows_recipient(
@@ -265,7 +266,7 @@ void group_put(struct writing *w, struct group *g)
            DB_VALUES(db_int(p->group_id), db_int(p->urgent), db_int(p->single),
                      db_int(p->digestible), db_int(p->oldest_at), db_int(p->deadline_at),
                      db_int(p->not_before), db_int(g->fresh), db_int(g->releasing),
-                     db_int(g->due_at)));
+                     db_int(g->due_at), db_int(g->notifications)));
 }
 
 void group_hold(struct writing *w,

@@ -13,7 +13,7 @@
 /* -- Counts of rows ------------------------------------------------------------------------------
  */
 
-enum tally {
+enum tallied {
     TALLY_NOTIFICATION,                                              /* + state */
     TALLY_ATTEMPT = TALLY_NOTIFICATION + NOTIFICATION_CANCELLED + 1, /* + state */
     TALLY_RECIPIENT = TALLY_ATTEMPT + ATTEMPT_ABANDONED + 1,
@@ -45,6 +45,7 @@ void tally_flush(struct writing *w);
 struct group {
     struct group_pending pending;
     int64_t fresh, releasing, hold;
+    int64_t notifications; /* stored, finished ones too */
     tide_wall_ms due_at, hold_due_at;
     bool recount; /* what went was the oldest, or the nearest to something */
 };

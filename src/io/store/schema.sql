@@ -13,7 +13,7 @@ CREATE TABLE meta (
 ) STRICT;
 INSERT INTO meta VALUES (1, 0, 0);
 
--- How many rows there are of each kind (enum tally in rows.h), kept by every write: counting a
+-- How many rows there are of each kind (enum tallied in rows.h), kept by every write: counting a
 -- million rows for each look at the status would be too slow.
 CREATE TABLE tally (
     what  INTEGER PRIMARY KEY,
@@ -346,3 +346,16 @@ CREATE TABLE attempt_name (
 
 -- `why` asks on which lists an address stands, at whatever account.
 CREATE INDEX esp_list_address ON esp_list (address, since);
+
+-- migration 8
+
+-- How many notifications are stored of a group, finished ones too, and how many recipients of a
+-- domain: with the last one they can go. Counted, because an index would cost a page for each mail.
+ALTER TABLE recipient_group ADD COLUMN notifications INTEGER NOT NULL DEFAULT 0;
+UPDATE recipient_group SET notifications = n.count
+    FROM (SELECT group_id, count(*) AS count FROM notification GROUP BY group_id) AS n
+    WHERE n.group_id = recipient_group.id;
+ALTER TABLE domain ADD COLUMN recipients INTEGER NOT NULL DEFAULT 0;
+UPDATE domain SET recipients = r.count
+    FROM (SELECT domain_id, count(*) AS count FROM recipient GROUP BY domain_id) AS r
+    WHERE r.domain_id = domain.id;

@@ -31,8 +31,8 @@
 /* Read by rows_group(). */
 #define GROUP_COLUMNS                                                                     \
     "g.id, g.recipient_id, g.urgent, g.single, g.digestible, g.oldest_at, g.deadline_at," \
-    " g.not_before, g.fresh, g.releasing, g.due_at, g.hold, g.hold_due_at"
-#define GROUP_COLUMN_COUNT 13
+    " g.not_before, g.fresh, g.releasing, g.due_at, g.hold, g.hold_due_at, g.notifications"
+#define GROUP_COLUMN_COUNT 14
 
 /* What of an address is suppressed at ?1, as lines of suppression_line_of(). */
 #define SUPPRESSED_LINES(address)                                                     \
@@ -125,6 +125,7 @@
         " FROM domain d LEFT JOIN recipient r ON r.address = ?2" \
         " WHERE d.name = ?3") \
     X(RECIPIENT_ADD, "INSERT INTO recipient (address, domain_id) VALUES (?1, ?2)") \
+    X(DOMAIN_MORE, "UPDATE domain SET recipients = recipients + 1 WHERE id = ?1") \
     X(RECIPIENT_PLAN, "UPDATE recipient SET plan = ?2 WHERE id = ?1") \
     X(SUPPRESS, "INSERT OR REPLACE INTO suppressed VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9," \
         " ?10, ?11, 0, ?12)") \
@@ -180,11 +181,11 @@
     X(GROUPS_OF, "SELECT g.id FROM recipient_group g WHERE g.recipient_id = ?1 ORDER BY g.id") \
     X(GROUPS_OF_COUNT, "SELECT count(*) FROM recipient_group WHERE recipient_id = ?1") \
     X(GROUP_ADD, "INSERT INTO recipient_group (recipient_id, application, identity, urgent," \
-        " single, digestible, fresh, oldest_at, deadline_at, not_before)" \
-        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)") \
+        " single, digestible, fresh, oldest_at, deadline_at, not_before, notifications)" \
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)") \
     X(GROUP_PUT, "UPDATE recipient_group SET urgent = ?2, single = ?3, digestible = ?4," \
         " oldest_at = ?5, deadline_at = ?6, not_before = ?7, fresh = ?8, releasing = ?9," \
-        " due_at = ?10 WHERE id = ?1") \
+        " due_at = ?10, notifications = ?11 WHERE id = ?1") \
     X(GROUP_HOLD, "UPDATE recipient_group SET fresh = 0, due_at = ?2, hold = hold + 1," \
         " hold_at = ?3, hold_due_at = ?2, hold_reason = ?4, hold_limit = ?5 WHERE id = ?1") \
     X(GROUP_LEAST, "SELECT min(accepted_at), min(nullif(deadline_at, 0))," \
@@ -346,17 +347,39 @@
     X(COUNT_OLDEST, "SELECT min(accepted_at) FROM notification WHERE state <= 1") \
     /* pruning */ \
     X(PRUNE_NEXT, "SELECT n.id, n.submission_id, n.state, n.changed_at, s.body_id," \
-        " s.key, g.application, s.collapse_key, g.recipient_id FROM notification n" \
+        " s.key, g.application, s.collapse_key, g.recipient_id, g.id FROM notification n" \
         " JOIN submission s ON s.id = n.submission_id" \
         " JOIN recipient_group g ON g.id = n.group_id" \
         " WHERE n.id > ?1 AND n.id < ?2 ORDER BY n.id LIMIT ?3") \
     X(PRUNE_NOTIFICATION, "DELETE FROM notification WHERE id = ?1") \
+    X(GROUP_LESS, "UPDATE recipient_group SET notifications = notifications - 1 WHERE id = ?1") \
     X(PRUNE_ATTEMPT_NEXT, "SELECT id, state, open, ended_at, message_id, reply FROM attempt" \
         " WHERE id > ?1 AND id < ?2 ORDER BY id LIMIT ?3") \
     X(PRUNE_ATTEMPT, "DELETE FROM attempt WHERE id = ?1") \
     X(PRUNE_ATTEMPT_ITEMS, "DELETE FROM attempt_item WHERE attempt_id = ?1") \
     X(PRUNE_JOURNAL_NEXT, "SELECT seq, at FROM journal ORDER BY seq LIMIT ?1") \
-    X(PRUNE_JOURNAL, "DELETE FROM journal WHERE seq <= ?1")
+    X(PRUNE_JOURNAL, "DELETE FROM journal WHERE seq <= ?1") \
+    /* Behind ?1, with whether anything that is stored needs it. The newest recipient, and that of \
+     * the newest group, stay, so that numbers are never given twice. '}' comes next after '|'. */ \
+    X(PRUNE_RECIPIENT_NEXT, "SELECT r.id, r.domain_id, r.plan, r.delivered_at," \
+        " r.id = (SELECT max(id) FROM recipient)" \
+        " OR r.id = (SELECT recipient_id FROM recipient_group ORDER BY id DESC LIMIT 1)" \
+        " OR EXISTS (SELECT 1 FROM recipient_group WHERE recipient_id = r.id" \
+        " AND notifications > 0)" \
+        " OR EXISTS (SELECT 1 FROM attempt WHERE recipient_id = r.id)" \
+        " OR EXISTS (SELECT 1 FROM journal WHERE recipient_id = r.id)" \
+        " OR EXISTS (SELECT 1 FROM finding WHERE recipient_id = r.id)" \
+        " OR EXISTS (SELECT 1 FROM suppressed WHERE address = r.address)" \
+        " OR EXISTS (SELECT 1 FROM ledger WHERE subject >= 'learn|recipient|' || r.id || '|'" \
+        " AND subject < 'learn|recipient|' || r.id || '}')" \
+        " OR EXISTS (SELECT 1 FROM ledger WHERE subject >= 'learn|pair|' || r.id || '|'" \
+        " AND subject < 'learn|pair|' || r.id || '}')" \
+        " FROM recipient r WHERE r.id > ?1 ORDER BY r.id LIMIT ?2") \
+    X(PRUNE_COLLAPSE, "DELETE FROM collapse WHERE recipient_id = ?1") \
+    X(PRUNE_GROUPS, "DELETE FROM recipient_group WHERE recipient_id = ?1") \
+    X(PRUNE_RECIPIENT, "DELETE FROM recipient WHERE id = ?1") \
+    X(DOMAIN_LESS, "UPDATE domain SET recipients = recipients - 1 WHERE id = ?1") \
+    X(PRUNE_DOMAIN, "DELETE FROM domain WHERE id = ?1 AND recipients <= 0")
 /* clang-format on */
 
 #endif

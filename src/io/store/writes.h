@@ -54,6 +54,7 @@ void news_write(struct writing *w,
  * oldest finished ones whatever their age. True: a round through all is over. */
 struct prune {
     tide_id notification_after, attempt_after; /* where the next step goes on */
+    int64_t recipient_after;                   /* alike; a round goes on where the last one ended */
     size_t deleted;                            /* in this round */
     bool found_nothing;                        /* the last whole round had nothing to delete */
 };
