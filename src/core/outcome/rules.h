@@ -42,7 +42,7 @@ enum reply_fault {
 
 enum reply_class {
     CLASS_OTHER,
-    CLASS_RECIPIENT, /* there is no such mailbox */
+    CLASS_RECIPIENT, /* no such mailbox; with another fault than theirs: their own filter refuses */
     CLASS_DOMAIN,    /* there is no such domain, or it takes no mail */
     CLASS_DISABLED,  /* there is one, shut */
     CLASS_FULL,
