@@ -293,9 +293,7 @@ void http_reply(struct http_request *req,
         MHD_add_response_header(r->response, headers[i].name, headers[i].value);
     if (r->response && h->closing)
         MHD_add_response_header(r->response, MHD_HTTP_HEADER_CONNECTION, "close");
-    if (!r->suspended)
-        return; /* inside the handler: http_on_access() goes on */
-    http_resume(r);
+    http_resume(r); /* inside the handler nothing is suspended: http_on_access() goes on */
 }
 
 void http_reply_error(struct http_request *req,
