@@ -185,5 +185,6 @@ void list_run_settle_gone(struct list_run *r)
     }
     const struct esp_listed *note = &r->notes.listed[r->note++];
     r->changes[0] = list_run_note(r, note->address, note->list, "gone", note->cause);
-    list_run_store(r, 1, RUN_GONE);
+    bool known = addr_parse(note->address, 0, &r->addr, NULL) == TIDE_OK;
+    list_run_store(r, 1, known ? RUN_GONE_AGAIN : RUN_GONE);
 }

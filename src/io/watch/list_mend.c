@@ -77,6 +77,17 @@ static void on_told(void *arg, enum tide_err rc, bool known, const struct tide_e
     tell_again(r);
 }
 
+/* News of the drop may come when the address has been taken off already, for something else that
+ * was said of it. Where it was never taken off it would only be dropped again. */
+static bool left_before_unlisting(const struct list_run *r, const struct attempt *a)
+{
+    for (size_t i = 0; i < r->again.journal_count; i++)
+        if (text_eq(r->again.journal[i].event, TEXT("esp_unlisted")) &&
+            r->again.journal[i].at >= a->started_at)
+            return true;
+    return false;
+}
+
 /* Each attempt of this account that the ESP dropped (the gate knows those that it refused for its
  * list); then the next entry. */
 static void tell_again(struct list_run *r)
@@ -85,7 +96,7 @@ static void tell_again(struct list_run *r)
     for (; r->again_at < r->again.attempt_count; r->again_at++) {
         const struct attempt *a = &r->again.attempts[r->again_at];
         if (way->closing || (a->news != NEWS_DROPPED && a->state != ATTEMPT_REFUSED) ||
-            !text_eq(a->account, text_of(way->name)))
+            !text_eq(a->account, text_of(way->name)) || (r->gone && !left_before_unlisting(r, a)))
             continue;
         const struct mail_news n = {.kind = NEWS_UNLISTED,
                                     .source = text_of(way->api->title),
@@ -99,7 +110,7 @@ static void tell_again(struct list_run *r)
     arena_fini(&r->again.arena);
     r->again = (struct store_ask){0};
     r->again_at = 0;
-    list_run_soon(r, RUN_PAST);
+    list_run_soon(r, r->gone ? RUN_GONE : RUN_PAST);
 }
 
 static void on_attempts(struct store_ask *ask, enum tide_err rc, const struct tide_error *err)
@@ -113,8 +124,9 @@ static void on_attempts(struct store_ask *ask, enum tide_err rc, const struct ti
     tell_again(r);
 }
 
-void list_run_tell_dropped(struct list_run *r)
+void list_run_tell_dropped(struct list_run *r, bool gone)
 {
+    r->gone = gone;
     r->again = (struct store_ask){.view = STORE_VIEW_WHY,
                                   .recipient = addr_text(&r->addr),
                                   .most = AGAIN_MOST,

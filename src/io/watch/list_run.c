@@ -205,7 +205,10 @@ void list_run_step(struct list_run *r)
                       list_run_on_removed);
         break;
     case RUN_AGAIN:
-        list_run_tell_dropped(r);
+        list_run_tell_dropped(r, false);
+        break;
+    case RUN_GONE_AGAIN:
+        list_run_tell_dropped(r, true);
         break;
     case RUN_GONE:
         list_run_settle_gone(r);

@@ -26,6 +26,7 @@ enum run_phase {
     RUN_REMOVE,
     RUN_AGAIN,
     RUN_GONE,
+    RUN_GONE_AGAIN,
     RUN_DONE
 };
 
@@ -47,6 +48,7 @@ struct list_run {
     struct store_ask past;
     struct store_ask again; /* what was dropped: its `attempts` */
     size_t again_at;
+    bool gone; /* it stood there no more: others, or a run before, had taken it off */
     struct mail_news question;
     struct suppression learnt;
     struct list_judgement judgement;
@@ -99,7 +101,8 @@ void list_run_settle_gone(struct list_run *r);
 
 /* list_mend.c */
 void list_run_on_removed(struct list_call *c);
-void list_run_tell_dropped(struct list_run *r);
+/* What was dropped for the address at hand; then the next entry, or (gone) the next note. */
+void list_run_tell_dropped(struct list_run *r, bool gone);
 
 /* list_learn.c */
 void list_run_learn(struct list_run *r);
