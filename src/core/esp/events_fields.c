@@ -3,6 +3,7 @@
 #include "base/base64.h"
 #include "base/macros.h"
 #include "core/esp/send.h"
+#include "core/outcome/dsn.h"
 #include "core/outcome/rules.h"
 
 #include <inttypes.h>
@@ -69,6 +70,19 @@ enum events_end events_parse(struct text body, struct json **ret, struct events_
     *ret = NULL;
     return events_refuse(b, rc == TIDE_ENOMEM ? EVENTS_NO_MEMORY : EVENTS_BAD_BODY,
                          "The body is no JSON: %.180s.", err.text);
+}
+
+enum events_end events_form(const struct events_ask *ask,
+                            struct arena *a,
+                            struct form *ret,
+                            struct events_batch *b)
+{
+    struct tide_error err;
+    enum tide_err rc = form_parse(ask->content_type, ask->body, a, ret, &err);
+    if (rc == TIDE_OK)
+        return EVENTS_READ;
+    return events_refuse(b, rc == TIDE_ENOMEM ? EVENTS_NO_MEMORY : EVENTS_BAD_BODY,
+                         "The body is no form: %.180s.", err.text);
 }
 
 /* -- News ---------------------------------------------------------------------------------------
@@ -143,7 +157,19 @@ struct text events_value(const struct json *v, struct arena *a)
 
 struct text events_text(const struct json *o, const char *name, struct arena *a)
 {
-    return json_kind(o) == JSON_KIND_OBJECT ? events_value(json_member(o, name), a) : TEXT("");
+    return events_value(json_member(o, name), a);
+}
+
+const struct json *events_object(const struct json *o, const char *name)
+{
+    const struct json *v = json_member(o, name);
+    return json_kind(v) == JSON_KIND_OBJECT ? v : NULL;
+}
+
+const struct json *events_list(const struct json *o, const char *name)
+{
+    const struct json *v = json_member(o, name);
+    return json_kind(v) == JSON_KIND_ARRAY ? v : NULL;
 }
 
 struct text events_first(const struct json *o, const char *const *names, struct arena *a)
@@ -225,6 +251,13 @@ void events_reply(struct mail_news *n, struct text words)
         memcpy(n->status, said.status, sizeof n->status);
 }
 
+void events_status(struct mail_news *n, struct text status)
+{
+    int enhanced[3];
+    if (dsn_status(status, enhanced))
+        memcpy(n->status, enhanced, sizeof n->status);
+}
+
 struct text events_brackets(struct text id, struct arena *a)
 {
     if (id.n == 0 || id.p[0] == '<')
@@ -285,4 +318,21 @@ bool events_is_base64(struct text shown, const unsigned char *bytes, size_t n)
     bool same = b.failed == TIDE_OK && events_same(shown, buf_text(&b));
     buf_fini(&b);
     return same;
+}
+
+bool events_is_signed(const struct events_ask *ask,
+                      enum events_key kind,
+                      enum events_hash h,
+                      struct text key,
+                      const struct text *parts,
+                      size_t count,
+                      struct text shown)
+{
+    struct buf signature = {0}, der = {0};
+    bool right = base64_decode(shown, &signature, NULL) == TIDE_OK &&
+                 base64_decode(key, &der, NULL) == TIDE_OK &&
+                 ask->crypto->verify(kind, h, buf_text(&der), parts, count, buf_text(&signature));
+    buf_fini(&signature);
+    buf_fini(&der);
+    return right;
 }

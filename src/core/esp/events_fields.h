@@ -7,7 +7,7 @@
 #define CORE_ESP_EVENTS_FIELDS_H
 
 #include "core/esp/events.h"
-#include "core/outcome/dsn.h"
+#include "core/proto/form.h"
 
 /* An ESP's word and what it is in the common vocabulary. */
 struct event_name {
@@ -20,6 +20,12 @@ enum event_word events_word(struct text name, const struct event_name *table, si
 
 /* The body (or a part of it) as JSON into *ret, refusing what is none. */
 enum events_end events_parse(struct text body, struct json **ret, struct events_batch *b);
+
+/* The body as a form, refusing what is none. */
+enum events_end events_form(const struct events_ask *ask,
+                            struct arena *a,
+                            struct form *ret,
+                            struct events_batch *b);
 
 /* Signed at `at`, or at so many seconds since 1970: READ, or refused as stale. */
 enum events_end events_fresh(const struct events_ask *ask,
@@ -48,6 +54,9 @@ enum events_end events_done(const struct events_batch *b);
 struct text events_text(const struct json *o, const char *name, struct arena *a);
 struct text events_first(const struct json *o, const char *const *names, struct arena *a);
 struct text events_value(const struct json *v, struct arena *a);
+/* A member that is an object, or an array; NULL: it is not there, or is something else. */
+const struct json *events_object(const struct json *o, const char *name);
+const struct json *events_list(const struct json *o, const char *name);
 
 /* Seconds since 1970, as a number or in a string, with a fraction or without. */
 tide_wall_ms events_seconds(const struct json *v);
@@ -61,6 +70,8 @@ tide_id events_attempt_of(struct text id);
 
 /* The words of a refusal, with the codes that stand in them. */
 void events_reply(struct mail_news *n, struct text words);
+/* "5.1.1", if it is one. */
+void events_status(struct mail_news *n, struct text status);
 
 /* "<a@b>" from "a@b" too; "" from "". */
 struct text events_brackets(struct text id, struct arena *a);
@@ -74,5 +85,13 @@ void events_make_key(struct mail_news *n, struct arena *a);
 bool events_is_hex(struct text shown, const unsigned char *bytes, size_t n);
 bool events_is_base64(struct text shown, const unsigned char *bytes, size_t n);
 bool events_same(struct text a, struct text b);
+/* Whether `shown` signs these pieces under the public key; both are base64, the key's of DER. */
+bool events_is_signed(const struct events_ask *ask,
+                      enum events_key kind,
+                      enum events_hash h,
+                      struct text key,
+                      const struct text *parts,
+                      size_t count,
+                      struct text shown);
 
 #endif

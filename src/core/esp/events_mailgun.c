@@ -9,7 +9,6 @@
 
 #include "base/macros.h"
 #include "core/esp/send.h"
-#include "core/proto/form.h"
 
 static const struct event_name names[] = {
     {"accepted", EVENT_QUEUED},       {"rejected", EVENT_REJECTED},
@@ -39,19 +38,6 @@ static struct text last_value(const struct form *f, const char *name)
     return (struct text){NULL, 0};
 }
 
-static enum events_end read_form(const struct events_ask *ask,
-                                 struct arena *a,
-                                 struct form *ret,
-                                 struct events_batch *b)
-{
-    struct tide_error err;
-    enum tide_err rc = form_parse(ask->content_type, ask->body, a, ret, &err);
-    if (rc == TIDE_OK)
-        return EVENTS_READ;
-    return events_refuse(b, rc == TIDE_ENOMEM ? EVENTS_NO_MEMORY : EVENTS_BAD_BODY,
-                         "The body is no form: %.180s.", err.text);
-}
-
 static enum events_end prove(const struct events_ask *ask,
                              struct text key,
                              struct arena *a,
@@ -62,14 +48,13 @@ static enum events_end prove(const struct events_ask *ask,
     if (is_json(ask)) {
         if (events_parse(ask->body, &ret->doc, ret) != EVENTS_READ)
             return EVENTS_REFUSED;
-        const struct json *s =
-            json_kind(ret->doc) == JSON_KIND_OBJECT ? json_member(ret->doc, "signature") : NULL;
+        const struct json *s = json_member(ret->doc, "signature");
         parts[0] = events_text(s, "timestamp", a);
         parts[1] = events_text(s, "token", a);
         shown = events_text(s, "signature", a);
     } else {
         struct form form;
-        if (read_form(ask, a, &form, ret) != EVENTS_READ)
+        if (events_form(ask, a, &form, ret) != EVENTS_READ)
             return EVENTS_REFUSED;
         parts[0] = last_value(&form, "timestamp");
         parts[1] = last_value(&form, "token");
@@ -90,17 +75,15 @@ static enum events_end prove(const struct events_ask *ask,
 
 static void read_failure(const struct json *e, struct arena *a, struct mail_news *n)
 {
-    const struct json *status = json_member(e, "delivery-status");
+    const struct json *status = events_object(e, "delivery-status");
     static const char *const words[] = {"message", "description", NULL};
     int64_t code;
-    int enhanced[3];
     struct text reason = events_text(e, "reason", a);
-    if (json_kind(status) == JSON_KIND_OBJECT) {
+    if (status) {
         /* 605 and the like are Mailgun's own: its list, not a provider. */
         if (json_int(json_member(status, "code"), &code) && code >= 200 && code < 600)
             n->code = (int)code;
-        if (dsn_status(events_text(status, "enhanced-code", a), enhanced))
-            memcpy(n->status, enhanced, sizeof n->status);
+        events_status(n, events_text(status, "enhanced-code", a));
         events_reply(n, events_first(status, words, a));
     }
     if (n->kind == NEWS_BOUNCED && text_starts(reason, TEXT("suppress-")))
@@ -118,9 +101,7 @@ static enum events_end read_event(const struct json *e, struct arena *a, struct 
     struct mail_news *n = events_add(ret, a, event, word);
     if (!n || json_kind(e) != JSON_KIND_OBJECT)
         return events_done(ret);
-    const struct json *message = json_member(e, "message");
-    const struct json *headers =
-        json_kind(message) == JSON_KIND_OBJECT ? json_member(message, "headers") : NULL;
+    const struct json *headers = json_member(json_member(e, "message"), "headers");
     struct text id = events_text(e, "id", a);
     n->at = events_seconds(json_member(e, "timestamp"));
     if (id.n > 0) /* which is told apart from others of its day only */
@@ -132,7 +113,7 @@ static enum events_end read_event(const struct json *e, struct arena *a, struct 
     if (n->recipient.n == 0)
         n->recipient = events_address(events_text(headers, "to", a));
     read_failure(e, a, n);
-    if (n->reply.n == 0 && json_kind(json_member(e, "reject")) == JSON_KIND_OBJECT)
+    if (n->reply.n == 0)
         n->reply = events_text(json_member(e, "reject"), "reason", a);
     return events_done(ret);
 }
@@ -144,7 +125,7 @@ static enum events_end read_old(const struct events_ask *ask,
     static const char *const replies[] = {"error", "notification", "description"};
     struct form f;
     int64_t code, at = 0;
-    if (read_form(ask, a, &f, ret) != EVENTS_READ)
+    if (events_form(ask, a, &f, ret) != EVENTS_READ)
         return EVENTS_REFUSED;
     struct text event = form_value(&f, "event"), id = form_value(&f, "Message-Id");
     struct mail_news *n =

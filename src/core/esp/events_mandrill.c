@@ -8,7 +8,6 @@
 
 #include "base/base64.h"
 #include "base/macros.h"
-#include "core/proto/form.h"
 
 #include <stdlib.h>
 
@@ -26,11 +25,8 @@ static enum events_end read_form(const struct events_ask *ask,
                                  struct form *ret,
                                  struct events_batch *b)
 {
-    struct tide_error err;
-    enum tide_err rc = form_parse(ask->content_type, ask->body, a, ret, &err);
-    if (rc != TIDE_OK)
-        return events_refuse(b, rc == TIDE_ENOMEM ? EVENTS_NO_MEMORY : EVENTS_BAD_BODY,
-                             "The body is no form: %.180s.", err.text);
+    if (events_form(ask, a, ret, b) != EVENTS_READ)
+        return EVENTS_REFUSED;
     if (ret->count > FIELDS_MAX)
         return events_refuse(b, EVENTS_TOO_MUCH, "More than %d fields.", FIELDS_MAX);
     return EVENTS_READ;
@@ -99,7 +95,7 @@ static bool read_one(const struct json *e, struct arena *a, struct events_batch 
     struct mail_news *n = events_add(ret, a, event, events_word(event, names, TIDE_COUNT(names)));
     if (!n || json_kind(e) != JSON_KIND_OBJECT)
         return n != NULL;
-    const struct json *msg = json_member(e, "msg"), *reject = json_member(e, "reject");
+    const struct json *msg = events_object(e, "msg"), *reject = json_member(e, "reject");
     static const char *const words[] = {"diag", "bounce_description", NULL};
     static const char *const reasons[] = {"detail", "reason", NULL};
     n->at = events_seconds(json_member(e, "ts"));
@@ -107,8 +103,7 @@ static bool read_one(const struct json *e, struct arena *a, struct events_batch 
     n->recipient = events_text(msg, "email", a);
     if (n->recipient.n == 0)
         n->recipient = events_text(reject, "email", a);
-    if (json_kind(msg) == JSON_KIND_OBJECT)
-        n->attempt_id = events_attempt(json_member(msg, "metadata"), a);
+    n->attempt_id = events_attempt(json_member(msg, "metadata"), a);
     events_reply(n, events_first(msg, words, a));
     if (n->reply.n == 0)
         n->reply = events_first(reject, reasons, a);

@@ -10,20 +10,7 @@
  */
 #include "core/esp/events_fields.h"
 
-#include "base/base64.h"
 #include "base/macros.h"
-
-static const struct json *object(const struct json *o, const char *name)
-{
-    const struct json *v = json_kind(o) == JSON_KIND_OBJECT ? json_member(o, name) : NULL;
-    return json_kind(v) == JSON_KIND_OBJECT ? v : NULL;
-}
-
-static const struct json *list(const struct json *o, const char *name)
-{
-    const struct json *v = json_kind(o) == JSON_KIND_OBJECT ? json_member(o, name) : NULL;
-    return json_kind(v) == JSON_KIND_ARRAY ? v : NULL;
-}
 
 static enum events_end parse_object(const struct events_ask *ask, struct events_batch *ret)
 {
@@ -95,7 +82,8 @@ static enum events_end read_mailersend(const struct events_ask *ask,
     if (text_eq(type, TEXT("inbound.message")))
         return events_refuse(ret, EVENTS_BAD_BODY,
                              "It is mail received: not a webhook of what was sent.");
-    const struct json *data = object(ret->doc, "data"), *email = object(data, "email");
+    const struct json *data = events_object(ret->doc, "data"),
+                      *email = events_object(data, "email");
     struct text event = events_text(data, "type", a);
     struct mail_news *n = events_add(
         ret, a, event, events_word(event, mailersend_names, TIDE_COUNT(mailersend_names)));
@@ -103,12 +91,12 @@ static enum events_end read_mailersend(const struct events_ask *ask,
         return EVENTS_REFUSED;
     n->key = events_text(data, "id", a);
     n->at = events_time(events_text(email ? data : ret->doc, "created_at", a));
-    n->esp_id =
-        email ? events_text(object(email, "message"), "id", a) : events_text(data, "message_id", a);
-    n->recipient = email ? events_text(object(email, "recipient"), "email", a)
+    n->esp_id = email ? events_text(events_object(email, "message"), "id", a)
+                      : events_text(data, "message_id", a);
+    n->recipient = email ? events_text(events_object(email, "recipient"), "email", a)
                          : events_text(data, "recipient", a);
-    events_reply(n, email ? events_first(object(data, "morph"), old_words, a)
-                          : events_first(object(data, "meta"), new_words, a));
+    events_reply(n, email ? events_first(events_object(data, "morph"), old_words, a)
+                          : events_first(events_object(data, "meta"), new_words, a));
     return EVENTS_READ;
 }
 
@@ -149,7 +137,7 @@ static enum events_end read_mailtrap(const struct events_ask *ask,
     static const char *const words[] = {"response", "reason", NULL};
     if (parse_object(ask, ret) != EVENTS_READ)
         return EVENTS_REFUSED;
-    const struct json *events = list(ret->doc, "events");
+    const struct json *events = events_list(ret->doc, "events");
     for (size_t i = 0; i < json_count(events); i++) {
         const struct json *e = json_element(events, i);
         struct text event = events_text(e, "event", a);
@@ -165,7 +153,7 @@ static enum events_end read_mailtrap(const struct events_ask *ask,
             continue;
         n->key = events_text(e, "event_id", a);
         n->at = events_seconds(json_member(e, "timestamp"));
-        n->attempt_id = events_attempt(object(e, "custom_variables"), a);
+        n->attempt_id = events_attempt(events_object(e, "custom_variables"), a);
         n->esp_id = events_text(e, "message_id", a);
         n->recipient = events_text(e, "email", a);
         if (json_int(json_member(e, "response_code"), &code) && code >= 200 && code < 600)
@@ -195,8 +183,7 @@ static bool read_mailjet_event(const struct json *e, struct arena *a, struct eve
     static const char *const words[] = {"smtp_reply", "comment", "error", NULL};
     struct text event = events_text(e, "event", a);
     enum event_word word = events_word(event, mailjet_names, TIDE_COUNT(mailjet_names));
-    bool hard =
-        json_kind(e) == JSON_KIND_OBJECT && json_bool(json_member(e, "hard_bounce"), &hard) && hard;
+    bool hard = json_bool(json_member(e, "hard_bounce"), &hard) && hard;
     if (text_eq(events_text(e, "error", a), TEXT("greylisted")) && !hard)
         word = EVENT_DEFERRED; /* it is tried again */
     struct mail_news *n = events_add(ret, a, event, word);
@@ -257,18 +244,13 @@ static enum events_end prove_postal(const struct events_ask *ask,
     (void)a;
     struct text now = ask->header(ask->arg, "X-Postal-Signature-256");
     struct text shown = now.p ? now : ask->header(ask->arg, "X-Postal-Signature");
-    struct buf signature = {0}, der = {0};
     if (!shown.p)
         return events_refuse(ret, EVENTS_NO_PROOF, "The request is not signed.");
-    bool right = base64_decode(shown, &signature, NULL) == TIDE_OK &&
-                 base64_decode(key, &der, NULL) == TIDE_OK &&
-                 ask->crypto->verify(EVENTS_KEY_RSA, now.p ? EVENTS_SHA256 : EVENTS_SHA1,
-                                     buf_text(&der), &ask->body, 1, buf_text(&signature));
-    buf_fini(&signature);
-    buf_fini(&der);
-    return right ? EVENTS_READ
-                 : events_refuse(ret, EVENTS_BAD_PROOF,
-                                 "The signature is not Postal's under events_key.");
+    return events_is_signed(ask, EVENTS_KEY_RSA, now.p ? EVENTS_SHA256 : EVENTS_SHA1, key,
+                            &ask->body, 1, shown)
+               ? EVENTS_READ
+               : events_refuse(ret, EVENTS_BAD_PROOF,
+                               "The signature is not Postal's under events_key.");
 }
 
 static enum events_end read_postal(const struct events_ask *ask,
@@ -278,13 +260,14 @@ static enum events_end read_postal(const struct events_ask *ask,
     static const char *const words[] = {"output", "details", NULL};
     if (parse_object(ask, ret) != EVENTS_READ)
         return EVENTS_REFUSED;
-    const struct json *payload = object(ret->doc, "payload"), *message = object(payload, "message");
+    const struct json *payload = events_object(ret->doc, "payload"),
+                      *message = events_object(payload, "message");
     struct text status = events_text(payload, "status", a);
-    enum event_word word = object(payload, "bounce")              ? EVENT_BOUNCED
+    enum event_word word = events_object(payload, "bounce")       ? EVENT_BOUNCED
                            : events_text(payload, "url", a).n > 0 ? EVENT_CLICKED
                                                                   : EVENT_UNKNOWN;
     if (!message)
-        message = object(payload, "original_message");
+        message = events_object(payload, "original_message");
     if (text_eq(events_text(message, "direction", a), TEXT("incoming")))
         return EVENTS_READ;
     struct mail_news *n = events_add(ret, a, events_text(ret->doc, "event", a), word);
@@ -347,7 +330,7 @@ static enum events_end prove_unisender(const struct events_ask *ask,
 
 static bool read_unisender_event(const struct json *e, struct arena *a, struct events_batch *ret)
 {
-    const struct json *info = object(e, "delivery_info");
+    const struct json *info = events_object(e, "delivery_info");
     static const char *const words[] = {"destination_response", "delivery_status", NULL};
     struct text status = events_text(e, "status", a);
     struct mail_news *n = events_add(
@@ -355,7 +338,7 @@ static bool read_unisender_event(const struct json *e, struct arena *a, struct e
     if (!n)
         return false;
     n->at = events_time(events_text(e, "event_time", a));
-    n->attempt_id = events_attempt(object(e, "metadata"), a);
+    n->attempt_id = events_attempt(events_object(e, "metadata"), a);
     n->esp_id = events_text(e, "job_id", a);
     n->recipient = events_text(e, "email", a);
     events_reply(n, events_first(info, words, a));
@@ -376,14 +359,14 @@ static enum events_end read_unisender(const struct events_ask *ask,
 {
     if (parse_object(ask, ret) != EVENTS_READ)
         return EVENTS_REFUSED;
-    const struct json *users = list(ret->doc, "events_by_user");
+    const struct json *users = events_list(ret->doc, "events_by_user");
     if (!users && is_of_mail(ret->doc, a))
         read_unisender_event(ret->doc, a, ret);
     for (size_t i = 0; i < json_count(users); i++) {
-        const struct json *events = list(json_element(users, i), "events");
+        const struct json *events = events_list(json_element(users, i), "events");
         for (size_t k = 0; k < json_count(events); k++)
             if (is_of_mail(json_element(events, k), a) &&
-                !read_unisender_event(object(json_element(events, k), "event_data"), a, ret))
+                !read_unisender_event(events_object(json_element(events, k), "event_data"), a, ret))
                 return EVENTS_REFUSED;
     }
     return events_done(ret);

@@ -8,7 +8,6 @@
  */
 #include "core/esp/events_fields.h"
 
-#include "base/base64.h"
 #include "base/macros.h"
 
 #define HEADER_SIGNATURE "X-Twilio-Email-Event-Webhook-Signature"
@@ -38,16 +37,9 @@ static enum events_end prove(const struct events_ask *ask,
     struct text shown = ask->header(ask->arg, HEADER_SIGNATURE);
     struct text stamp = text_trim(ask->header(ask->arg, HEADER_TIMESTAMP));
     struct text parts[] = {stamp, ask->body};
-    struct buf signature = {0}, der = {0};
     if (!shown.p || !stamp.p)
         return events_refuse(ret, EVENTS_NO_PROOF, "The request is not signed.");
-    bool right = base64_decode(shown, &signature, NULL) == TIDE_OK &&
-                 base64_decode(key, &der, NULL) == TIDE_OK &&
-                 ask->crypto->verify(EVENTS_KEY_EC, EVENTS_SHA256, buf_text(&der), parts,
-                                     TIDE_COUNT(parts), buf_text(&signature));
-    buf_fini(&signature);
-    buf_fini(&der);
-    if (!right)
+    if (!events_is_signed(ask, EVENTS_KEY_EC, EVENTS_SHA256, key, parts, TIDE_COUNT(parts), shown))
         return events_refuse(ret, EVENTS_BAD_PROOF,
                              "The signature is not SendGrid's under events_key.");
     return events_fresh_stamp(ask, stamp, EVENTS_FRESH_MS, ret);
@@ -67,15 +59,13 @@ static bool read_one(const struct json *e, struct arena *a, struct events_batch 
     struct mail_news *n = events_add(ret, a, event, word);
     if (!n)
         return false;
-    int status[3];
     n->key = events_text(e, "sg_event_id", a);
     n->at = events_seconds(json_member(e, "timestamp"));
     n->attempt_id = events_attempt(e, a);
     n->message_id = events_brackets(events_text(e, "smtp-id", a), a);
     n->esp_id = own_id(events_text(e, "sg_message_id", a));
     n->recipient = events_text(e, "email", a);
-    if (dsn_status(events_text(e, "status", a), status))
-        memcpy(n->status, status, sizeof n->status);
+    events_status(n, events_text(e, "status", a));
     static const char *const reasons[] = {"response", "reason", NULL};
     events_reply(n, events_first(e, reasons, a));
     return true;

@@ -118,7 +118,7 @@ static enum events_end prove(const struct events_ask *ask,
     (void)key;
     if (events_parse(ask->body, &ret->doc, ret) != EVENTS_READ)
         return EVENTS_REFUSED;
-    const struct json *doc = json_kind(ret->doc) == JSON_KIND_OBJECT ? ret->doc : NULL;
+    const struct json *doc = ret->doc;
     struct text url = events_text(doc, "SigningCertURL", a);
     if (events_text(doc, "Signature", a).n == 0 || url.n == 0) {
         /* EventBridge and raw delivery are not signed: then a login or a token has to do. */
@@ -153,18 +153,6 @@ struct reading {
     const struct json *mail;
 };
 
-static const struct json *object(const struct json *o, const char *name)
-{
-    const struct json *v = json_kind(o) == JSON_KIND_OBJECT ? json_member(o, name) : NULL;
-    return json_kind(v) == JSON_KIND_OBJECT ? v : NULL;
-}
-
-static const struct json *list(const struct json *o, const char *name)
-{
-    const struct json *v = json_kind(o) == JSON_KIND_OBJECT ? json_member(o, name) : NULL;
-    return json_kind(v) == JSON_KIND_ARRAY ? v : NULL;
-}
-
 /* "mailtide_attempt=0c2kq7b3g4h01, other=x" */
 static tide_id id_in_tags(struct text tags)
 {
@@ -179,9 +167,9 @@ static tide_id id_in_tags(struct text tags)
 /* Tags are there in events; in notifications the mail's headers may be. */
 static void identify(const struct reading *r, struct mail_news *n)
 {
-    const struct json *headers = list(r->mail, "headers");
+    const struct json *headers = events_list(r->mail, "headers");
     n->esp_id = events_text(r->mail, "messageId", r->arena);
-    n->attempt_id = events_attempt(object(r->mail, "tags"), r->arena);
+    n->attempt_id = events_attempt(events_object(r->mail, "tags"), r->arena);
     for (size_t i = 0; i < json_count(headers); i++) {
         struct text name = events_text(json_element(headers, i), "name", r->arena);
         struct text value = events_text(json_element(headers, i), "value", r->arena);
@@ -191,7 +179,7 @@ static void identify(const struct reading *r, struct mail_news *n)
             n->attempt_id = id_in_tags(value);
     }
     if (n->message_id.n == 0)
-        n->message_id = events_text(object(r->mail, "commonHeaders"), "messageId", r->arena);
+        n->message_id = events_text(events_object(r->mail, "commonHeaders"), "messageId", r->arena);
 }
 
 static bool add(const struct reading *r, struct text recipient, struct text words)
@@ -215,13 +203,10 @@ static void add_listed(const struct reading *r, const struct json *recipients)
 {
     for (size_t i = 0; i < json_count(recipients); i++) {
         const struct json *one = json_element(recipients, i);
-        int status[3];
         if (!add(r, events_text(one, "emailAddress", r->arena),
                  events_text(one, "diagnosticCode", r->arena)))
             return;
-        struct mail_news *n = &r->batch->news[r->batch->count - 1];
-        if (dsn_status(events_text(one, "status", r->arena), status))
-            memcpy(n->status, status, sizeof status);
+        events_status(&r->batch->news[r->batch->count - 1], events_text(one, "status", r->arena));
     }
 }
 
@@ -242,27 +227,27 @@ static void add_bounce(struct reading *r)
     r->event = text_of(arena_printf(r->arena, TEXT_FMT "/" TEXT_FMT,
                                     TEXT_ARG(events_text(r->event_part, "bounceType", r->arena)),
                                     TEXT_ARG(sub)));
-    add_listed(r, list(r->event_part, "bouncedRecipients"));
+    add_listed(r, events_list(r->event_part, "bouncedRecipients"));
     for (size_t i = first; i < r->batch->count && listed; i++)
         r->batch->news[i].kind = NEWS_DROPPED;
 }
 
 static void add_event(struct reading *r)
 {
-    const struct json *everybody = list(r->mail, "destination");
+    const struct json *everybody = events_list(r->mail, "destination");
     static const char *const words[] = {"reason", "errorMessage", NULL};
     switch (r->word) {
     case EVENT_BOUNCED:
         add_bounce(r);
         break;
     case EVENT_COMPLAINED:
-        add_listed(r, list(r->event_part, "complainedRecipients"));
+        add_listed(r, events_list(r->event_part, "complainedRecipients"));
         break;
     case EVENT_DEFERRED:
-        add_listed(r, list(r->event_part, "delayedRecipients"));
+        add_listed(r, events_list(r->event_part, "delayedRecipients"));
         break;
     case EVENT_DELIVERED:
-        add_addresses(r, list(r->event_part, "recipients"),
+        add_addresses(r, events_list(r->event_part, "recipients"),
                       events_text(r->event_part, "smtpResponse", r->arena));
         break;
     case EVENT_UNKNOWN:
@@ -286,13 +271,13 @@ static const struct json *particulars(const struct json *e, struct text type)
 {
     char name[32];
     if (text_istarts(type, TEXT("Rendering")))
-        return object(e, "failure");
+        return events_object(e, "failure");
     if (type.n == 0 || type.n >= sizeof name)
         return NULL;
     memcpy(name, type.p, type.n);
     name[type.n] = '\0';
     name[0] = ascii_lower(name[0]);
-    return object(e, name);
+    return events_object(e, name);
 }
 
 static enum events_end read_event(const struct json *e,
@@ -305,7 +290,7 @@ static enum events_end read_event(const struct json *e,
     struct reading r = {.arena = a, .batch = ret, .key = key, .at = at};
     r.event = events_first(e, types, a);
     r.word = events_word(r.event, names, TIDE_COUNT(names));
-    r.mail = object(e, "mail");
+    r.mail = events_object(e, "mail");
     r.event_part = particulars(e, r.event);
     if (text_eq(r.event, TEXT("Received")))
         return events_refuse(ret, EVENTS_BAD_BODY,
@@ -373,7 +358,7 @@ static enum events_end read(const struct events_ask *ask, struct arena *a, struc
         return events_refuse(ret, EVENTS_BAD_BODY, "The body is %s, not a message.",
                              json_kind_text(doc));
     struct text type = events_text(doc, "Type", a);
-    const struct json *detail = object(doc, "detail");
+    const struct json *detail = events_object(doc, "detail");
     /* Of an envelope only what SNS signed is read, whatever else stands in it or in the headers. */
     if (type.n > 0)
         return read_sns(ask, type, a, ret);

@@ -63,12 +63,10 @@ static enum events_end read(const struct events_ask *ask, struct arena *a, struc
         return events_refuse(ret, EVENTS_BAD_BODY, "The body is %s, not an array of events.",
                              json_kind_text(ret->doc));
     for (size_t i = 0; i < json_count(ret->doc); i++) {
-        const struct json *one = json_element(ret->doc, i), *event;
-        const struct json *msys =
-            json_kind(one) == JSON_KIND_OBJECT ? json_member(one, "msys") : NULL;
+        const struct json *msys = events_object(json_element(ret->doc, i), "msys"), *event;
         struct text class;
         void *pos = NULL;
-        if (json_kind(msys) != JSON_KIND_OBJECT)
+        if (!msys)
             return events_refuse(ret, EVENTS_BAD_BODY, "Element %zu has no msys.", i);
         while (json_next(msys, &pos, &class, &event)) {
             if (text_eq(class, TEXT("relay_message")))

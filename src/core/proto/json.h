@@ -35,7 +35,7 @@ TIDE_MUST_CHECK enum tide_err json_parse(struct text t,
                                          struct tide_error *err);
 void json_free(struct json *document);
 
-/* All of these take NULL for "no such value". */
+/* All of these take NULL for "no such value": a member of what is no object is that too. */
 enum json_kind json_kind(const struct json *v);     /* NULL: JSON_KIND_NULL */
 const char *json_kind_text(const struct json *v);   /* "a string", "an array": for errors */
 struct text json_string_text(const struct json *v); /* {NULL, 0} unless a string */
