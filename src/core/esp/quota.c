@@ -59,16 +59,6 @@ static int64_t header_number(const struct send_answer *answer, const char *name)
     return value.n && text_int(value, 0, INT64_MAX / 1000, &n, NULL) == TIDE_OK ? n : -1;
 }
 
-/* Seconds from now, an instant in seconds, or one in milliseconds. */
-static int64_t reset_of(int64_t n, tide_wall_ms now)
-{
-    if (n < 0)
-        return 0;
-    tide_wall_ms at = n >= 1000000000000 ? n : n >= 1000000000 ? n * 1000 : now + n * 1000;
-    int64_t ms = at - now;
-    return ms <= 0 ? 0 : TIDE_MIN(ms, SEND_WAIT_MAX_MS);
-}
-
 void quota_headers_read(const struct send_answer *answer, struct quota_headers *ret)
 {
     static const char *const names[][3] = {
@@ -80,7 +70,7 @@ void quota_headers_read(const struct send_answer *answer, struct quota_headers *
     for (size_t i = 0; i < TIDE_COUNT(names) && ret->limit < 0; i++) {
         ret->limit = header_number(answer, names[i][0]);
         ret->remaining = header_number(answer, names[i][1]);
-        ret->reset_ms = reset_of(header_number(answer, names[i][2]), answer->now);
+        ret->reset_ms = send_wait_of(header_number(answer, names[i][2]), answer->now);
     }
     if (ret->limit == 0) /* nobody sells none: another meaning */
         *ret = (struct quota_headers){.limit = -1, .remaining = -1};

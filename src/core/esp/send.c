@@ -93,6 +93,17 @@ static enum send_meaning by_status(int status)
     }
 }
 
+static int64_t wait_until(tide_wall_ms at, tide_wall_ms now)
+{
+    int64_t wait = at - now;
+    return wait <= 0 ? 0 : TIDE_MIN(wait, SEND_WAIT_MAX_MS);
+}
+
+int64_t send_wait_of(int64_t n, tide_wall_ms now)
+{
+    return wait_until(n >= 1000000000000 ? n : n >= 1000000000 ? n * 1000 : now + n * 1000, now);
+}
+
 /* "30", an HTTP date, or an instant in seconds or milliseconds: ESPs use all of these. */
 static int64_t wait_of(struct text value, tide_wall_ms now)
 {
@@ -101,11 +112,8 @@ static int64_t wait_of(struct text value, tide_wall_ms now)
     value = text_trim(value);
     value = text_cut(value, 0, text_find(value, '.')); /* "1.5": a bound is put on top anyway */
     if (text_int(value, 0, INT64_MAX / 1000, &n, NULL) == TIDE_OK)
-        at = n >= 1000000000000 ? n : n >= 1000000000 ? n * 1000 : now + n * 1000;
-    else if (time_parse_rfc5322(value, &at, NULL) != TIDE_OK)
-        return 0;
-    int64_t wait = at - now;
-    return wait <= 0 ? 0 : TIDE_MIN(wait, SEND_WAIT_MAX_MS);
+        return send_wait_of(n, now);
+    return time_parse_rfc5322(value, &at, NULL) == TIDE_OK ? wait_until(at, now) : 0;
 }
 
 static int64_t find_wait(const struct send_answer *answer)

@@ -146,6 +146,10 @@ void send_say(const struct send_api *api,
               struct send_words *w,
               struct send_said *ret);
 
+/* How long to wait for what a header calls `n`: seconds from now, an instant in seconds, or one in
+ * milliseconds (they are told apart by their size). SEND_WAIT_MAX_MS at most; 0: it has passed. */
+int64_t send_wait_of(int64_t n, tide_wall_ms now);
+
 /* For adapters. */
 void send_add_header(struct send_request *r, const char *name, struct text value);
 TIDE_MUST_CHECK enum tide_err send_add_bearer(struct send_request *r,
