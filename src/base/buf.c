@@ -102,6 +102,17 @@ void buf_addf(struct buf *b, const char *fmt, ...)
     buf_added(b, (size_t)n);
 }
 
+void buf_add_escaped(struct buf *b, struct text t, const char *also)
+{
+    for (size_t i = 0; i < t.n; i++) {
+        char c = t.p[i];
+        if (ascii_is_alnum(c) || (c && (strchr("-._~", c) || strchr(also, c))))
+            buf_addc(b, c);
+        else
+            buf_addf(b, "%%%02X", (unsigned char)c);
+    }
+}
+
 void buf_consume(struct buf *b, size_t n)
 {
     if (n >= b->len) {

@@ -27,6 +27,8 @@ void buf_add_text(struct buf *b, struct text t);
 void buf_adds(struct buf *b, const char *s);
 void buf_addc(struct buf *b, char c);
 void buf_addf(struct buf *b, const char *fmt, ...) TIDE_PRINTF(2, 3);
+/* RFC 3986 2.1: as %XX what is neither unreserved (letters, digits, "-._~") nor one of `also`. */
+void buf_add_escaped(struct buf *b, struct text t, const char *also);
 
 /* Room for `n` more bytes at data + len, NULL on failure; say how many came with buf_added(). */
 char *buf_room(struct buf *b, size_t n);

@@ -142,6 +142,26 @@ static void test_buf_failure_is_sticky(void **state)
     buf_fini(&b);
 }
 
+static void test_buf_escapes(void **state)
+{
+    (void)state;
+    static const struct {
+        struct text in;
+        const char *also, *want;
+    } cases[] = {
+        {TEXT("aZ09-._~"), "", "aZ09-._~"},
+        {TEXT("a/b c+d@e%"), "", "a%2Fb%20c%2Bd%40e%25"},
+        {TEXT("a/b c"), "/", "a/b%20c"},
+        {TEXT("\xC3\xA9\0/"), "/", "%C3%A9%00/"},
+    };
+    for (size_t i = 0; i < TIDE_COUNT(cases); i++) {
+        struct buf b = {0};
+        buf_add_escaped(&b, cases[i].in, cases[i].also);
+        T_STR(buf_str(&b), cases[i].want, "case %zu", i);
+        buf_fini(&b);
+    }
+}
+
 static void test_arena_bound(void **state)
 {
     (void)state;
@@ -344,6 +364,7 @@ int main(void)
         cmocka_unit_test(test_nearest_word),
         cmocka_unit_test(test_utf8),
         cmocka_unit_test(test_buf_failure_is_sticky),
+        cmocka_unit_test(test_buf_escapes),
         cmocka_unit_test(test_arena_bound),
         cmocka_unit_test(test_idmap_against_model),
         cmocka_unit_test(test_strmap),

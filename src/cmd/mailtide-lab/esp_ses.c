@@ -27,17 +27,6 @@ static struct text header_of(void *arg, const char *name)
     return http_header(arg, name);
 }
 
-static void add_escaped(struct buf *b, struct text t, bool slashes)
-{
-    for (size_t i = 0; i < t.n; i++) {
-        char c = t.p[i];
-        if (ascii_is_alnum(c) || memchr("-._~", c, 4) || (slashes && c == '/'))
-            buf_addc(b, c);
-        else
-            buf_addf(b, "%%%02X", (unsigned char)c);
-    }
-}
-
 /* The parameters that these calls have, in their order. */
 static void add_query(struct lab_ask *a, struct buf *b)
 {
@@ -47,7 +36,7 @@ static void add_query(struct lab_ask *a, struct buf *b)
         if (!value.p)
             continue;
         buf_addf(b, "%s%s=", b->len > 0 ? "&" : "", names[i]);
-        add_escaped(b, value, false);
+        buf_add_escaped(b, value, "");
     }
 }
 
@@ -57,7 +46,7 @@ static bool may(struct lab_ask *a)
     struct buf path = {0}, query = {0};
     char signature[SIGV4_HEX_BYTES] = "";
     /* AWS signs the path as it is sent, escaped once more */
-    add_escaped(&path, a->req->path, true);
+    buf_add_escaped(&path, a->req->path, "/");
     add_query(a, &query);
     const struct sigv4_request request = {.method = a->req->method,
                                           .path = buf_text(&path),

@@ -200,12 +200,7 @@ void ask_param(struct buf *path, const char *name, const char *value)
     if (!value)
         return;
     buf_addf(path, "%c%s=", memchr(buf_str(path), '?', path->len) ? '&' : '?', name);
-    for (const char *p = value; *p; p++) {
-        if (ascii_is_alnum(*p) || strchr("-._~", *p))
-            buf_addc(path, *p);
-        else
-            buf_addf(path, "%%%02X", (unsigned)(unsigned char)*p);
-    }
+    buf_add_escaped(path, text_of(value), "");
 }
 
 void ask_pass(struct cli *cli, const struct ask *a)

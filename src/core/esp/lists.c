@@ -55,17 +55,6 @@ bool lists_can(const struct list_api *api, enum list_asking what)
     return api->calls[what].path != NULL;
 }
 
-static void escape(struct buf *b, struct text t)
-{
-    for (size_t i = 0; i < t.n; i++) {
-        char c = t.p[i];
-        if (ascii_is_alnum(c) || memchr("-._~", c, 4))
-            buf_addc(b, c);
-        else
-            buf_addf(b, "%%%02X", (unsigned char)c);
-    }
-}
-
 static void write_path(
     struct buf *b, const char *pattern, const char *list, struct text domain, struct text about)
 {
@@ -77,7 +66,7 @@ static void write_path(
             return;
         struct text name = text_cut(left, open + 1, shut - open - 1);
         if (text_eq(name, TEXT("about")))
-            escape(b, about);
+            buf_add_escaped(b, about, "");
         else if (text_eq(name, TEXT("link")))
             buf_add_text(b, about);
         else if (text_eq(name, TEXT("domain")))

@@ -66,17 +66,6 @@ static void to_hex(const unsigned char hash[SIGV4_HASH_BYTES], char out[SIGV4_HE
         snprintf(out + 2 * i, 3, "%02x", hash[i]);
 }
 
-static void add_path(struct buf *b, struct text path)
-{
-    for (size_t i = 0; i < path.n; i++) {
-        char c = path.p[i];
-        if (ascii_is_alnum(c) || strchr("-._~/", c))
-            buf_addc(b, c);
-        else
-            buf_addf(b, "%%%02X", (unsigned char)c);
-    }
-}
-
 /* Trimmed, runs of blanks as one. */
 static void add_value(struct buf *b, struct text value)
 {
@@ -142,7 +131,7 @@ enum tide_err sigv4_sign(const struct sigv4_hash *hash,
     char hex[SIGV4_HEX_BYTES];
     buf_add_text(&canonical, request->method);
     buf_addc(&canonical, '\n');
-    add_path(&canonical, request->path);
+    buf_add_escaped(&canonical, request->path, "/");
     buf_addf(&canonical, "\n" TEXT_FMT "\n", TEXT_ARG(request->query));
     enum tide_err rc = add_headers(&canonical, request, claim->signed_headers, err);
     hash->sha256(request->body, digest);

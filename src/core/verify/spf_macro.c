@@ -187,17 +187,6 @@ static struct text value_of(char letter, const struct spf_values *v, char scratc
     }
 }
 
-/* RFC 3986 2.3: what is not unreserved becomes %XX. */
-static void add_escaped(struct buf *out, struct text t)
-{
-    for (size_t i = 0; i < t.n; i++) {
-        if (ascii_is_alnum(t.p[i]) || (t.p[i] && strchr("-._~", t.p[i])))
-            buf_addc(out, t.p[i]);
-        else
-            buf_addf(out, "%%%02X", (unsigned char)t.p[i]);
-    }
-}
-
 /* Splits at the delimiters, keeps the rightmost parts, joins them with dots. */
 static void add_parts(struct buf *out, const struct piece *piece, struct text value)
 {
@@ -217,7 +206,7 @@ static void add_parts(struct buf *out, const struct piece *piece, struct text va
         if (i > count - keep)
             buf_addc(out, '.');
         if (piece->escape)
-            add_escaped(out, part);
+            buf_add_escaped(out, part, "");
         else
             buf_add_text(out, part);
     }
