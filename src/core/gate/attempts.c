@@ -116,10 +116,8 @@ void gate_end_attempt(struct gate *g,
         .attempt_id = a->id,
         .detail = gate_detail_of_attempt(g, a, e->outcome, e->finding, e->due, todo)};
     gate_journal(todo, now, &about, e->event, e->sentence);
-}
-
-void gate_comes_back(struct gate_group *grp)
-{
-    grp->returning++;
-    grp->sifted = false;
+    if (a->group && e->then == NOTIFICATION_HELD) {
+        a->group->returning++;
+        a->group->sifted = false;
+    }
 }

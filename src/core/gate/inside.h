@@ -365,7 +365,8 @@ struct gate_ending {
     const struct finding *finding;         /* NULL alike */
 };
 
-/* Into the store, with its journal. */
+/* Into the store, with its journal. What goes back on hold comes back to its group with the store's
+ * answer (GATE_PENDING). */
 void gate_end_attempt(struct gate *g,
                       struct gate_attempt *a,
                       const struct gate_ending *e,
@@ -383,8 +384,6 @@ void gate_free_attempt(struct gate *g, struct gate_attempt *a);
 /* The query that it was charged by. */
 void gate_query_of_attempt(struct gate_attempt *a, tide_wall_ms now, struct plan_query *ret);
 const char *gate_account_name(const struct gate *g, const struct gate_attempt *a);
-/* The store is putting mail of the group back on hold. */
-void gate_comes_back(struct gate_group *grp);
 /* The ledgers that have changed, and the recipient's (NULL: none has). */
 void gate_add_ledger_changes(struct gate *g, struct gate_recipient *r, struct gate_todo *todo);
 

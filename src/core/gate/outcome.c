@@ -57,8 +57,6 @@ static void put_off(struct gate *g,
                                            .outcome = outcome,
                                            .finding = f},
                      now, todo);
-    if (grp)
-        gate_comes_back(grp);
 }
 
 /* A limit that a reply named: everything that it counts waits until its window opens anew; this
@@ -96,8 +94,6 @@ static void close_limit(struct gate *g,
                                            .outcome = outcome,
                                            .finding = f},
                      now, todo);
-    if (a->group)
-        gate_comes_back(a->group);
 }
 
 /* It was taken: what is learnt of limits rests on that. */

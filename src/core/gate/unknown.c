@@ -93,8 +93,6 @@ void gate_settle_unknowns(struct gate *g, tide_wall_ms now, struct gate_todo *to
                                   .sentence = TEXT("no news of it came in time; it is released "
                                                    "again and may be seen twice")},
             now, todo);
-        if (a->group)
-            gate_comes_back(a->group);
         gate_free_attempt(g, a);
     }
 }
