@@ -79,7 +79,7 @@ void gate_leave_wire(struct gate *g, struct gate_attempt *a, tide_wall_ms now)
     }
 }
 
-void gate_free_attempt(struct gate *g, struct gate_attempt *a)
+struct gate_group *gate_leave_group(struct gate_attempt *a)
 {
     struct gate_group *grp = a->group;
     if (grp) {
@@ -94,6 +94,13 @@ void gate_free_attempt(struct gate *g, struct gate_attempt *a)
         gate_forget_if_idle(g, grp);
 }
 
+    a->group = NULL;
+    return grp;
+}
+
+void gate_free_attempt(struct gate *g, struct gate_attempt *a)
+{
+    struct gate_group *grp = gate_leave_group(a);
 void gate_end_attempt(struct gate *g,
                       struct gate_attempt *a,
                       const struct gate_ending *e,

@@ -139,8 +139,7 @@ void gate_on_claimed(struct gate *g, const struct gate_event *ev, struct gate_to
     if (ev->claimed.failed || ev->claimed.count == 0) {
         gate_refund(g, a, REFUND_NOT_TRIED, ev->now, todo);
         gate_leave_wire(g, a, ev->now);
-        grp->flying--; /* the group has to outlive its attempt here */
-        a->group = NULL;
+        gate_leave_group(a);
         gate_free_attempt(g, a);
         struct gate_times *times = gate_times_to_set(grp, todo);
         if (times && ev->claimed.failed)

@@ -380,6 +380,8 @@ void gate_refund(struct gate *g,
                  struct gate_todo *todo);
 /* One way or another: its place is free for the next in line. */
 void gate_leave_wire(struct gate *g, struct gate_attempt *a, tide_wall_ms now);
+/* Its group no longer counts it, and outlives it; gives the group, NULL: there is none. */
+struct gate_group *gate_leave_group(struct gate_attempt *a);
 void gate_free_attempt(struct gate *g, struct gate_attempt *a);
 /* The query that it was charged by. */
 void gate_query_of_attempt(struct gate_attempt *a, tide_wall_ms now, struct plan_query *ret);

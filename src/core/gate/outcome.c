@@ -167,7 +167,7 @@ void gate_conclude(struct gate *g,
                    tide_wall_ms now,
                    struct gate_todo *todo)
 {
-    struct gate_group *grp = a->group;
+    struct gate_group *grp;
     switch (f->kind) {
     case FINDING_ACCEPTED:
         end_accepted(g, a, outcome, f, now, todo);
@@ -196,16 +196,13 @@ void gate_conclude(struct gate *g,
         return;
     case FINDING_UNKNOWN:
         gate_answer_lost(g, a, outcome, gate_printf(todo, "%s", f->sentence), now, todo);
-        if (grp)
-            gate_decide(g, grp, now, todo);
+        if (a->group)
+            gate_decide(g, a->group, now, todo);
         return;
     }
     /* Decide before the attempt goes: its group may be forgotten with it. What was put off comes
      * back with the store's answer (GATE_PENDING). */
-    if (grp) {
-        grp->flying--;
-        a->group = NULL;
-    }
+    grp = gate_leave_group(a);
     gate_free_attempt(g, a);
     if (grp)
         gate_decide(g, grp, now, todo);

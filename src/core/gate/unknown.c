@@ -103,18 +103,13 @@ void gate_settle_arrived(struct gate *g,
                          tide_wall_ms now,
                          struct gate_todo *todo)
 {
-    struct gate_group *grp = a->group;
     gate_end_attempt(g, a,
                      &(struct gate_ending){.state = ATTEMPT_ACCEPTED,
                                            .then = NOTIFICATION_SENT,
                                            .event = "sent",
                                            .sentence = sentence},
                      now, todo);
-    if (grp) {
-        grp->flying--;
-        grp->unknown--;
-        a->group = NULL;
-    }
+    struct gate_group *grp = gate_leave_group(a);
     gate_free_attempt(g, a);
     if (grp)
         gate_decide(g, grp, now, todo);
