@@ -9,32 +9,40 @@
 
 #include <stdlib.h>
 
+void gate_write_plan(int64_t recipient_id, const struct plan_recipient *p, struct gate_todo *todo)
+{
+    struct buf blob = {0};
+    struct change *c = gate_add_change(todo, CHANGE_RECIPIENT);
+    plan_recipient_encode(p, &blob);
+    if (c) {
+        c->recipient.id = recipient_id;
+        c->recipient.plan = arena_text(&todo->arena, buf_text(&blob));
+    }
+    todo->failed |= blob.failed != TIDE_OK;
+    buf_fini(&blob);
+}
+
+static bool write_ledger(struct text subject, const struct buf *blob, struct gate_todo *todo)
+{
+    struct change *c = gate_add_change(todo, CHANGE_LEDGER);
+    if (!c)
+        return false;
+    c->ledger.subject = arena_text(&todo->arena, subject);
+    c->ledger.blob = arena_text(&todo->arena, buf_text(blob));
+    return true;
+}
+
 void gate_add_ledger_changes(struct gate *g, struct gate_recipient *r, struct gate_todo *todo)
 {
     struct buf blob = {0};
     struct text subject;
-    if (r) {
-        struct change *c = gate_add_change(todo, CHANGE_RECIPIENT);
-        plan_recipient_encode(&r->plan, &blob);
-        if (c) {
-            c->recipient.id = r->id;
-            c->recipient.plan = arena_text(&todo->arena, buf_text(&blob));
-        }
-    }
-    while (planner_next_dirty(g->planner, &subject, &blob)) {
-        struct change *c = gate_add_change(todo, CHANGE_LEDGER);
-        if (!c)
-            break;
-        c->ledger.subject = arena_text(&todo->arena, subject);
-        c->ledger.blob = arena_text(&todo->arena, buf_text(&blob));
-    }
-    while (guards_next_dirty(&g->guards, &subject, &blob)) {
-        struct change *c = gate_add_change(todo, CHANGE_LEDGER);
-        if (!c)
-            break;
-        c->ledger.subject = arena_text(&todo->arena, subject);
-        c->ledger.blob = arena_text(&todo->arena, buf_text(&blob));
-    }
+    bool ok = true;
+    if (r)
+        gate_write_plan(r->id, &r->plan, todo);
+    while (ok && planner_next_dirty(g->planner, &subject, &blob))
+        ok = write_ledger(subject, &blob, todo);
+    while (ok && guards_next_dirty(&g->guards, &subject, &blob))
+        ok = write_ledger(subject, &blob, todo);
     if (blob.failed != TIDE_OK)
         todo->failed = true;
     buf_fini(&blob);

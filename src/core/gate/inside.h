@@ -386,6 +386,7 @@ void gate_free_attempt(struct gate *g, struct gate_attempt *a);
 /* The query that it was charged by. */
 void gate_query_of_attempt(struct gate_attempt *a, tide_wall_ms now, struct plan_query *ret);
 const char *gate_account_name(const struct gate *g, const struct gate_attempt *a);
+void gate_write_plan(int64_t recipient_id, const struct plan_recipient *p, struct gate_todo *todo);
 /* The ledgers that have changed, and the recipient's (NULL: none has). */
 void gate_add_ledger_changes(struct gate *g, struct gate_recipient *r, struct gate_todo *todo);
 

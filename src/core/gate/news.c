@@ -178,19 +178,6 @@ static void route_of(struct gate *g, const struct news_found *found, struct plan
     };
 }
 
-static void write_plan(int64_t recipient_id, const struct plan_recipient *p, struct gate_todo *todo)
-{
-    struct buf blob = {0};
-    struct change *c = gate_add_change(todo, CHANGE_RECIPIENT);
-    plan_recipient_encode(p, &blob);
-    if (c) {
-        c->recipient.id = recipient_id;
-        c->recipient.plan = arena_text(&todo->arena, buf_text(&blob));
-    }
-    todo->failed |= blob.failed != TIDE_OK;
-    buf_fini(&blob);
-}
-
 /* A limit that a bounce named: everything that it counts waits, and this mail is mailed again. */
 static tide_wall_ms close_limit(struct gate *g,
                                 const struct gate_reading *r,
@@ -217,7 +204,7 @@ static tide_wall_ms close_limit(struct gate *g,
                           r->found->attempt->account, r->news->reply, &kept, todo);
     gate_add_ledger_changes(g, loaded, todo);
     if (!loaded)
-        write_plan(known->id, &stored, todo);
+        gate_write_plan(known->id, &stored, todo);
     plan_recipient_fini(&stored);
     return TIDE_MAX(at, r->now);
 }
@@ -282,7 +269,7 @@ static void forget_sent(const struct recipient_state *state, struct gate_todo *t
     if (state->plan.n == 0 || plan_recipient_decode(state->plan, &plan, &ignored) != TIDE_OK)
         return;
     plan.sent_before = false;
-    write_plan(state->id, &plan, todo);
+    gate_write_plan(state->id, &plan, todo);
     plan_recipient_fini(&plan);
 }
 
