@@ -94,6 +94,13 @@ struct gate_group *gate_leave_group(struct gate_attempt *a)
         grp->flying--;
         grp->unknown = (uint8_t)(grp->unknown - a->unknown);
     }
+    a->group = NULL;
+    return grp;
+}
+
+void gate_free_attempt(struct gate *g, struct gate_attempt *a)
+{
+    struct gate_group *grp = gate_leave_group(a);
     heap_remove(&g->unknowns, &a->wait);
     idmap_remove(&g->attempts, a->id);
     free(a->unclear);
@@ -102,13 +109,6 @@ struct gate_group *gate_leave_group(struct gate_attempt *a)
         gate_forget_if_idle(g, grp);
 }
 
-    a->group = NULL;
-    return grp;
-}
-
-void gate_free_attempt(struct gate *g, struct gate_attempt *a)
-{
-    struct gate_group *grp = gate_leave_group(a);
 void gate_end_attempt(struct gate *g,
                       struct gate_attempt *a,
                       const struct gate_ending *e,

@@ -13,8 +13,7 @@ static void put(struct json_writer *w, const char *name, struct text t)
         jw_text(w, name, t);
 }
 
-/* The object into the todo's memory. */
-static struct text keep(struct json_writer *w, struct gate_todo *todo)
+struct text gate_keep_detail(struct json_writer *w, struct gate_todo *todo)
 {
     jw_end(w);
     struct text kept = {0};
@@ -34,17 +33,21 @@ static void put_route(struct json_writer *w, const struct gate *g, const struct 
         put(w, "provider", text_of(a->recipient->domain->provider_name));
 }
 
+static void put_said(struct json_writer *w, int code, const int status[3], struct text words)
+{
+    char dotted[40];
+    if (code)
+        jw_int(w, "code", code);
+    if (status[0]) {
+        snprintf(dotted, sizeof dotted, "%d.%d.%d", status[0], status[1], status[2]);
+        jw_str(w, "status", dotted);
+    }
+    put(w, "reply", words);
+}
+
 static void put_reply(struct json_writer *w, const struct account_outcome *o)
 {
-    const struct reply *r = &o->reply;
-    if (r->code)
-        jw_int(w, "code", r->code);
-    if (r->enhanced[0]) {
-        char status[40];
-        snprintf(status, sizeof status, "%d.%d.%d", r->enhanced[0], r->enhanced[1], r->enhanced[2]);
-        jw_str(w, "status", status);
-    }
-    put(w, "reply", text_of(r->text));
+    put_said(w, o->reply.code, o->reply.enhanced, text_of(o->reply.text));
     if (o->result != ACCOUNT_ACCEPTED)
         jw_str(w, "stage", reply_stage_name(o->stage));
 }
@@ -80,7 +83,7 @@ struct text gate_detail_of_attempt(const struct gate *g,
         put_meaning(&w, &f->meaning);
     if (until && until != TIDE_NEVER)
         jw_time(&w, "until", until);
-    return keep(&w, todo);
+    return gate_keep_detail(&w, todo);
 }
 
 struct text gate_detail_of_news(const struct gate_reading *r,
@@ -97,18 +100,11 @@ struct text gate_detail_of_news(const struct gate_reading *r,
     put(&w, "source", n->source);
     put(&w, "word", n->event);
     jw_time(&w, "happened_at", r->said_at);
-    if (n->code)
-        jw_int(&w, "code", n->code);
-    if (r->status[0]) {
-        char status[40];
-        snprintf(status, sizeof status, "%d.%d.%d", r->status[0], r->status[1], r->status[2]);
-        jw_str(&w, "status", status);
-    }
-    put(&w, "reply", n->reply);
+    put_said(&w, n->code, r->status, n->reply);
     put_meaning(&w, &r->meaning);
     if (until && until != TIDE_NEVER)
         jw_time(&w, "until", until);
-    return keep(&w, todo);
+    return gate_keep_detail(&w, todo);
 }
 
 struct text gate_detail_of_suppression(const struct suppression *s, struct gate_todo *todo)
@@ -129,7 +125,7 @@ struct text gate_detail_of_suppression(const struct suppression *s, struct gate_
         jw_time(&w, "lifted_at", s->lifted_at);
     else if (s->expires_at)
         jw_time(&w, "until", s->expires_at);
-    return keep(&w, todo);
+    return gate_keep_detail(&w, todo);
 }
 
 struct text gate_detail_of_hold(struct text limit, tide_wall_ms until, struct gate_todo *todo)
@@ -143,7 +139,7 @@ struct text gate_detail_of_hold(struct text limit, tide_wall_ms until, struct ga
     put(&w, "limit", limit);
     if (until && until != TIDE_NEVER)
         jw_time(&w, "until", until);
-    return keep(&w, todo);
+    return gate_keep_detail(&w, todo);
 }
 
 struct text gate_detail_of_drop(const char *code,
@@ -157,7 +153,7 @@ struct text gate_detail_of_drop(const char *code,
     jw_str(&w, "code", code);
     if (domain)
         jw_str(&w, "domain", domain->name);
-    return keep(&w, todo);
+    return gate_keep_detail(&w, todo);
 }
 
 struct text gate_detail_of_alarm(struct text key,
@@ -173,7 +169,7 @@ struct text gate_detail_of_alarm(struct text key,
     if (severity)
         jw_str(&w, "severity", severity);
     put(&w, "advice", advice);
-    return keep(&w, todo);
+    return gate_keep_detail(&w, todo);
 }
 
 struct text gate_detail_of_sender(struct text domain,
@@ -188,5 +184,5 @@ struct text gate_detail_of_sender(struct text domain,
     put(&w, "domain", domain);
     put(&w, "account", account);
     put(&w, "reason", reason);
-    return keep(&w, todo);
+    return gate_keep_detail(&w, todo);
 }

@@ -46,12 +46,7 @@ static struct text detail_of(const struct plan_warning *x, struct gate_todo *tod
     jw_number(&w, "chance", x->chance);
     jw_time(&w, "at", x->over_at);
     jw_time(&w, "resets_at", x->reset_at);
-    jw_end(&w);
-    struct text kept = b.failed == TIDE_OK ? arena_text(&todo->arena, buf_text(&b)) : TEXT("");
-    if (kept.n == 0)
-        todo->failed = true;
-    buf_fini(&b);
-    return kept;
+    return gate_keep_detail(&w, todo);
 }
 
 void gate_tell_arrivals(struct gate *g,

@@ -488,6 +488,9 @@ void gate_on_guard(struct gate *g, const struct gate_event *ev, struct gate_todo
 
 /* -- detail.c ---------------------------------------------------------------------------------- */
 
+struct json_writer;
+/* Ends the object, into the todo's memory, and frees what it was written to. */
+struct text gate_keep_detail(struct json_writer *w, struct gate_todo *todo);
 /* JSON objects for journal_entry.detail. Of an attempt: account, provider, then what was
  * said (code, status, reply, stage) and what it means (class, fault, cause, advice, rule); outcome
  * and finding may be NULL, until 0. */

@@ -43,11 +43,7 @@ static struct text detail_of(const struct plan_learnt *x, struct gate_todo *todo
     jw_str(&w, "limit", limit_text(&x->limit->limit, words, sizeof words));
     jw_int(&w, "count", x->limit->limit.count);
     jw_str(&w, "rule", x->limit->replies[0].rule);
-    jw_end(&w);
-    struct text t = arena_text(&todo->arena, buf_text(&b));
-    todo->failed |= b.failed != TIDE_OK;
-    buf_fini(&b);
-    return t;
+    return gate_keep_detail(&w, todo);
 }
 
 /* -- Taught -------------------------------------------------------------------------------------*/
