@@ -44,14 +44,37 @@ static void change_notification(struct writing *w,
         group_settle(w, &g, touched);
 }
 
-static size_t ids_releasing(struct writing *w, tide_id attempt_id, tide_id *ids, size_t cap)
+size_t attempt_members(struct writing *w,
+                       enum query which,
+                       tide_id attempt_id,
+                       size_t most,
+                       struct arena *arena,
+                       tide_id **ret)
 {
     size_t n = 0;
-    for (sqlite3_stmt *row = db_row(w->db, Q_ATTEMPT_RELEASING, DB_VALUES(db_int(attempt_id))); row;
-         row = db_next(w->db, Q_ATTEMPT_RELEASING))
-        if (n < cap)
-            ids[n++] = col_int(row, 0);
+    *ret = db_array(w->db, arena, most + 1, sizeof **ret);
+    for (sqlite3_stmt *row = db_row(w->db, which, DB_VALUES(db_int(attempt_id))); row && *ret;
+         row = db_next(w->db, which))
+        if (n < most)
+            (*ret)[n++] = col_int(row, 0);
     return n;
+}
+
+void members_move(struct writing *w,
+                  const tide_id *ids,
+                  size_t count,
+                  const struct move *move,
+                  struct touched *touched)
+{
+    struct group g = {0};
+    bool moved = false;
+    for (size_t i = 0; i < count; i++) {
+        struct member m;
+        if (member_get(w->db, ids[i], &m, &g))
+            moved |= member_move(w, &g, &m, move);
+    }
+    if (moved)
+        group_settle(w, &g, touched);
 }
 
 static void change_attempt(struct writing *w,
@@ -67,8 +90,8 @@ static void change_attempt(struct writing *w,
     w->tally[TALLY_ATTEMPT + state]--;
     w->tally[TALLY_ATTEMPT + c->attempt.state]++;
     struct arena arena = {0};
-    tide_id *ids = db_array(w->db, &arena, (size_t)count + 1, sizeof *ids);
-    size_t n = ids ? ids_releasing(w, c->attempt.id, ids, (size_t)count) : 0;
+    tide_id *ids;
+    size_t n = attempt_members(w, Q_ATTEMPT_RELEASING, c->attempt.id, (size_t)count, &arena, &ids);
     db_run(w->db, Q_ATTEMPT_END,
            DB_VALUES(db_int(c->attempt.id), db_int(c->attempt.state), db_text(c->attempt.reply),
                      db_int(c->attempt.ended_at), db_int(stays && n > 0)));
@@ -79,15 +102,8 @@ static void change_attempt(struct writing *w,
                         .limit = c->attempt.limit,
                         .due_at = c->attempt.due_at,
                         .at = at};
-    struct group g = {0};
-    bool moved = false;
-    for (size_t i = 0; i < n && !stays; i++) {
-        struct member m;
-        if (member_get(w->db, ids[i], &m, &g))
-            moved |= member_move(w, &g, &m, &move);
-    }
-    if (moved)
-        group_settle(w, &g, touched);
+    if (!stays)
+        members_move(w, ids, n, &move, touched);
     arena_fini(&arena);
 }
 

@@ -212,12 +212,8 @@ static void write_fate(struct writing *w,
                        struct touched *touched)
 {
     struct arena arena = {0};
-    tide_id *ids = db_array(w->db, &arena, count + 1, sizeof *ids);
-    size_t n = 0;
-    for (sqlite3_stmt *row = db_row(w->db, Q_NEWS_ITEMS, DB_VALUES(db_int(c->news.id))); row && ids;
-         row = db_next(w->db, Q_NEWS_ITEMS))
-        if (n < count)
-            ids[n++] = col_int(row, 0);
+    tide_id *ids;
+    size_t n = attempt_members(w, Q_NEWS_ITEMS, c->news.id, count, &arena, &ids);
     struct move move = {.next = c->news.then,
                         .reason = c->news.reason,
                         .limit = c->news.limit,
@@ -225,15 +221,7 @@ static void write_fate(struct writing *w,
                         .at = at,
                         .again = true,
                         .undone = c->news.kind == NEWS_UNLISTED};
-    struct group g = {0};
-    bool moved = false;
-    for (size_t i = 0; i < n; i++) {
-        struct member m;
-        if (member_get(w->db, ids[i], &m, &g))
-            moved |= member_move(w, &g, &m, &move);
-    }
-    if (moved)
-        group_settle(w, &g, touched);
+    members_move(w, ids, n, &move, touched);
     arena_fini(&arena);
 }
 

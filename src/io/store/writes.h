@@ -41,6 +41,19 @@ void change_write(struct writing *w,
                   tide_wall_ms at,
                   struct touched *touched);
 void touched_add(struct touched *t, const struct group *g);
+/* The notifications of an attempt that query `which` names, `most` at the most; gives how many. */
+size_t attempt_members(struct writing *w,
+                       enum query which,
+                       tide_id attempt_id,
+                       size_t most,
+                       struct arena *arena,
+                       tide_id **ret);
+/* All of one group. */
+void members_move(struct writing *w,
+                  const tide_id *ids,
+                  size_t count,
+                  const struct move *move,
+                  struct touched *touched);
 /* Ends a change of a group: its books, and who wants to know of it. */
 void group_settle(struct writing *w, struct group *g, struct touched *touched);
 
