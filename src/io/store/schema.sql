@@ -359,3 +359,11 @@ ALTER TABLE domain ADD COLUMN recipients INTEGER NOT NULL DEFAULT 0;
 UPDATE domain SET recipients = r.count
     FROM (SELECT domain_id, count(*) AS count FROM recipient GROUP BY domain_id) AS r
     WHERE r.domain_id = domain.id;
+
+-- migration 9
+
+-- Pruning asks for what is over, too: without these it walks over all of them in every round.
+CREATE INDEX finding_at ON finding (at);
+CREATE INDEX suppressed_lifted ON suppressed (lifted_at) WHERE lifted_at > 0;
+CREATE INDEX suppressed_expires ON suppressed (expires_at) WHERE expires_at > 0;
+CREATE INDEX webhook_letter_dead ON webhook_letter (tried_at) WHERE next_at = 0;
