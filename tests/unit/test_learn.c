@@ -583,6 +583,31 @@ static void test_told_overrules_the_profile(void **state)
     world_end(&w);
 }
 
+/* A provider that an operator names before any mail has gone there keeps its profile's limits. */
+static void test_named_by_hand_first(void **state)
+{
+    (void)state;
+    struct world w;
+    struct plan_answer a;
+    world_begin(&w, 2);
+    w.provider.name = (char *)(uintptr_t)"quay";
+    struct tide_error err;
+    T_OK(planner_configure(w.planner, &w.config, &err), &err, "configure");
+    struct learn_key *k =
+        planner_learnt_key(w.planner, LIMIT_PROVIDER, 0, TEXT("quay"), TEXT(""), true);
+    T_TRUE(k && planner_pin(w.planner, k, &day, 1000, NOON), "pinned");
+    w.q.route.provider = planner_intern_provider(w.planner, TEXT("quay"));
+    w.q.now = NOON;
+    for (int i = 0; i < 2; i++) {
+        planner_decide(w.planner, &w.q, &a);
+        T_EQ(a.kind, PLAN_NOW, "the profile's two: %d", i);
+        planner_charge(w.planner, &w.q);
+    }
+    planner_decide(w.planner, &w.q, &a);
+    T_EQ(a.kind, PLAN_HOLD, "and no more");
+    world_end(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -598,6 +623,7 @@ int main(void)
         cmocka_unit_test(test_profile_bounds_it),
         cmocka_unit_test(test_restart_inside_a_closure),
         cmocka_unit_test(test_told_overrules_the_profile),
+        cmocka_unit_test(test_named_by_hand_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

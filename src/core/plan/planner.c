@@ -46,11 +46,11 @@ static bool names_make(struct planner *p, const struct config *c, struct planner
     return ok;
 }
 
-/* Every interned name from `first` on that is a provider's gets that provider's limits. */
-static void link_rules(struct planner *p, uint32_t first)
+/* Every name that is a provider's gets that provider's limits, whoever has interned it since. */
+static void link_rules(struct planner *p)
 {
-    for (uint32_t id = first; id <= p->subjects.name_count; id++) {
-        struct subject_name *n = subjects_name(&p->subjects, id);
+    while (p->linked < p->subjects.name_count) {
+        struct subject_name *n = subjects_name(&p->subjects, ++p->linked);
         n->data = strmap_get(&p->rules->providers, text_of(n->text));
     }
 }
@@ -78,7 +78,8 @@ enum tide_err planner_configure(struct planner *p,
     p->account_names = names.accounts;
     p->pool_names = names.pools;
     p->stream_names = names.streams;
-    link_rules(p, 1);
+    p->linked = 0;
+    link_rules(p);
     return TIDE_OK;
 }
 
@@ -123,8 +124,8 @@ void planner_set_policy(struct planner *p, const struct policy *policy)
 
 uint32_t planner_intern(struct planner *p, struct text name)
 {
-    uint32_t known = p->subjects.name_count, id = subjects_intern(&p->subjects, name);
-    link_rules(p, known + 1);
+    uint32_t id = subjects_intern(&p->subjects, name);
+    link_rules(p);
     return id;
 }
 
@@ -633,15 +634,9 @@ enum tide_err planner_restore(struct planner *p,
     if (text_starts(subject, TEXT("policy|")))
         return p->policy->restore ? p->policy->restore(p->policy->arg, subject, blob, err)
                                   : TIDE_OK;
-    uint32_t known = p->subjects.name_count;
-    if (text_starts(subject, TEXT("learn|"))) {
-        enum tide_err read = learn_restore(&p->learn, subject, blob, err);
-        link_rules(p, known + 1);
-        return read;
-    }
-    enum tide_err rc = subjects_restore(&p->subjects, subject, blob, err);
-    link_rules(p, known + 1);
-    return rc;
+    if (text_starts(subject, TEXT("learn|")))
+        return learn_restore(&p->learn, subject, blob, err);
+    return subjects_restore(&p->subjects, subject, blob, err);
 }
 
 static bool is_own_day(const struct limit *l)

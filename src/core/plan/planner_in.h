@@ -38,6 +38,7 @@ struct planner {
     struct rules *rules;
     const struct policy *policy;
     struct subjects subjects;
+    uint32_t linked; /* of their names: the first so many know their provider's limits */
     struct learn learn;
     struct applied_set ready; /* of the last query: a charge follows upon its decision */
     uint32_t *account_names, *pool_names, *stream_names; /* of the configuration's indices */
