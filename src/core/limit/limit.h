@@ -73,6 +73,12 @@ struct limit {
 
 void limit_fini(struct limit *l);
 
+/* Counted for one mailbox, in the ledger that is kept beside it; else many share the counter. */
+static inline bool limit_scope_is_own(enum limit_scope s)
+{
+    return s == LIMIT_RECIPIENT || s == LIMIT_PAIR;
+}
+
 /* The words of the configuration files and the CLI: "sender-domain-provider", "calendar", ... */
 const char *limit_scope_name(enum limit_scope s);
 const char *limit_source_name(enum limit_source s);

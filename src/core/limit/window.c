@@ -81,12 +81,17 @@ static struct window_span compute(const struct window_rule *r, tide_wall_ms t)
         return span_around(r, month_start, (int64_t)y * 12 + m - 1, t);
     }
     struct window_span s = span_around(r, day_start, day, t);
-    if (r->def->kind == WINDOW_CALENDAR && r->def->unit == WINDOW_DAY)
+    if (window_is_day(r->def))
         return s;
     int64_t length = window_length_ms(r->def);
     s.start += (t - s.start) / length * length;
     s.end = TIDE_MIN(s.end, s.start + length);
     return s;
+}
+
+int32_t window_day(const struct window_rule *r, struct window_span day)
+{
+    return (int32_t)((zone_local_ms(r->zone, day.start) - r->def->offset_ms) / TIME_DAY_MS);
 }
 
 struct window_span window_at(struct window_rule *r, tide_wall_ms t)

@@ -32,7 +32,21 @@ static inline bool window_is_fixed(const struct window *w)
     return w->kind == WINDOW_CALENDAR || w->kind == WINDOW_CLOCK;
 }
 
+static inline bool window_is_day(const struct window *w)
+{
+    return w->kind == WINDOW_CALENDAR && w->unit == WINDOW_DAY;
+}
+
+/* Has a count to use up: a rate or a pause after each mail only tells when the next may go. */
+static inline bool window_has_count(const struct window *w)
+{
+    return w->kind != WINDOW_RATE && w->kind != WINDOW_COOLDOWN;
+}
+
 struct window_span window_at(struct window_rule *r, tide_wall_ms t);
+
+/* The local date of a window that is a day, in days since 1970. */
+int32_t window_day(const struct window_rule *r, struct window_span day);
 
 /* How long one window usually is: a month is 30 days. */
 int64_t window_length_ms(const struct window *w);

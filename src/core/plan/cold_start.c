@@ -22,7 +22,7 @@ static int32_t day_of(struct window_rule *rule, tide_wall_ms at, int *ret_hour)
     struct window_span w = window_at(rule, at);
     if (ret_hour)
         *ret_hour = TIDE_MIN((int)((at - w.start) * 24 / (w.end - w.start)), 23);
-    return (int32_t)((zone_local_ms(rule->zone, w.start) - rule->def->offset_ms) / TIME_DAY_MS);
+    return window_day(rule, w);
 }
 
 /* A recipient's day is over when his next one begins. */

@@ -102,11 +102,6 @@ void learn_parts(enum limit_scope scope,
     }
 }
 
-static bool is_own(enum limit_scope s)
-{
-    return s == LIMIT_RECIPIENT || s == LIMIT_PAIR;
-}
-
 /* Scope in the upper bits, what it counts below: interned numbers are far smaller than 28 bits, a
  * recipient's id than 40. 0: the scope counts something that this route has not. */
 static int64_t key_of(enum limit_scope scope, const struct learn_route *r)
@@ -115,7 +110,7 @@ static int64_t key_of(enum limit_scope scope, const struct learn_route *r)
     bool two = scope == LIMIT_SENDER_DOMAIN_PROVIDER || scope == LIMIT_IP_PROVIDER ||
                scope == LIMIT_IP_DOMAIN || scope == LIMIT_ACCOUNT_STREAM;
     learn_parts(scope, r, &a, &b);
-    if (is_own(scope))
+    if (limit_scope_is_own(scope))
         return r->recipient_id ? (int64_t)scope << 57 | 1LL << 56 | (int64_t)(a & 0xFFFF) << 40 |
                                      r->recipient_id
                                : 0;
@@ -135,7 +130,7 @@ static char *row_of(const struct learn *l, const struct learn_key *k)
     const struct subject_name *a = subjects_name(l->subjects, k->a),
                               *b = subjects_name(l->subjects, k->b);
     char *row = NULL, id[24] = "";
-    if (is_own(k->scope))
+    if (limit_scope_is_own(k->scope))
         snprintf(id, sizeof id, "%lld|", (long long)k->recipient_id);
     if (asprintf(&row, "learn|%s|%s%s|%s", limit_scope_name(k->scope), id, a ? a->text : "",
                  b ? b->text : "") < 0)
@@ -154,7 +149,7 @@ struct learn_key *learn_key_get(struct learn *l,
     list_init(&k->dirty);
     k->key = key;
     k->scope = scope;
-    k->recipient_id = is_own(scope) ? r->recipient_id : 0;
+    k->recipient_id = limit_scope_is_own(scope) ? r->recipient_id : 0;
     learn_parts(scope, r, &k->a, &k->b);
     k->row = row_of(l, k);
     if (!k->row || !idmap_put(&l->by_key, key, k)) {
@@ -254,10 +249,9 @@ static bool find_zone(struct learn *l, const char *name, const struct zone **ret
 static struct window countable(const struct window *w)
 {
     struct window out = *w;
-    if (w->kind == WINDOW_COOLDOWN || w->kind == WINDOW_RATE) {
+    if (!window_has_count(w))
         out = (struct window){.kind = WINDOW_ROLLING,
                               .span_ms = TIDE_MAX(w->span_ms, TIME_MINUTE_MS)};
-    }
     return out;
 }
 
@@ -516,7 +510,7 @@ static const int64_t tiers_ms[] = {TEN_MINUTES_MS, TIME_HOUR_MS};
 
 static tide_wall_ms until_of(const struct learn_key *k, tide_wall_ms opens_at, tide_wall_ms now)
 {
-    if (is_own(k->scope) || k->times >= TIDE_COUNT(tiers_ms))
+    if (limit_scope_is_own(k->scope) || k->times >= TIDE_COUNT(tiers_ms))
         return opens_at;
     return TIDE_MIN(opens_at, now + tiers_ms[k->times]);
 }

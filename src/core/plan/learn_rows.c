@@ -318,9 +318,9 @@ static bool route_of_row(struct learn *l,
         !text_split(&rest, '|', &scope) || !limit_scope_of(scope, ret_scope) ||
         !text_split(&rest, '|', &left))
         return false;
-    bool own = *ret_scope == LIMIT_RECIPIENT || *ret_scope == LIMIT_PAIR;
-    if (own && (text_int(left, 1, (1LL << 40) - 1, &recipient_id, &ignored) != TIDE_OK ||
-                !text_split(&rest, '|', &left)))
+    if (limit_scope_is_own(*ret_scope) &&
+        (text_int(left, 1, (1LL << 40) - 1, &recipient_id, &ignored) != TIDE_OK ||
+         !text_split(&rest, '|', &left)))
         return false;
     learn_route_of(l, *ret_scope, recipient_id, left, rest, ret);
     return true;

@@ -142,11 +142,6 @@ uint32_t planner_intern_provider(struct planner *p, struct text name)
 
 /* -- Which limits apply ------------------------------------------------------------------------ */
 
-static bool is_own_scope(enum limit_scope s)
-{
-    return s == LIMIT_RECIPIENT || s == LIMIT_PAIR;
-}
-
 static struct subject *subject_of(struct planner *p,
                                   const struct plan_route *r,
                                   enum limit_scope scope,
@@ -192,7 +187,7 @@ static bool apply(struct planner *p,
         return true;
     *a = (struct applied){.tally = {.meter = m, .id = m->id},
                           .overruled = planner_is_overruled(p, q, m)};
-    if (is_own_scope(l->scope)) {
+    if (limit_scope_is_own(l->scope)) {
         const struct subject_name *sender = subjects_name(&p->subjects, q->route.sender);
         if (l->scope == LIMIT_PAIR)
             a->tally.id = plan_hash(m->id, &(uint32_t){sender ? sender->hash : 0}, 4);
@@ -268,22 +263,9 @@ bool planner_find_all(struct planner *p, const struct plan_query *q)
  * so small that little would be left, at most half. */
 int64_t planner_reserve_of(const struct planner *p, const struct limit *l)
 {
-    if (!is_own_scope(l->scope) || l->window.kind == WINDOW_RATE ||
-        l->window.kind == WINDOW_COOLDOWN)
+    if (!limit_scope_is_own(l->scope) || !window_has_count(&l->window))
         return 0;
     return TIDE_MIN(TIDE_MAX(p->config->planner.reserve, 0), l->count / 2);
-}
-
-static int32_t day_of(struct meter *m, tide_wall_ms now, struct window_span *ret_window)
-{
-    const struct window *w = &m->limit->window;
-    *ret_window = window_at(&m->rule, now);
-    return (int32_t)((zone_local_ms(m->rule.zone, ret_window->start) - w->offset_ms) / TIME_DAY_MS);
-}
-
-static bool is_day(const struct window *w)
-{
-    return w->kind == WINDOW_CALENDAR && w->unit == WINDOW_DAY;
 }
 
 /* Urgent mail uses the reserve first: what it has had today need not be kept for it any more. */
@@ -291,12 +273,11 @@ int64_t planner_reserve_left(const struct planner *p,
                              const struct plan_query *q,
                              const struct applied *a)
 {
-    struct window_span ignored;
     struct meter *m = a->tally.meter;
     int64_t reserve = planner_reserve_of(p, m->limit);
     const struct forecast *f = &q->recipient->forecast;
-    if (!reserve || !f->urgent || !is_day(&m->limit->window) ||
-        day_of(m, q->now, &ignored) != f->day)
+    if (!reserve || !f->urgent || !window_is_day(&m->limit->window) ||
+        window_day(&m->rule, window_at(&m->rule, q->now)) != f->day)
         return reserve;
     return TIDE_MAX(reserve - f->urgent, 0);
 }
@@ -309,7 +290,7 @@ static void count_urgent(struct planner *p, const struct plan_query *q)
         struct applied *a = &p->ready.all[i];
         struct policy_view v;
         struct foreseen ignored;
-        if (a->subject || !is_day(&a->tally.meter->limit->window))
+        if (a->subject || !window_is_day(&a->tally.meter->limit->window))
             continue;
         planner_view_of(p, q, a, &v);
         if (!p->policy->foresee || !p->policy->foresee(p->policy->arg, &v, &ignored))
@@ -382,8 +363,7 @@ static const struct applied *tightest(const struct applied_set *set, tide_wall_m
     for (unsigned i = 0; i < set->count; i++) {
         const struct applied *a = &set->all[i];
         const struct limit *l = a->tally.meter->limit;
-        if (a->subject || l->count < 1 || l->window.kind == WINDOW_RATE ||
-            l->window.kind == WINDOW_COOLDOWN)
+        if (a->subject || l->count < 1 || !window_has_count(&l->window))
             continue;
         double share = (double)(l->count - tally_used(&a->tally, now)) / (double)l->count;
         if (!least || share < least_share) {
@@ -472,12 +452,12 @@ void planner_view_of(const struct planner *p,
         .direct_share = p->config->planner.direct_share,
         .window_id = m->window,
     };
-    ret->is_day = is_day(w);
-    if (ret->is_day)
-        ret->day = day_of(m, q->now, &ret->window);
-    else if (window_is_fixed(w))
+    ret->is_day = window_is_day(w);
+    if (window_is_fixed(w))
         ret->window = window_at(&m->rule, q->now);
-    if (!ret->is_day)
+    if (ret->is_day)
+        ret->day = window_day(&m->rule, ret->window);
+    else
         planner_learning_day(p, q->now, &ret->learnt_by);
     if (w->kind == WINDOW_ROLLING)
         for (int64_t left = ret->used; left > 0 && ret->refill_count < POLICY_REFILLS_MAX; left--)
@@ -497,7 +477,7 @@ static void find_shared(const struct planner *p, tide_wall_ms now, struct policy
         const struct limit *l = a->tally.meter->limit;
         bool rolls = l->window.kind == WINDOW_ROLLING && l->window.span_ms == TIME_DAY_MS;
         if (l->scope != LIMIT_ACCOUNT || a->overruled || l->count < 1 ||
-            (!is_day(&l->window) && !rolls))
+            (!window_is_day(&l->window) && !rolls))
             continue;
         int64_t left = TIDE_MAX(l->count - tally_used(&a->tally, now), 0);
         v->shared_left = v->is_shared ? TIDE_MIN(v->shared_left, left) : left;
@@ -641,8 +621,7 @@ enum tide_err planner_restore(struct planner *p,
 
 static bool is_own_day(const struct limit *l)
 {
-    return is_own_scope(l->scope) && l->window.kind == WINDOW_CALENDAR &&
-           l->window.unit == WINDOW_DAY;
+    return limit_scope_is_own(l->scope) && window_is_day(&l->window);
 }
 
 void planner_days(struct planner *p,

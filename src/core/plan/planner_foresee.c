@@ -10,8 +10,7 @@ static const struct applied *daily(const struct applied_set *set)
     const struct applied *least = NULL;
     for (unsigned i = 0; i < set->count; i++) {
         const struct limit *l = set->all[i].tally.meter->limit;
-        if (!set->all[i].subject && l->window.kind == WINDOW_CALENDAR &&
-            l->window.unit == WINDOW_DAY && l->count > 0 &&
+        if (!set->all[i].subject && window_is_day(&l->window) && l->count > 0 &&
             (!least || l->count < least->tally.meter->limit->count))
             least = &set->all[i];
     }
@@ -38,9 +37,7 @@ void planner_learning_day(const struct planner *p, tide_wall_ms now, struct poli
     struct meter *m = a->tally.meter;
     ret->id = m->window;
     ret->window = window_at(&m->rule, now);
-    ret->day =
-        (int32_t)((zone_local_ms(m->rule.zone, ret->window.start) - m->limit->window.offset_ms) /
-                  TIME_DAY_MS);
+    ret->day = window_day(&m->rule, ret->window);
 }
 
 /* Who has no daily limit is learnt of by days of UTC: accounts and providers want to know too. */
@@ -181,7 +178,7 @@ static double fixed_left(void *arg, tide_wall_ms at)
 static bool is_foreseeable(const struct limit *l)
 {
     return l->count > 0 && window_length_ms(&l->window) >= TIME_HOUR_MS &&
-           l->window.kind != WINDOW_RATE && l->window.kind != WINDOW_COOLDOWN;
+           window_has_count(&l->window);
 }
 
 /* The name stands last in the key of what crosses something with it: "ip-provider|pool|qq". */
@@ -239,8 +236,8 @@ void planner_wide(struct planner *p,
         set = strmap_get(&p->rules->providers, provider);
     for (size_t i = 0; set && i < set->count; i++) {
         struct meter *m = &set->meters[i];
-        bool is_wide = m->limit->scope != LIMIT_RECIPIENT && m->limit->scope != LIMIT_PAIR &&
-                       m->limit->scope != LIMIT_DOMAIN && m->limit->scope != LIMIT_IP_DOMAIN &&
+        bool is_wide = !limit_scope_is_own(m->limit->scope) && m->limit->scope != LIMIT_DOMAIN &&
+                       m->limit->scope != LIMIT_IP_DOMAIN &&
                        m->limit->scope != LIMIT_ACCOUNT_STREAM;
         bool is_own = index < 0 || m->limit->scope == LIMIT_ACCOUNT;
         if (is_wide && is_own && is_foreseeable(m->limit))

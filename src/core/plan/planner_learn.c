@@ -18,11 +18,6 @@ void planner_route(const struct planner *p, const struct plan_query *q, struct l
     };
 }
 
-static bool is_own_scope(enum limit_scope s)
-{
-    return s == LIMIT_RECIPIENT || s == LIMIT_PAIR;
-}
-
 /* Where a number is counted; false: out of memory. `own`: the recipient's ledger. */
 static bool tally_of(struct planner *p,
                      const struct learn_key *k,
@@ -31,7 +26,7 @@ static bool tally_of(struct planner *p,
                      struct applied *ret)
 {
     *ret = (struct applied){.tally = {.meter = &x->meter, .id = x->meter.id, .ledger = own}};
-    if (is_own_scope(k->scope))
+    if (limit_scope_is_own(k->scope))
         return own != NULL;
     ret->subject = subjects_get(&p->subjects, k->scope, k->a, k->b);
     ret->tally.ledger = ret->subject ? subject_ledger(ret->subject, x->meter.id) : NULL;
@@ -290,16 +285,10 @@ struct telling {
     void *arg;
 };
 
-static struct text name_of(const struct planner *p, uint32_t id)
-{
-    const struct subject_name *n = subjects_name(&p->subjects, id);
-    return n ? text_of(n->text) : TEXT("");
-}
-
 static void tell_key(const struct telling *t, struct learn_key *k)
 {
     struct plan_learnt x = {
-        .key = k, .a = name_of(t->p, k->a), .b = name_of(t->p, k->b), .used = -1};
+        .key = k, .a = planner_name(t->p, k->a), .b = planner_name(t->p, k->b), .used = -1};
     if (!k->limits && k->until > t->now)
         t->each(t->arg, &x);
     for (struct learn_limit *l = k->limits; l; l = l->next) {
