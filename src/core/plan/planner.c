@@ -142,43 +142,11 @@ uint32_t planner_intern_provider(struct planner *p, struct text name)
 
 /* -- Which limits apply ------------------------------------------------------------------------ */
 
-static struct subject *subject_of(struct planner *p,
-                                  const struct plan_route *r,
-                                  enum limit_scope scope,
-                                  uint32_t provider)
-{
-    struct subjects *s = &p->subjects;
-    uint32_t account = r->account < p->config->account_count ? p->account_names[r->account] : 0;
-    uint32_t pool = r->account < p->config->account_count ? p->pool_names[r->account] : 0;
-    switch (scope) {
-    case LIMIT_DOMAIN:
-        return subjects_get(s, scope, r->domain, 0);
-    case LIMIT_PROVIDER:
-        return subjects_get(s, scope, provider, 0);
-    case LIMIT_SENDER_DOMAIN_PROVIDER:
-        return subjects_get(s, scope, r->sender_domain, provider);
-    case LIMIT_IP_PROVIDER:
-        return subjects_get(s, scope, pool, provider);
-    case LIMIT_IP_DOMAIN:
-        return subjects_get(s, scope, pool, r->domain);
-    case LIMIT_ACCOUNT:
-        return subjects_get(s, scope, account, 0);
-    case LIMIT_ACCOUNT_STREAM: {
-        bool known = r->stream < p->config->stream_count;
-        return subjects_get(s, scope, account, known ? p->stream_names[r->stream] : 0);
-    }
-    case LIMIT_RECIPIENT:
-    case LIMIT_PAIR:
-    case LIMIT_SCOPES:
-        break;
-    }
-    return NULL;
-}
-
+/* `r`: the query's route, with the provider that the limit is of. */
 static bool apply(struct planner *p,
                   const struct plan_query *q,
                   struct meter *m,
-                  uint32_t provider,
+                  const struct learn_route *r,
                   struct applied_set *ret)
 {
     const struct limit *l = m->limit;
@@ -186,14 +154,16 @@ static bool apply(struct planner *p,
     if (q->is_reply && l->replies_free)
         return true;
     *a = (struct applied){.tally = {.meter = m, .id = m->id},
-                          .overruled = planner_is_overruled(p, q, m)};
+                          .overruled = planner_is_overruled(p, r, m, q->now)};
     if (limit_scope_is_own(l->scope)) {
         const struct subject_name *sender = subjects_name(&p->subjects, q->route.sender);
         if (l->scope == LIMIT_PAIR)
             a->tally.id = plan_hash(m->id, &(uint32_t){sender ? sender->hash : 0}, 4);
         a->tally.ledger = &q->recipient->ledger;
     } else {
-        a->subject = subject_of(p, &q->route, l->scope, provider);
+        uint32_t left, right;
+        learn_parts(l->scope, r, &left, &right);
+        a->subject = subjects_get(&p->subjects, l->scope, left, right);
         a->tally.ledger = a->subject ? subject_ledger(a->subject, m->id) : NULL;
         if (!a->tally.ledger)
             return false;
@@ -205,33 +175,34 @@ static bool apply(struct planner *p,
 static bool apply_set(struct planner *p,
                       const struct plan_query *q,
                       const struct rule_set *set,
-                      uint32_t provider,
+                      const struct learn_route *r,
                       struct applied_set *ret)
 {
     bool ok = true;
     for (size_t i = 0; set && i < set->count && ok; i++)
-        ok = apply(p, q, &set->meters[i], provider, ret);
+        ok = apply(p, q, &set->meters[i], r, ret);
     return ok;
 }
 
 /* False: out of memory. */
 static bool apply_all(struct planner *p, const struct plan_query *q, struct applied_set *ret)
 {
-    const struct plan_route *r = &q->route;
-    const struct subject_name *provider = subjects_name(&p->subjects, r->provider);
-    const struct subject_name *gateway = subjects_name(&p->subjects, r->gateway);
+    const struct subject_name *provider = subjects_name(&p->subjects, q->route.provider);
+    const struct subject_name *gateway = subjects_name(&p->subjects, q->route.gateway);
+    struct learn_route front, behind; /* an account's limit means whoever answers at the MX */
+    planner_route(p, q, &front);
+    behind = front;
+    behind.provider = q->route.provider;
     ret->count = 0;
     ret->recipient = NULL;
-    if (provider && !apply_set(p, q, provider->data, r->provider, ret))
+    if (provider && !apply_set(p, q, provider->data, &behind, ret))
         return false;
-    if (gateway && gateway != provider && !apply_set(p, q, gateway->data, r->gateway, ret))
+    if (gateway && gateway != provider && !apply_set(p, q, gateway->data, &front, ret))
         return false;
-    /* An account's limit by provider means whoever answers at the MX. */
-    uint32_t front = gateway ? r->gateway : r->provider;
-    if (r->account < p->rules->account_count &&
-        !apply_set(p, q, &p->rules->accounts[r->account], front, ret))
+    if (q->route.account < p->rules->account_count &&
+        !apply_set(p, q, &p->rules->accounts[q->route.account], &front, ret))
         return false;
-    return planner_apply_learnt(p, q, ret);
+    return planner_apply_learnt(p, q, &front, ret);
 }
 
 static bool same_route(const struct plan_route *a, const struct plan_route *b)

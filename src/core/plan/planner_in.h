@@ -48,17 +48,22 @@ struct planner {
  * memory. */
 bool planner_find_all(struct planner *p, const struct plan_query *q);
 
-/* The query as what is learnt is looked up by. */
+/* The query as limits are counted and what is learnt is looked up by; its provider is whoever
+ * answers at the MX. */
 void planner_route(const struct planner *p, const struct plan_query *q, struct learn_route *ret);
 
 /* Adds the numbers that apply to the query; false: out of memory. */
-bool planner_apply_learnt(struct planner *p, const struct plan_query *q, struct applied_set *set);
+bool planner_apply_learnt(struct planner *p,
+                          const struct plan_query *q,
+                          const struct learn_route *r,
+                          struct applied_set *set);
 /* Numbers whose window has turned are probed. */
 void planner_roll_learnt(struct planner *p, const struct plan_query *q);
 /* An ESP's own number stands in place of this one of the account's profile. */
 bool planner_is_overruled(const struct planner *p,
-                          const struct plan_query *q,
-                          const struct meter *m);
+                          const struct learn_route *r,
+                          const struct meter *m,
+                          tide_wall_ms now);
 /* Prunes, settles, and makes room for one charge in every ledger. False: out of memory. */
 bool planner_make_ready(struct planner *p, const struct plan_query *q);
 /* What a policy is told about the query and this limit of the recipient's own. */

@@ -33,15 +33,14 @@ static bool tally_of(struct planner *p,
     return ret->tally.ledger != NULL;
 }
 
-bool planner_apply_learnt(struct planner *p, const struct plan_query *q, struct applied_set *set)
+bool planner_apply_learnt(struct planner *p,
+                          const struct plan_query *q,
+                          const struct learn_route *r,
+                          struct applied_set *set)
 {
-    struct learn_route r;
     set->learnt = false;
-    if (p->learn.numbers == 0)
-        return true;
-    planner_route(p, q, &r);
-    for (int scope = 0; scope < LIMIT_SCOPES; scope++) {
-        struct learn_key *k = learn_find(&p->learn, (enum limit_scope)scope, &r);
+    for (int scope = 0; p->learn.numbers && scope < LIMIT_SCOPES; scope++) {
+        struct learn_key *k = learn_find(&p->learn, (enum limit_scope)scope, r);
         for (struct learn_limit *x = k ? k->limits : NULL; x; x = x->next) {
             struct applied *a = &set->all[set->count];
             if (learn_is_stale(x, q->now))
@@ -82,18 +81,17 @@ void planner_roll_learnt(struct planner *p, const struct plan_query *q)
 }
 
 bool planner_is_overruled(const struct planner *p,
-                          const struct plan_query *q,
-                          const struct meter *m)
+                          const struct learn_route *r,
+                          const struct meter *m,
+                          tide_wall_ms now)
 {
-    struct learn_route r;
     if (p->learn.told == 0 || m->limit->scope != LIMIT_ACCOUNT ||
         m->limit->source == SOURCE_CONFIGURED)
         return false;
-    planner_route(p, q, &r);
-    const struct learn_key *k = learn_find(&p->learn, LIMIT_ACCOUNT, &r);
+    const struct learn_key *k = learn_find(&p->learn, LIMIT_ACCOUNT, r);
     for (const struct learn_limit *x = k ? k->limits : NULL; x; x = x->next)
         if (x->limit.source == SOURCE_PUBLISHED && x->meter.window == m->window &&
-            !learn_is_stale(x, q->now))
+            !learn_is_stale(x, now))
             return true;
     return false;
 }
