@@ -12,10 +12,6 @@
 
 /* -- Configuration ----------------------------------------------------------------------------- */
 
-struct planner_names {
-    uint32_t *accounts, *pools, *streams;
-};
-
 static void names_free(struct planner_names *n)
 {
     free(n->accounts);
@@ -69,15 +65,11 @@ enum tide_err planner_configure(struct planner *p,
         return tide_fail(err, TIDE_ENOMEM, "planner: names of accounts and streams");
     }
     rules_free(p->rules);
-    free(p->account_names);
-    free(p->pool_names);
-    free(p->stream_names);
+    names_free(&p->names);
     p->config = config;
     p->rules = rules;
     p->ready.recipient = NULL;
-    p->account_names = names.accounts;
-    p->pool_names = names.pools;
-    p->stream_names = names.streams;
+    p->names = names;
     p->linked = 0;
     link_rules(p);
     return TIDE_OK;
@@ -111,9 +103,7 @@ void planner_free(struct planner *p)
     rules_free(p->rules);
     learn_fini(&p->learn);
     subjects_fini(&p->subjects);
-    free(p->account_names);
-    free(p->pool_names);
-    free(p->stream_names);
+    names_free(&p->names);
     free(p);
 }
 

@@ -41,7 +41,9 @@ struct planner {
     uint32_t linked; /* of their names: the first so many know their provider's limits */
     struct learn learn;
     struct applied_set ready; /* of the last query: a charge follows upon its decision */
-    uint32_t *account_names, *pool_names, *stream_names; /* of the configuration's indices */
+    struct planner_names {    /* interned, by the configuration's indices */
+        uint32_t *accounts, *pools, *streams;
+    } names;
 };
 
 /* All limits that apply, into p->ready, unless the last query was about the same. False: out of

@@ -12,9 +12,9 @@ void planner_route(const struct planner *p, const struct plan_query *q, struct l
         .domain = r->domain,
         .sender_domain = r->sender_domain,
         .sender = r->sender,
-        .account = account ? p->account_names[r->account] : 0,
-        .pool = account ? p->pool_names[r->account] : 0,
-        .stream = r->stream < p->config->stream_count ? p->stream_names[r->stream] : 0,
+        .account = account ? p->names.accounts[r->account] : 0,
+        .pool = account ? p->names.pools[r->account] : 0,
+        .stream = r->stream < p->config->stream_count ? p->names.streams[r->stream] : 0,
     };
 }
 
