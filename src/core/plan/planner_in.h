@@ -1,8 +1,10 @@
 /* planner_in.h - the planner's own tables, shared by its files; nobody else includes this.
  *
- * planner.c        which limits apply, deciding, charging
+ * planner.c          configuration, names, rows for the store, what people are told
+ * planner_limits.c   which limits apply
+ * planner_decide.c   deciding, charging
  * planner_foresee.c  arrivals, what is to come
- * planner_learn.c  limits that replies have taught, closures, what operators say of them
+ * planner_learn.c    limits that replies have taught, closures, what operators say of them
  */
 #ifndef CORE_PLAN_PLANNER_IN_H
 #define CORE_PLAN_PLANNER_IN_H
@@ -82,6 +84,8 @@ int64_t planner_reserve_left(const struct planner *p,
                              const struct plan_query *q,
                              const struct applied *a);
 bool planner_overrules(const struct planner *p, const struct subject *s, const struct meter *m);
+/* So many at once from an empty window. */
+int64_t planner_full_of(const struct meter *m);
 int64_t planner_reserve_of(const struct planner *p, const struct limit *l);
 
 #endif
