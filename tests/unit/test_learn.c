@@ -590,7 +590,7 @@ static void test_named_by_hand_first(void **state)
     struct world w;
     struct plan_answer a;
     world_begin(&w, 2);
-    w.provider.name = (char *)(uintptr_t)"quay";
+    w.provider.name = (char *)(uintptr_t) "quay";
     struct tide_error err;
     T_OK(planner_configure(w.planner, &w.config, &err), &err, "configure");
     struct learn_key *k =
