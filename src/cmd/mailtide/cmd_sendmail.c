@@ -289,14 +289,6 @@ static enum tide_err write_message(struct letter *l,
 /* -- Handing in ----------------------------------------------------------------------------------
  */
 
-static bool is_ascii(struct text t)
-{
-    for (size_t i = 0; i < t.n; i++)
-        if ((unsigned char)t.p[i] > 0x7f)
-            return false;
-    return true;
-}
-
 /* What became of each. A caller that is told to try again would send to all of them again, so that
  * is only said when nobody's was taken. */
 static int tell_results(struct cli *cli, const struct smtp_mail *mail)
@@ -326,11 +318,11 @@ static int hand_in(struct cli *cli, struct letter *l, const struct mailbox *send
                              .message = buf_text(&l->out),
                              .ret = text_of(l->ret),
                              .envid = text_of(l->envid),
-                             .smtputf8 = !is_ascii(sender->address),
+                             .smtputf8 = !text_is_ascii(sender->address),
                              .rcpts = l->rcpts,
                              .rcpt_count = l->count};
     for (size_t i = 0; i < l->count; i++)
-        mail.smtputf8 |= !is_ascii(l->rcpts[i].address);
+        mail.smtputf8 |= !text_is_ascii(l->rcpts[i].address);
     enum tide_err rc = door_open(l->config, &door, &err);
     if (rc == TIDE_OK)
         rc = door_mail(&door, l->host, &mail, &err);
