@@ -118,6 +118,7 @@ def test_fails_is_held_and_opens():
         rig.daemon.kill()
         rig.daemon.start()
         later = rig.hand_in("news", ONE_CLICK)
+        until("it is verified anew", lambda: rig.state(later) != "accepted")
         assert rig.state(later) == "held" and rig.sender()["held"], "held over a crash"
 
         rig.dns.failing = set()

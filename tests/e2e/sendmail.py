@@ -134,8 +134,9 @@ def nodemailer_sendmail():
     """
     link = house.scratch / "sendmail"
     os.symlink(MAILTIDE, link)
-    subprocess.run(["node", "-e", code, link], check=True, timeout=60,
-                   env={**environment(), "NODE_PATH": node_modules()})
+    modules = node_modules()
+    subprocess.run(["node", "-e", code, link], check=True, timeout=60, cwd=os.path.dirname(modules),
+                   env={**environment(), "NODE_PATH": modules})
     os.unlink(link)
     assert house.one("tok-node-1").text() == "Grüße\n.\n"
 
