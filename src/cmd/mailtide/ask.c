@@ -218,6 +218,40 @@ void ask_set_now(struct cli *cli, const struct ask *a)
         cli->show.now = now;
 }
 
+static int ask_and_show(struct cli *cli,
+                        struct buf *take_path,
+                        const struct text *body,
+                        ask_shower show)
+{
+    struct ask a;
+    int code = ask(cli, buf_str(take_path), body, false, &a);
+    buf_fini(take_path);
+    if (code == CLI_OK && cli_json(cli)) {
+        ask_pass(cli, &a);
+    } else if (code == CLI_OK) {
+        ask_set_now(cli, &a);
+        show(cli, &a);
+    }
+    ask_fini(&a);
+    return code;
+}
+
+int ask_show(struct cli *cli, struct buf *take_path, ask_shower show)
+{
+    return ask_and_show(cli, take_path, NULL, show);
+}
+
+int ask_do(struct cli *cli, struct buf *take_path, ask_shower show)
+{
+    return ask_and_show(cli, take_path, &TEXT(""), show);
+}
+
+void ask_show_done(struct cli *cli, const struct ask *a)
+{
+    show_text(&cli->out, ask_text(a->doc, "done"), 0);
+    buf_adds(&cli->out, ".\n");
+}
+
 /* -- Reading -------------------------------------------------------------------------------------
  */
 
@@ -265,4 +299,14 @@ int ask_check_address_or_id(const struct cli *cli, const char *what, bool *ret_a
     if (id_parse(text_of(what), &id, &err) == TIDE_OK)
         return CLI_OK;
     return cli_fail(cli, CLI_USAGE, "%s is neither an address nor the id of a notification", what);
+}
+
+int ask_check_most(const struct cli *cli)
+{
+    const char *most = cli_option_value(cli, "most");
+    int64_t n;
+    struct tide_error err;
+    if (!most || text_int(text_of(most), 1, 1000, &n, &err) == TIDE_OK)
+        return CLI_OK;
+    return cli_fail(cli, CLI_USAGE, "-n: %s", err.text);
 }

@@ -27,6 +27,15 @@ int ask_post(struct cli *cli, const char *path, struct text body, struct ask *re
 int ask_post_quiet(struct cli *cli, const char *path, struct text body, struct ask *ret);
 void ask_fini(struct ask *a);
 
+/* A whole command: asks with GET (ask_show) or with an empty POST (ask_do), and shows the answer:
+ * as it is with --json, else by `show`, for which it is the daemon's now. Frees the path. */
+typedef void (*ask_shower)(struct cli *cli, const struct ask *a);
+int ask_show(struct cli *cli, struct buf *take_path, ask_shower show);
+int ask_do(struct cli *cli, struct buf *take_path, ask_shower show);
+
+/* An ask_shower: what was done, in the daemon's words. */
+void ask_show_done(struct cli *cli, const struct ask *a);
+
 /* Appends "?name=value" or "&name=value" with the value encoded; nothing for NULL. */
 void ask_param(struct buf *path, const char *name, const char *value);
 
@@ -44,9 +53,11 @@ int64_t ask_int(const struct json *v, const char *name);      /* 0 for null */
 bool ask_bool(const struct json *v, const char *name);
 tide_wall_ms ask_time(const struct json *v, const char *name); /* 0 for null */
 
-/* "is not an address: ..." said, CLI_USAGE; or CLI_OK. What holds an "@" is an address, else it has
- * to be an id. */
+/* Checks of the command line; each is CLI_OK, or CLI_USAGE after saying what is wrong. What holds
+ * an
+ * "@" is an address, else it has to be an id. */
 int ask_check_address(const struct cli *cli, const char *what);
 int ask_check_address_or_id(const struct cli *cli, const char *what, bool *ret_address);
+int ask_check_most(const struct cli *cli); /* -n, where it is given: 1 to 1000 */
 
 #endif

@@ -42,23 +42,18 @@ static void show_event(struct cli *cli, const struct json *e)
 static void show_page(struct cli *cli, const struct ask *a)
 {
     const struct json *events = json_member(a->doc, "events");
-    ask_set_now(cli, a);
     for (size_t i = 0; i < json_count(events); i++)
         show_event(cli, json_element(events, i));
 }
 
-static int ask_page(struct cli *cli, const char *after, const char *wait, struct ask *ret)
+static void page_path(struct cli *cli, const char *after, const char *wait, struct buf *ret)
 {
-    struct buf path = {0};
-    buf_adds(&path, "/v1/events");
-    ask_param(&path, "after", after);
-    ask_param(&path, "most", cli_option_value(cli, "most"));
-    ask_param(&path, "types", cli_option_value(cli, "types"));
-    ask_param(&path, "application", cli_option_value(cli, "application"));
-    ask_param(&path, "wait", wait);
-    int code = ask_get(cli, buf_str(&path), false, ret);
-    buf_fini(&path);
-    return code;
+    buf_adds(ret, "/v1/events");
+    ask_param(ret, "after", after);
+    ask_param(ret, "most", cli_option_value(cli, "most"));
+    ask_param(ret, "types", cli_option_value(cli, "types"));
+    ask_param(ret, "application", cli_option_value(cli, "application"));
+    ask_param(ret, "wait", wait);
 }
 
 /* Page after page, as it comes, until it is broken off or the daemon goes. */
@@ -68,8 +63,12 @@ static int follow(struct cli *cli, const char *after)
     int code = CLI_OK;
     buf_adds(&cursor, after ? after : "newest");
     while (code == CLI_OK) {
+        struct buf path = {0};
         struct ask a;
-        code = ask_page(cli, buf_str(&cursor), FOLLOW_SECONDS, &a);
+        page_path(cli, buf_str(&cursor), FOLLOW_SECONDS, &path);
+        code = ask_get(cli, buf_str(&path), false, &a);
+        buf_fini(&path);
+        ask_set_now(cli, &a);
         if (code == CLI_OK && cli_json(cli) && json_count(json_member(a.doc, "events")) > 0)
             ask_pass(cli, &a);
         else if (code == CLI_OK && !cli_json(cli))
@@ -84,20 +83,19 @@ static int follow(struct cli *cli, const char *after)
     return code;
 }
 
+static void show_list(struct cli *cli, const struct ask *a)
+{
+    show_page(cli, a);
+    if (ask_bool(a->doc, "more"))
+        buf_addf(&cli->out, "There are more: --after " TEXT_FMT "\n",
+                 TEXT_ARG(ask_text(a->doc, "next")));
+}
+
 static int list(struct cli *cli, const char *after)
 {
-    struct ask a;
-    int code = ask_page(cli, after, NULL, &a);
-    if (code == CLI_OK && cli_json(cli))
-        ask_pass(cli, &a);
-    else if (code == CLI_OK) {
-        show_page(cli, &a);
-        if (ask_bool(a.doc, "more"))
-            buf_addf(&cli->out, "There are more: --after " TEXT_FMT "\n",
-                     TEXT_ARG(ask_text(a.doc, "next")));
-    }
-    ask_fini(&a);
-    return code;
+    struct buf path = {0};
+    page_path(cli, after, NULL, &path);
+    return ask_show(cli, &path, show_list);
 }
 
 /* -- Dead letters --------------------------------------------------------------------------------
@@ -118,54 +116,45 @@ static void show_letter(struct cli *cli, const struct json *l)
     buf_fini(&line);
 }
 
+static void show_letters(struct cli *cli, const struct ask *a)
+{
+    const struct json *letters = json_member(a->doc, "letters");
+    for (size_t i = 0; i < json_count(letters); i++)
+        show_letter(cli, json_element(letters, i));
+    if (json_count(letters) == 0)
+        buf_adds(&cli->out, "Webhooks took every event, or still may.\n");
+}
+
 static int list_dead(struct cli *cli)
 {
     struct buf path = {0};
-    struct ask a;
     buf_adds(&path, "/v1/webhooks/dead");
     ask_param(&path, "most", cli_option_value(cli, "most"));
     ask_param(&path, "application", cli_option_value(cli, "application"));
-    int code = ask_get(cli, buf_str(&path), false, &a);
-    buf_fini(&path);
-    if (code == CLI_OK && cli_json(cli))
-        ask_pass(cli, &a);
-    else if (code == CLI_OK) {
-        const struct json *letters = json_member(a.doc, "letters");
-        ask_set_now(cli, &a);
-        for (size_t i = 0; i < json_count(letters); i++)
-            show_letter(cli, json_element(letters, i));
-        if (json_count(letters) == 0)
-            buf_adds(&cli->out, "Webhooks took every event, or still may.\n");
-    }
-    ask_fini(&a);
-    return code;
+    return ask_show(cli, &path, show_letters);
+}
+
+static void show_retried(struct cli *cli, const struct ask *a)
+{
+    int64_t n = ask_int(a->doc, "retried");
+    buf_addf(&cli->out, "%lld event%s told again.\n", (long long)n, n == 1 ? " is" : "s are");
 }
 
 static int retry(struct cli *cli, const char *id)
 {
     struct buf path = {0};
-    struct ask a;
     buf_adds(&path, "/v1/webhooks/retry");
     ask_param(&path, "id", id);
     ask_param(&path, "application", cli_option_value(cli, "application"));
-    int code = ask_post(cli, buf_str(&path), TEXT(""), &a);
-    buf_fini(&path);
-    if (code == CLI_OK && cli_json(cli))
-        ask_pass(cli, &a);
-    else if (code == CLI_OK)
-        buf_addf(&cli->out, "%lld event%s told again.\n", (long long)ask_int(a.doc, "retried"),
-                 ask_int(a.doc, "retried") == 1 ? " is" : "s are");
-    ask_fini(&a);
-    return code;
+    return ask_do(cli, &path, show_retried);
 }
 
 int cmd_events(struct cli *cli)
 {
-    const char *most = cli_option_value(cli, "most"), *after = cli_option_value(cli, "after");
-    struct tide_error err;
-    int64_t n;
-    if (most && text_int(text_of(most), 1, 1000, &n, &err) != TIDE_OK)
-        return cli_fail(cli, CLI_USAGE, "-n: %s", err.text);
+    const char *after = cli_option_value(cli, "after");
+    int code = ask_check_most(cli);
+    if (code != CLI_OK)
+        return code;
     if (cli->argc > 0 && strcmp(cli->argv[0], "retry") == 0)
         return retry(cli, cli->argc > 1 ? cli->argv[1] : NULL);
     if (cli->argc > 0)

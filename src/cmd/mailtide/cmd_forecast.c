@@ -100,9 +100,12 @@ static void put_limit(struct cli *cli, const struct json *l)
                  chance * 100, show_when(ask_time(l, "at"), cli->show.now, when));
 }
 
-static void put_forecast(struct cli *cli, const struct json *doc, const char *whose)
+static void put_forecast(struct cli *cli, const struct ask *a)
 {
-    const struct json *limits = json_member(doc, "limits");
+    const char *provider = cli_option_value(cli, "provider"),
+               *account = cli_option_value(cli, "account");
+    const char *whose = provider ? provider : account ? account : cli->argv[0];
+    const struct json *doc = a->doc, *limits = json_member(doc, "limits");
     char when[SHOW_TIME_BYTES];
     int64_t low, high;
     band(doc, 90, &low, &high);
@@ -138,19 +141,9 @@ int cmd_forecast(struct cli *cli)
     if (code != CLI_OK)
         return code;
     struct buf path = {0};
-    struct ask a;
     buf_adds(&path, "/v1/forecast");
     ask_param(&path, "recipient", address);
     ask_param(&path, "provider", provider);
     ask_param(&path, "account", account);
-    code = ask_get(cli, buf_str(&path), false, &a);
-    buf_fini(&path);
-    if (code == CLI_OK && cli_json(cli)) {
-        ask_pass(cli, &a);
-    } else if (code == CLI_OK) {
-        ask_set_now(cli, &a);
-        put_forecast(cli, a.doc, address ? address : provider ? provider : account);
-    }
-    ask_fini(&a);
-    return code;
+    return ask_show(cli, &path, put_forecast);
 }

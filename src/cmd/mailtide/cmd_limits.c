@@ -86,28 +86,6 @@ static void show_limits(struct cli *cli, const struct ask *a)
     table_print(&t, 0);
 }
 
-static int all_limits(struct cli *cli)
-{
-    const char *address = cli->argc > 0 ? cli->argv[0] : NULL;
-    struct buf path = {0};
-    struct ask a;
-    int code = address ? ask_check_address(cli, address) : CLI_OK;
-    if (code != CLI_OK)
-        return code;
-    buf_adds(&path, "/v1/limits");
-    ask_param(&path, "recipient", address);
-    code = ask_get(cli, buf_str(&path), false, &a);
-    buf_fini(&path);
-    if (code == CLI_OK && cli_json(cli)) {
-        ask_pass(cli, &a);
-    } else if (code == CLI_OK) {
-        ask_set_now(cli, &a);
-        show_limits(cli, &a);
-    }
-    ask_fini(&a);
-    return code;
-}
-
 /* -- learned -------------------------------------------------------------------------------------
  */
 
@@ -185,28 +163,6 @@ static void show_learnt(struct cli *cli, const struct ask *a)
     table_print(&t, 0);
 }
 
-static int learnt_limits(struct cli *cli)
-{
-    const char *address = cli->argc > 0 ? cli->argv[0] : NULL;
-    struct buf path = {0};
-    struct ask a;
-    int code = address ? ask_check_address(cli, address) : CLI_OK;
-    if (code != CLI_OK)
-        return code;
-    buf_adds(&path, "/v1/limits/learned");
-    ask_param(&path, "recipient", address);
-    code = ask_get(cli, buf_str(&path), false, &a);
-    buf_fini(&path);
-    if (code == CLI_OK && cli_json(cli)) {
-        ask_pass(cli, &a);
-    } else if (code == CLI_OK) {
-        ask_set_now(cli, &a);
-        show_learnt(cli, &a);
-    }
-    ask_fini(&a);
-    return code;
-}
-
 /* -- pin and forget ------------------------------------------------------------------------------
  */
 
@@ -215,7 +171,6 @@ static int say_word(struct cli *cli, bool forget)
 {
     int names = cli->argc - (forget ? 2 : 3);
     struct buf path = {0};
-    struct ask a;
     if (names < 1 || names > 2)
         return cli_fail(cli, CLI_USAGE, "want: limits %s SCOPE NAME [NAME]%s, as limits %s %s",
                         cli->argv[0], forget ? "" : " COUNT", cli->argv[0],
@@ -227,17 +182,19 @@ static int say_word(struct cli *cli, bool forget)
     ask_param(&path, "count", forget ? NULL : cli->argv[cli->argc - 1]);
     ask_param(&path, "window", cli_option_value(cli, "window"));
     ask_param(&path, "zone", cli_option_value(cli, "zone"));
-    int code = ask_post(cli, buf_str(&path), TEXT(""), &a);
-    buf_fini(&path);
-    if (code == CLI_OK && cli_json(cli)) {
-        ask_pass(cli, &a);
-    } else if (code == CLI_OK) {
-        struct text done = ask_text(a.doc, "done");
-        show_text(&cli->out, done, 0);
-        buf_adds(&cli->out, ".\n");
-    }
-    ask_fini(&a);
-    return code;
+    return ask_do(cli, &path, ask_show_done);
+}
+
+static int limits_of(struct cli *cli, const char *address)
+{
+    bool learned = cli_option_value(cli, "learned") != NULL;
+    struct buf path = {0};
+    int code = address ? ask_check_address(cli, address) : CLI_OK;
+    if (code != CLI_OK)
+        return code;
+    buf_adds(&path, learned ? "/v1/limits/learned" : "/v1/limits");
+    ask_param(&path, "recipient", address);
+    return ask_show(cli, &path, learned ? show_learnt : show_limits);
 }
 
 int cmd_limits(struct cli *cli)
@@ -247,7 +204,7 @@ int cmd_limits(struct cli *cli)
         return say_word(cli, text_eq(first, TEXT("forget")));
     if (cli->argc > 1)
         return cli_fail(cli, CLI_USAGE, "limits takes one address; see mailtide help limits");
-    return cli_option_value(cli, "learned") ? learnt_limits(cli) : all_limits(cli);
+    return limits_of(cli, cli->argc > 0 ? cli->argv[0] : NULL);
 }
 
 /* -- guard ---------------------------------------------------------------------------------------
@@ -302,23 +259,9 @@ int cmd_guard(struct cli *cli)
 {
     bool opens = text_eq(text_of(cli->argv[0]), TEXT("open"));
     struct buf path = {0};
-    struct ask a;
     if ((!opens && strcmp(cli->argv[0], "list") != 0) || cli->argc != (opens ? 2 : 1))
         return cli_fail(cli, CLI_USAGE, "want: guard list, or guard open NAME");
     buf_adds(&path, opens ? "/v1/guards/open" : "/v1/guards");
     ask_param(&path, "name", opens ? cli->argv[1] : NULL);
-    int code = opens ? ask_post(cli, buf_str(&path), TEXT(""), &a)
-                     : ask_get(cli, buf_str(&path), false, &a);
-    buf_fini(&path);
-    if (code == CLI_OK && cli_json(cli)) {
-        ask_pass(cli, &a);
-    } else if (code == CLI_OK && opens) {
-        show_text(&cli->out, ask_text(a.doc, "done"), 0);
-        buf_adds(&cli->out, ".\n");
-    } else if (code == CLI_OK) {
-        ask_set_now(cli, &a);
-        show_guards(cli, &a);
-    }
-    ask_fini(&a);
-    return code;
+    return opens ? ask_do(cli, &path, ask_show_done) : ask_show(cli, &path, show_guards);
 }

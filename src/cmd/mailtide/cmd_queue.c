@@ -1,16 +1,7 @@
-/* queue and limits. */
+/* queue: what waits. */
 #include "cmd/mailtide/ask.h"
 
 #include "base/macros.h"
-
-static int check_most(struct cli *cli, const char *most)
-{
-    int64_t n;
-    struct tide_error err;
-    if (!most || text_int(text_of(most), 1, 1000, &n, &err) == TIDE_OK)
-        return CLI_OK;
-    return cli_fail(cli, CLI_USAGE, "-n: %s", err.text);
-}
 
 /* "23:30:35 CST (in 32 s)" where there is room, "in 32 s" on a terminal. */
 static const char *when_text(const struct cli *cli, tide_wall_ms at, char *out)
@@ -76,8 +67,7 @@ int cmd_queue(struct cli *cli)
     static const char *const params[] = {"recipient", "domain", "stream", "most"};
     const char *recipient = cli_option_value(cli, "recipient");
     struct buf path = {0};
-    struct ask a;
-    int code = check_most(cli, cli_option_value(cli, "most"));
+    int code = ask_check_most(cli);
     if (code == CLI_OK && recipient)
         code = ask_check_address(cli, recipient);
     if (code != CLI_OK)
@@ -85,14 +75,5 @@ int cmd_queue(struct cli *cli)
     buf_adds(&path, "/v1/queue");
     for (size_t i = 0; i < TIDE_COUNT(params); i++)
         ask_param(&path, params[i], cli_option_value(cli, params[i]));
-    code = ask_get(cli, buf_str(&path), false, &a);
-    buf_fini(&path);
-    if (code == CLI_OK && cli_json(cli)) {
-        ask_pass(cli, &a);
-    } else if (code == CLI_OK) {
-        ask_set_now(cli, &a);
-        show_queue(cli, &a);
-    }
-    ask_fini(&a);
-    return code;
+    return ask_show(cli, &path, show_queue);
 }

@@ -34,18 +34,14 @@ static void entry_of(const struct json *v, struct suppression *ret)
     suppression_cause_of(ask_text(v, "cause"), &ret->cause);
 }
 
-static void list_path(struct cli *cli, const struct text *after, const char *most, struct buf *ret)
+static void list_path(struct cli *cli, const char *after, const char *most, struct buf *ret)
 {
     buf_adds(ret, "/v1/suppressions");
     ask_param(ret, "domain", cli_option_value(cli, "domain"));
     ask_param(ret, "cause", cli_option_value(cli, "cause"));
     ask_param(ret, "all", cli_option_value(cli, "all") ? "1" : NULL);
     ask_param(ret, "most", most);
-    if (after) {
-        char *cursor = strndup(after->p, after->n);
-        ask_param(ret, "after", cursor ? cursor : "");
-        free(cursor);
-    }
+    ask_param(ret, "after", after);
 }
 
 /* -- list ----------------------------------------------------------------------------------------
@@ -81,7 +77,7 @@ static void list_row(struct cli *cli, struct table *t, const struct suppression 
     buf_fini(&note);
 }
 
-static void show_list(struct cli *cli, const struct json *list)
+static void show_list(struct cli *cli, const struct ask *a)
 {
     static const struct column piped[] = {{"address", false, true},  {"cause", false, false},
                                           {"what", false, false},    {"is", false, false},
@@ -91,7 +87,12 @@ static void show_list(struct cli *cli, const struct json *list)
                                          {"what", false, true},    {"is", false, false},
                                          {"since", false, false},  {"until", false, false},
                                          {NULL, false, false}};
+    const struct json *list = json_member(a->doc, "suppressions");
     struct table t;
+    if (json_count(list) == 0) {
+        buf_adds(&cli->out, "Nobody is suppressed.\n");
+        return;
+    }
     table_init(&t, &cli->show, cli->show.width > 0 ? seen : piped);
     for (size_t i = 0; i < json_count(list); i++) {
         struct suppression s;
@@ -99,30 +100,19 @@ static void show_list(struct cli *cli, const struct json *list)
         list_row(cli, &t, &s);
     }
     table_print(&t, 0);
+    if (ask_text(a->doc, "next").n > 0)
+        buf_addf(&cli->out, "There are more than these %zu; see -n, --domain, --cause.\n",
+                 json_count(list));
 }
 
 static int suppress_list(struct cli *cli)
 {
-    const char *most = cli_option_value(cli, "most");
     struct buf path = {0};
-    struct ask a;
-    list_path(cli, NULL, most, &path);
-    int code = ask_get(cli, buf_str(&path), false, &a);
-    buf_fini(&path);
-    const struct json *list = code == CLI_OK ? json_member(a.doc, "suppressions") : NULL;
-    if (code == CLI_OK && cli_json(cli)) {
-        ask_pass(cli, &a);
-    } else if (code == CLI_OK && json_count(list) == 0) {
-        buf_adds(&cli->out, "Nobody is suppressed.\n");
-    } else if (code == CLI_OK) {
-        ask_set_now(cli, &a);
-        show_list(cli, list);
-        if (ask_text(a.doc, "next").n > 0)
-            buf_addf(&cli->out, "There are more than these %zu; see -n, --domain, --cause.\n",
-                     json_count(list));
-    }
-    ask_fini(&a);
-    return code;
+    int code = ask_check_most(cli);
+    if (code != CLI_OK)
+        return code;
+    list_path(cli, NULL, cli_option_value(cli, "most"), &path);
+    return ask_show(cli, &path, show_list);
 }
 
 /* -- add, remove ---------------------------------------------------------------------------------
@@ -224,24 +214,22 @@ static int suppress_add(struct cli *cli)
     return code;
 }
 
+static void show_removed(struct cli *cli, const struct ask *a)
+{
+    (void)a;
+    buf_addf(&cli->out, "%s may be mailed again.\n", cli->argv[1]);
+}
+
 static int suppress_remove(struct cli *cli)
 {
     struct buf path = {0};
-    struct ask a;
     int code = ask_check_address(cli, cli->argv[1]);
     if (code != CLI_OK)
         return code;
     buf_adds(&path, "/v1/suppressions/remove");
     ask_param(&path, "recipient", cli->argv[1]);
     ask_param(&path, "scope", cli_option_value(cli, "scope"));
-    code = ask_post(cli, buf_str(&path), TEXT(""), &a);
-    buf_fini(&path);
-    if (code == CLI_OK && cli_json(cli))
-        ask_pass(cli, &a);
-    else if (code == CLI_OK)
-        buf_addf(&cli->out, "%s may be mailed again.\n", cli->argv[1]);
-    ask_fini(&a);
-    return code;
+    return ask_do(cli, &path, show_removed);
 }
 
 /* -- why -----------------------------------------------------------------------------------------
@@ -290,33 +278,27 @@ static void why_findings(struct cli *cli, const struct json *list)
     }
 }
 
+static void show_why(struct cli *cli, const struct ask *a)
+{
+    show_styled(&cli->show, STYLE_BOLD, ask_text(a->doc, "address"));
+    buf_addf(&cli->out, " is %s\n", ask_bool(a->doc, "in_trouble") ? "in trouble" : "all right");
+    if (ask_bool(a->doc, "in_trouble")) {
+        show_paragraph(&cli->show, 0, 0, ask_text(a->doc, "why"));
+        show_paragraph(&cli->show, 0, 0, ask_text(a->doc, "ask"));
+    }
+    why_entries(cli, json_member(a->doc, "suppressions"));
+    why_findings(cli, json_member(a->doc, "findings"));
+}
+
 static int suppress_why(struct cli *cli)
 {
-    struct buf path = {0}, escaped = {0};
-    struct ask a;
+    struct buf path = {0};
     int code = ask_check_address(cli, cli->argv[1]);
     if (code != CLI_OK)
         return code;
-    ask_param(&escaped, "x", cli->argv[1]);
-    buf_addf(&path, "/v1/recipients/%s", buf_str(&escaped) + 3); /* behind "?x=" */
-    code = ask_get(cli, buf_str(&path), false, &a);
-    buf_fini(&path);
-    buf_fini(&escaped);
-    if (code == CLI_OK && cli_json(cli)) {
-        ask_pass(cli, &a);
-    } else if (code == CLI_OK) {
-        ask_set_now(cli, &a);
-        show_styled(&cli->show, STYLE_BOLD, ask_text(a.doc, "address"));
-        buf_addf(&cli->out, " is %s\n", ask_bool(a.doc, "in_trouble") ? "in trouble" : "all right");
-        if (ask_bool(a.doc, "in_trouble")) {
-            show_paragraph(&cli->show, 0, 0, ask_text(a.doc, "why"));
-            show_paragraph(&cli->show, 0, 0, ask_text(a.doc, "ask"));
-        }
-        why_entries(cli, json_member(a.doc, "suppressions"));
-        why_findings(cli, json_member(a.doc, "findings"));
-    }
-    ask_fini(&a);
-    return code;
+    buf_adds(&path, "/v1/recipients/");
+    buf_add_escaped(&path, text_of(cli->argv[1]), "");
+    return ask_show(cli, &path, show_why);
 }
 
 /* -- export --------------------------------------------------------------------------------------
@@ -336,8 +318,7 @@ static int suppress_export(struct cli *cli)
     while (more && code == CLI_OK) {
         struct buf path = {0};
         struct ask a;
-        struct text after = buf_text(&cursor);
-        list_path(cli, cursor.len > 0 ? &after : NULL, PAGE, &path);
+        list_path(cli, cursor.len > 0 ? buf_str(&cursor) : NULL, PAGE, &path);
         code = ask_get(cli, buf_str(&path), false, &a);
         buf_fini(&path);
         const struct json *list = code == CLI_OK ? json_member(a.doc, "suppressions") : NULL;

@@ -165,7 +165,6 @@ static void show_why(struct cli *cli, const struct ask *a)
 {
     const struct json *notifications = json_member(a->doc, "notifications");
     const struct json *recipient = json_member(a->doc, "recipient");
-    ask_set_now(cli, a);
     if (json_kind(recipient) == JSON_KIND_OBJECT)
         show_recipient(cli, recipient);
     show_notifications(cli, notifications, true);
@@ -178,25 +177,15 @@ static void show_why(struct cli *cli, const struct ask *a)
 int cmd_why(struct cli *cli)
 {
     bool is_address = false;
-    const char *what = cli->argv[0], *most = cli_option_value(cli, "most");
+    const char *what = cli->argv[0];
     struct buf path = {0};
-    struct ask a;
-    int64_t n;
-    struct tide_error err;
-    if (most && text_int(text_of(most), 1, 1000, &n, &err) != TIDE_OK)
-        return cli_fail(cli, CLI_USAGE, "-n: %s", err.text);
-    int code = ask_check_address_or_id(cli, what, &is_address);
+    int code = ask_check_most(cli);
+    if (code == CLI_OK)
+        code = ask_check_address_or_id(cli, what, &is_address);
     if (code != CLI_OK)
         return code;
     buf_adds(&path, "/v1/why");
     ask_param(&path, is_address ? "recipient" : "id", what);
-    ask_param(&path, "most", most);
-    code = ask_get(cli, buf_str(&path), false, &a);
-    buf_fini(&path);
-    if (code == CLI_OK && cli_json(cli))
-        ask_pass(cli, &a);
-    else if (code == CLI_OK)
-        show_why(cli, &a);
-    ask_fini(&a);
-    return code;
+    ask_param(&path, "most", cli_option_value(cli, "most"));
+    return ask_show(cli, &path, show_why);
 }
