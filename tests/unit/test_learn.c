@@ -515,6 +515,21 @@ static void test_restart_inside_a_closure(void **state)
     world_end(&w);
 }
 
+static void see_usage(void *arg, const struct plan_usage *u)
+{
+    struct plan_usage *one = arg;
+    T_TRUE(!one->limit, "one limit: the account's");
+    *one = *u;
+}
+
+/* People are told of the number that holds, and of no other. */
+static void expect_usage(struct world *w, int64_t count, const char *name)
+{
+    struct plan_usage one = {0};
+    planner_usage(w->planner, w->q.now, NULL, see_usage, &one);
+    T_TRUE(one.limit && one.limit->count == count, "%s", name);
+}
+
 /* What an ESP says of an account takes the profile's place, both ways, and others' use counts. */
 static void test_told_overrules_the_profile(void **state)
 {
@@ -563,6 +578,7 @@ static void test_told_overrules_the_profile(void **state)
     }
     planner_decide(w.planner, &w.q, &a);
     T_EQ(a.kind, PLAN_HOLD, "what was counted before is in what it says, not beside it");
+    expect_usage(&w, 14, "the ESP's is told");
     w.limits[0].source = SOURCE_CONFIGURED;
     w.limits[0].count = 5;
     T_OK(planner_configure(w.planner, &w.config, &err), &err, "configure");
@@ -580,6 +596,7 @@ static void test_told_overrules_the_profile(void **state)
     }
     planner_decide(w.planner, &w.q, &a);
     T_EQ(a.kind, PLAN_HOLD, "two");
+    expect_usage(&w, 2, "and is told again, not what the ESP said once");
     world_end(&w);
 }
 

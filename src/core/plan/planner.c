@@ -200,6 +200,20 @@ static void tell(
     each(arg, &u);
 }
 
+/* The meter of a subject's counter; NULL: nothing is held by it now. */
+static struct meter *meter_of(struct planner *p,
+                              const struct subject *s,
+                              uint32_t limit,
+                              tide_wall_ms now)
+{
+    struct meter *m = idmap_get(&p->rules->by_id, limit);
+    struct learn_limit *x = m ? NULL : idmap_get(&p->learn.meters, limit);
+    if (x)
+        return learn_is_stale(x, now) ? NULL : &x->meter;
+    const struct learn_route r = {.account = s->a}; /* of an account's limits alone is it asked */
+    return m && planner_is_overruled(p, &r, m, now) ? NULL : m;
+}
+
 void planner_usage(
     struct planner *p, tide_wall_ms now, const struct plan_query *only, usage_cb *each, void *arg)
 {
@@ -215,11 +229,9 @@ void planner_usage(
         uint32_t pos = 0;
         for (struct subject *s; (s = idmap_next(&p->subjects.by_pair[scope], &pos));)
             for (struct counter *c = s->counters; c; c = c->next) {
-                struct meter *m = idmap_get(&p->rules->by_id, c->limit);
-                struct learn_limit *x = m ? NULL : idmap_get(&p->learn.meters, c->limit);
-                m = x ? &x->meter : m;
+                struct meter *m = meter_of(p, s, c->limit, now);
                 struct tally t = {.meter = m, .ledger = &c->ledger, .id = c->limit};
-                if (m && c->ledger.count && !planner_overrules(p, s, m))
+                if (m && c->ledger.count)
                     tell(&t, s, now, each, arg);
             }
     }

@@ -83,7 +83,6 @@ const struct window *planner_plain_day(void);
 int64_t planner_reserve_left(const struct planner *p,
                              const struct plan_query *q,
                              const struct applied *a);
-bool planner_overrules(const struct planner *p, const struct subject *s, const struct meter *m);
 /* So many at once from an empty window. */
 int64_t planner_full_of(const struct meter *m);
 int64_t planner_reserve_of(const struct planner *p, const struct limit *l);

@@ -96,20 +96,6 @@ bool planner_is_overruled(const struct planner *p,
     return false;
 }
 
-/* The same of a subject: what an ESP has said of this account. */
-bool planner_overrules(const struct planner *p, const struct subject *s, const struct meter *m)
-{
-    uint32_t pos = 0;
-    if (p->learn.told == 0 || s->scope != LIMIT_ACCOUNT || m->limit->source == SOURCE_CONFIGURED)
-        return false;
-    for (struct learn_limit *x; (x = idmap_next(&p->learn.meters, &pos));)
-        for (const struct counter *c = s->counters; c; c = c->next)
-            if (x->limit.source == SOURCE_PUBLISHED && x->meter.id == c->limit &&
-                x->meter.window == m->window && &x->meter != m)
-                return true;
-    return false;
-}
-
 /* -- What replies say -------------------------------------------------------------------------- */
 
 void planner_accepted(struct planner *p, const struct plan_query *q, tide_wall_ms started_at)

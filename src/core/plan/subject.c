@@ -108,6 +108,8 @@ struct subject *subjects_get(struct subjects *s, enum limit_scope scope, uint32_
     const char *left = name_text(s, a), *right = name_text(s, b);
     list_init(&x->dirty);
     x->scope = scope;
+    x->a = a;
+    x->b = b;
     x->id = s->count + 1;
     if (asprintf(&x->key, "%s|%s|%s", limit_scope_name(scope), left, right) < 0)
         x->key = NULL;

@@ -36,6 +36,7 @@ struct counter {
 struct subject {
     uint32_t id;
     enum limit_scope scope;
+    uint32_t a, b; /* names */
     char *key;   /* of its row in the store */
     char *label; /* for people: "qq", "shop.example > qq" */
     struct counter *counters;
