@@ -522,12 +522,23 @@ static void see_usage(void *arg, const struct plan_usage *u)
     *one = *u;
 }
 
-/* People are told of the number that holds, and of no other. */
+static void see_wide(void *arg, const struct plan_wide *x)
+{
+    struct plan_wide *one = arg;
+    T_TRUE(!one->limit, "one limit: the account's");
+    *one = *x;
+}
+
+/* People are told of the number that holds, and of no other; so is what warns of it. */
 static void expect_usage(struct world *w, int64_t count, const char *name)
 {
     struct plan_usage one = {0};
+    struct plan_wide wide = {0};
     planner_usage(w->planner, w->q.now, NULL, see_usage, &one);
     T_TRUE(one.limit && one.limit->count == count, "%s", name);
+    planner_wide(w->planner, TEXT("main"), TEXT(""), w->q.now, see_wide, &wide);
+    T_TRUE(wide.limit && wide.limit->count == count, "foreseen: %s", name);
+    T_EQ(wide.used, one.used, "used: %s", name);
 }
 
 /* What an ESP says of an account takes the profile's place, both ways, and others' use counts. */

@@ -337,6 +337,46 @@ static void count_usage(void *arg, const struct plan_usage *u)
     T_TRUE(u->limit != NULL, "has a limit");
 }
 
+static void see_wide(void *arg, const struct plan_wide *w)
+{
+    int64_t *used = arg;
+    T_EQ(*used, -1, "one limit");
+    *used = w->used;
+}
+
+/* What warns hours before a shared limit is full counts what is used of it already. */
+static void test_limits_that_many_share(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *account, *provider;
+        enum limit_scope scope; /* of the provider's */
+        int64_t want;           /* -1: there is none */
+    } cases[] = {
+        {"the account's", "main", "", LIMIT_PROVIDER, 3},
+        {"of another account nothing is used", "other", "", LIMIT_PROVIDER, 0},
+        {"the provider's", "", "harbour", LIMIT_PROVIDER, 3},
+        {"its part of a sender's domain", "", "harbour", LIMIT_SENDER_DOMAIN_PROVIDER, 3},
+        {"its part of an IP pool", "", "harbour", LIMIT_IP_PROVIDER, 3},
+        {"another provider", "", "quay", LIMIT_PROVIDER, -1},
+    };
+    for (size_t i = 0; i < TIDE_COUNT(cases); i++) {
+        struct fixture f;
+        struct tide_error err;
+        int64_t used = -1;
+        struct limit limits[] = {harbour_limits[0], harbour_limits[1]};
+        limits[1].scope = cases[i].scope;
+        begin(&f);
+        f.providers[0].limits = limits;
+        T_OK(planner_configure(f.planner, &f.config, &err), &err, "configure");
+        charge(&f, TEN, 3);
+        planner_wide(f.planner, text_of(cases[i].account), text_of(cases[i].provider), TEN,
+                     see_wide, &used);
+        T_EQ(used, cases[i].want, "%s", cases[i].name);
+        end(&f);
+    }
+}
+
 static void test_usage_and_bad_configuration(void **state)
 {
     (void)state;
@@ -370,6 +410,7 @@ int main(void)
         cmocka_unit_test(test_refunds),
         cmocka_unit_test(test_replies_and_operator_limits),
         cmocka_unit_test(test_restart),
+        cmocka_unit_test(test_limits_that_many_share),
         cmocka_unit_test(test_usage_and_bad_configuration),
     };
     return cmocka_run_group_tests_name("planner", tests, NULL, NULL);

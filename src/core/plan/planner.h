@@ -172,8 +172,8 @@ struct plan_wide {
     void *room_arg;
 };
 
-/* Every limit of an account, or (account "") of a provider as a whole, whose window is an hour or
- * longer. */
+/* Every limit of an account that holds (what its ESP has told in place of its profile's), or
+ * (account "") of a provider as a whole, whose window is an hour or longer. */
 void planner_wide(struct planner *p,
                   struct text account,
                   struct text provider,

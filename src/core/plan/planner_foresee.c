@@ -181,17 +181,10 @@ static bool is_foreseeable(const struct limit *l)
            window_has_count(&l->window);
 }
 
-/* The name stands last in the key of what crosses something with it: "ip-provider|pool|qq". */
-static bool is_about(const struct subject *s, struct text name)
-{
-    struct text key = text_of(s->key),
-                tail = text_cut(key, key.n - TIDE_MIN(key.n, name.n), name.n);
-    return key.n > name.n && text_eq(tail, name) && key.p[key.n - name.n - 1] == '|';
-}
-
+/* `name`: the account's or the provider's, which comes last in what crosses something with it. */
 static void tell_wide(struct planner *p,
                       struct meter *m,
-                      struct text name,
+                      uint32_t name,
                       tide_wall_ms now,
                       void (*each)(void *arg, const struct plan_wide *w),
                       void *arg)
@@ -202,7 +195,7 @@ static void tell_wide(struct planner *p,
     for (struct subject *s; (s = idmap_next(&p->subjects.by_pair[m->limit->scope], &pos));)
         for (struct counter *c = s->counters; c; c = c->next) {
             struct tally t = {.meter = m, .ledger = &c->ledger, .id = m->id};
-            if (c->limit != m->id || !is_about(s, name) ||
+            if (c->limit != m->id || (s->b ? s->b : s->a) != name ||
                 (rolling.tally.ledger && tally_used(&t, now) <= w.used))
                 continue;
             rolling.tally = t;
@@ -230,6 +223,9 @@ void planner_wide(struct planner *p,
 {
     const struct rule_set *set = NULL;
     int index = account.n ? config_account_index(p->config, account) : -1;
+    uint32_t name = index >= 0 ? p->names.accounts[index] : planner_intern(p, provider);
+    const struct learn_route r = {.account = index >= 0 ? name : 0};
+    struct learn_key *learnt = learn_find(&p->learn, LIMIT_ACCOUNT, &r);
     if (index >= 0)
         set = &p->rules->accounts[index];
     else if (!account.n)
@@ -240,9 +236,13 @@ void planner_wide(struct planner *p,
                        m->limit->scope != LIMIT_IP_DOMAIN &&
                        m->limit->scope != LIMIT_ACCOUNT_STREAM;
         bool is_own = index < 0 || m->limit->scope == LIMIT_ACCOUNT;
-        if (is_wide && is_own && is_foreseeable(m->limit))
-            tell_wide(p, m, account.n ? account : provider, now, each, arg);
+        if (is_wide && is_own && is_foreseeable(m->limit) && !planner_is_overruled(p, &r, m, now))
+            tell_wide(p, m, name, now, each, arg);
     }
+    for (struct learn_limit *x = learnt ? learnt->limits : NULL; x; x = x->next)
+        if (x->limit.count < LEARN_NO_NUMBER && is_foreseeable(&x->limit) &&
+            !learn_is_stale(x, now))
+            tell_wide(p, &x->meter, name, now, each, arg);
 }
 
 bool planner_expect(

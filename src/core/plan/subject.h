@@ -37,8 +37,8 @@ struct subject {
     uint32_t id;
     enum limit_scope scope;
     uint32_t a, b; /* names */
-    char *key;   /* of its row in the store */
-    char *label; /* for people: "qq", "shop.example > qq" */
+    char *key;     /* of its row in the store */
+    char *label;   /* for people: "qq", "shop.example > qq" */
     struct counter *counters;
     struct list dirty; /* in subjects.dirty, or alone */
 };
