@@ -47,6 +47,7 @@ struct lab_ask {
 
 /* An event on its way: the header lines, and the body. */
 struct lab_post {
+    const char *type; /* NULL: application/json */
     struct buf head, body;
     struct json_writer w; /* into body */
 };
@@ -84,8 +85,6 @@ bool lab_read_mailboxes(struct lab_ask *a, struct text list, struct api_addresse
 bool lab_add_mailbox(struct lab_ask *a, struct api_addresses *to, struct mailbox m);
 bool lab_is_address(struct text t);
 bool lab_decode(struct lab_ask *a, struct text base64, struct text *ret);
-void lab_add_pair(
-    struct lab_ask *a, struct esp_pair *pairs, size_t *count, struct text name, struct text value);
 #define LAB_PAIRS_MAX 40
 
 struct lab_mail {
@@ -97,11 +96,20 @@ struct lab_mail {
     size_t custom_count;
 };
 
-/* Members that most JSON APIs have: "a@b" or {"email","name"}; an array of these; an object of
- * what the sender wants given back; an object of header fields. */
+/* What the sender wants given back. */
+void lab_add_pair(struct lab_mail *m, struct text name, struct text value);
+
+/* Members that most JSON APIs have: "a@b" or {"email","name"}; an array of these; an array of
+ * "Ann <ann@example.org>"; what the sender wants given back, as an object or as an array of objects
+ * with members for name and value; an object of header fields. */
 struct mailbox lab_mailbox(const struct json *v);
 bool lab_add_people(struct lab_ask *a, const struct json *array, struct api_addresses *ret);
-void lab_add_pairs(struct lab_ask *a, const struct json *object, struct lab_mail *m);
+bool lab_read_people(struct lab_ask *a, const struct json *array, struct api_addresses *ret);
+void lab_add_pairs(struct lab_mail *m, const struct json *object);
+void lab_add_tags(struct lab_mail *m,
+                  const struct json *array,
+                  const char *name,
+                  const char *value);
 void lab_add_headers(struct lab_ask *a, const struct json *object, struct api_draft *d);
 
 /* What an attachment's members are called; NULL: there is no such. Without a disposition it is

@@ -109,12 +109,10 @@ bool lab_decode(struct lab_ask *a, struct text base64, struct text *ret)
     return ok;
 }
 
-void lab_add_pair(
-    struct lab_ask *a, struct esp_pair *pairs, size_t *count, struct text name, struct text value)
+void lab_add_pair(struct lab_mail *m, struct text name, struct text value)
 {
-    (void)a;
-    if (*count < LAB_PAIRS_MAX)
-        pairs[(*count)++] = (struct esp_pair){name, value};
+    if (m->custom_count < LAB_PAIRS_MAX)
+        m->custom[m->custom_count++] = (struct esp_pair){name, value};
 }
 
 /* -- Members of JSON ---------------------------------------------------------------------------
@@ -135,13 +133,29 @@ bool lab_add_people(struct lab_ask *a, const struct json *array, struct api_addr
     return true;
 }
 
-void lab_add_pairs(struct lab_ask *a, const struct json *object, struct lab_mail *m)
+bool lab_read_people(struct lab_ask *a, const struct json *array, struct api_addresses *ret)
+{
+    for (size_t i = 0; i < json_count(array); i++)
+        if (!lab_read_mailboxes(a, json_string_text(json_element(array, i)), ret))
+            return false;
+    return true;
+}
+
+void lab_add_pairs(struct lab_mail *m, const struct json *object)
 {
     const struct json *value;
     void *pos = NULL;
     struct text name;
-    while (json_kind(object) == JSON_KIND_OBJECT && json_next(object, &pos, &name, &value))
-        lab_add_pair(a, m->custom, &m->custom_count, name, json_string_text(value));
+    while (json_next(object, &pos, &name, &value))
+        lab_add_pair(m, name, json_string_text(value));
+}
+
+void lab_add_tags(struct lab_mail *m, const struct json *array, const char *name, const char *value)
+{
+    for (size_t i = 0; i < json_count(array); i++) {
+        const struct json *one = json_element(array, i);
+        lab_add_pair(m, lab_string(one, name), lab_string(one, value));
+    }
 }
 
 void lab_add_headers(struct lab_ask *a, const struct json *object, struct api_draft *d)
@@ -150,8 +164,7 @@ void lab_add_headers(struct lab_ask *a, const struct json *object, struct api_dr
     void *pos = NULL;
     struct text name;
     d->headers = arena_array(&a->arena, json_count(object) + 1, sizeof *d->headers);
-    while (d->headers && json_kind(object) == JSON_KIND_OBJECT &&
-           json_next(object, &pos, &name, &value))
+    while (d->headers && json_next(object, &pos, &name, &value))
         d->headers[d->header_count++] = (struct api_header){name, json_string_text(value)};
 }
 

@@ -66,11 +66,9 @@ static void add_headers(struct lab_ask *a, struct lab_mail *m)
     void *pos = NULL;
     struct text name;
     d->headers = arena_array(&a->arena, json_count(headers) + 1, sizeof *d->headers);
-    while (d->headers && json_kind(headers) == JSON_KIND_OBJECT &&
-           json_next(headers, &pos, &name, &value)) {
+    while (d->headers && json_next(headers, &pos, &name, &value)) {
         if (text_ieq(name, TEXT("X-Mailin-custom")))
-            lab_add_pair(a, m->custom, &m->custom_count, TEXT("X-Mailin-custom"),
-                         json_string_text(value));
+            lab_add_pair(m, TEXT("X-Mailin-custom"), json_string_text(value));
         else if (!text_eq(name, TEXT("idempotencyKey")))
             d->headers[d->header_count++] = (struct api_header){name, json_string_text(value)};
     }
@@ -246,7 +244,6 @@ static bool tell(struct esp *e, const struct esp_event *v, struct lab_post *p)
     if (v->kind != ESP_PROCESSED && v->kind != ESP_DELIVERED)
         jw_text(w, "reason", v->reason);
     jw_end(w);
-    lab_post_header(p, "Content-Type", "application/json");
     lab_post_header(p, "Authorization", "Bearer %s", e->def->webhook_key);
     return true;
 }

@@ -21,7 +21,9 @@ static void tell(struct esp *e, const struct esp_event *v)
 {
     struct lab_post p = {0};
     jw_init(&p.w, &p.body);
-    if (e->api->tell(e, v, &p) && p.head.failed == TIDE_OK && p.body.failed == TIDE_OK) {
+    bool told = e->api->tell(e, v, &p);
+    lab_post_header(&p, "Content-Type", "%s", p.type ? p.type : "application/json");
+    if (told && p.head.failed == TIDE_OK && p.body.failed == TIDE_OK) {
         webhook_post(e->webhook, buf_text(&p.head), buf_text(&p.body));
         if (e->def->webhook_twice)
             webhook_post(e->webhook, buf_text(&p.head), buf_text(&p.body));

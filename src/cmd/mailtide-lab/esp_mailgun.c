@@ -64,6 +64,12 @@ static void refuse(struct lab_ask *a, enum lab_refusal why, const char *words)
 /* -- Mail --------------------------------------------------------------------------------------
  */
 
+static bool read_form(struct lab_ask *a, struct form *ret)
+{
+    return form_parse(http_header(a->req, "Content-Type"), a->req->body, &a->arena, ret, NULL) ==
+           TIDE_OK;
+}
+
 static bool add_people(struct lab_ask *a,
                        const struct form *f,
                        const char *name,
@@ -76,12 +82,12 @@ static bool add_people(struct lab_ask *a,
     return true;
 }
 
-static void add_field(struct lab_ask *a, const struct form_field *f, struct lab_mail *m)
+static void add_field(const struct form_field *f, struct lab_mail *m)
 {
     struct api_draft *d = &m->draft;
     struct text name = f->name;
     if (text_starts(name, TEXT("v:"))) {
-        lab_add_pair(a, m->custom, &m->custom_count, text_cut(name, 2, SIZE_MAX), f->value);
+        lab_add_pair(m, text_cut(name, 2, SIZE_MAX), f->value);
     } else if (text_starts(name, TEXT("h:")) && d->header_count < API_HEADERS_MAX) {
         d->headers[d->header_count++] = (struct api_header){text_cut(name, 2, SIZE_MAX), f->value};
     } else if ((text_eq(name, TEXT("attachment")) || text_eq(name, TEXT("inline"))) &&
@@ -107,7 +113,7 @@ static const char *read_mail(struct lab_ask *a, const struct form *f, bool mime,
     d->text = form_value(f, "text");
     d->html = form_value(f, "html");
     for (size_t i = 0; i < f->count; i++)
-        add_field(a, &f->fields[i], m);
+        add_field(&f->fields[i], m);
     if (mime) {
         struct message message;
         m->raw = form_value(f, "message");
@@ -135,8 +141,7 @@ static void on_send(struct lab_ask *a, bool mime)
     struct text name = lab_new_id(a);
     m.api_id = text_of(arena_printf(&a->arena, "<" TEXT_FMT "@" TEXT_FMT ">", TEXT_ARG(name),
                                     TEXT_ARG(a->wild[0])));
-    if (form_parse(http_header(a->req, "Content-Type"), a->req->body, &a->arena, &f, NULL) !=
-        TIDE_OK) {
+    if (!read_form(a, &f)) {
         refuse(a, LAB_BAD_BODY, "The body is no form");
         return;
     }
@@ -247,9 +252,7 @@ static void on_lists(struct lab_ask *a)
             }
         } else if (lab_is(a, "POST", all)) {
             struct form f = {0};
-            if (form_parse(http_header(a->req, "Content-Type"), a->req->body, &a->arena, &f,
-                           NULL) == TIDE_OK &&
-                lab_is_address(form_value(&f, "address"))) {
+            if (read_form(a, &f) && lab_is_address(form_value(&f, "address"))) {
                 esp_list_put(a->esp, lists[i], form_value(&f, "address"), form_value(&f, "error"));
                 say(a, 200, "1 address has been added");
             } else {
@@ -360,7 +363,6 @@ static bool tell(struct esp *e, const struct esp_event *v, struct lab_post *p)
     jw_end(&p->w);
     write_event(e, v, &p->w);
     jw_end(&p->w);
-    lab_post_header(p, "Content-Type", "application/json");
     buf_fini(&t);
     buf_fini(&signature);
     return true;

@@ -99,7 +99,6 @@ static const char *drop_words(const char *list)
 
 static bool tell(struct esp *e, const struct esp_event *v, struct lab_post *p)
 {
-    lab_post_header(p, "Content-Type", "application/json");
     jw_array(&p->w, NULL);
     esp_write_event(e, v, &p->w);
     jw_end(&p->w);

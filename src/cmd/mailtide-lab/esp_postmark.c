@@ -110,7 +110,7 @@ static unsigned take(struct lab_ask *a, const struct json *mail)
         return 422;
     }
     add_headers(a, mail, d);
-    lab_add_pairs(a, json_member(mail, "Metadata"), &m);
+    lab_add_pairs(&m, json_member(mail, "Metadata"));
     enum lab_taken taken = lab_take(a, &m, &words);
     if (taken != LAB_TAKEN) {
         say_error(a, taken == LAB_OVER_LIMIT ? 429 : 300, words);
@@ -297,7 +297,6 @@ static bool tell(struct esp *e, const struct esp_event *v, struct lab_post *p)
     } else {
         return false;
     }
-    lab_post_header(p, "Content-Type", "application/json");
     lab_post_basic(e, p);
     return true;
 }

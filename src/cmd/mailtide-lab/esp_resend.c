@@ -1,9 +1,11 @@
 /* Resend, as its documentation tells it.
  *
- *   POST /emails, /emails/batch       Bearer; Idempotency-Key, kept for a day of this world. A
- * batch drops attachments; x-batch-validation: permissive GET  /emails/ID GET  /suppressions,
- * DELETE /suppressions/EMAIL events   Svix: HMAC over id, timestamp and body; email.sent,
- * .delivered, .delivery_delayed, .bounced, .complained, .suppressed
+ *   POST /emails, /emails/batch       Bearer; Idempotency-Key, kept for good; a batch drops
+ *                                     attachments; x-batch-validation: permissive
+ *   GET  /emails/ID
+ *   GET  /suppressions, DELETE /suppressions/EMAIL
+ *   events   Svix: HMAC over id, timestamp and body; email.sent, .delivered, .delivery_delayed,
+ *            .bounced, .complained, .suppressed
  *
  * A permanent bounce or a complaint suppresses the recipient; mail to it is told as
  * email.suppressed. */
@@ -55,26 +57,16 @@ static void refuse(struct lab_ask *a, enum lab_refusal why, const char *words)
 /* -- Mail --------------------------------------------------------------------------------------
  */
 
+/* One, or an array of them. */
 static bool add_people(struct lab_ask *a, const struct json *value, struct api_addresses *ret)
 {
-    if (json_kind(value) != JSON_KIND_ARRAY)
-        return lab_read_mailboxes(a, json_string_text(value), ret);
-    for (size_t i = 0; i < json_count(value); i++)
-        if (!lab_read_mailboxes(a, json_string_text(json_element(value, i)), ret))
-            return false;
-    return true;
+    return json_kind(value) == JSON_KIND_ARRAY
+               ? lab_read_people(a, value, ret)
+               : lab_read_mailboxes(a, json_string_text(value), ret);
 }
 
 static const struct lab_file_names files = {
     .filename = "filename", .type = "content_type", .id = "content_id", .content = "content"};
-
-static void add_tags(struct lab_ask *a, const struct json *mail, struct lab_mail *m)
-{
-    const struct json *tags = json_member(mail, "tags");
-    for (size_t i = 0; i < json_count(tags); i++)
-        lab_add_pair(a, m->custom, &m->custom_count, lab_string(json_element(tags, i), "name"),
-                     lab_string(json_element(tags, i), "value"));
-}
 
 /* False: the whole request was refused. */
 static bool take(struct lab_ask *a, const struct json *mail, struct text id, bool in_batch)
@@ -100,7 +92,7 @@ static bool take(struct lab_ask *a, const struct json *mail, struct text id, boo
         refuse(a, LAB_BAD_MAIL, "Missing `html` or `text` field.");
         return false;
     }
-    add_tags(a, mail, &m);
+    lab_add_tags(&m, json_member(mail, "tags"), "name", "value");
     lab_add_headers(a, json_member(mail, "headers"), d);
     return lab_take_or_refuse(a, &m);
 }
@@ -338,7 +330,6 @@ static bool tell(struct esp *e, const struct esp_event *v, struct lab_post *p)
     jw_time(&p->w, "created_at", v->at);
     write_data(&p->w, v);
     jw_end(&p->w);
-    lab_post_header(p, "Content-Type", "application/json");
     sign(e, v, p);
     return true;
 }

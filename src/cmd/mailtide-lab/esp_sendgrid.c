@@ -136,8 +136,8 @@ static bool take_one(struct lab_ask *a, const struct json *p, struct text id)
         return false;
     }
     lab_add_headers(a, json_member(a->doc, "headers"), d);
-    lab_add_pairs(a, json_member(a->doc, "custom_args"), &m);
-    lab_add_pairs(a, json_member(p, "custom_args"), &m);
+    lab_add_pairs(&m, json_member(a->doc, "custom_args"));
+    lab_add_pairs(&m, json_member(p, "custom_args"));
     return lab_take_or_refuse(a, &m);
 }
 
@@ -355,7 +355,6 @@ static bool tell(struct esp *e, const struct esp_event *v, struct lab_post *p)
     write_why(w, v);
     jw_end(w);
     jw_end(w);
-    lab_post_header(p, "Content-Type", "application/json");
     sign(e, p);
     return true;
 }

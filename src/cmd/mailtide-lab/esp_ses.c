@@ -109,27 +109,6 @@ static void refuse(struct lab_ask *a, enum lab_refusal why, const char *words)
 /* -- Mail --------------------------------------------------------------------------------------
  */
 
-static bool add_people(struct lab_ask *a,
-                       const struct json *to,
-                       const char *name,
-                       struct api_addresses *ret)
-{
-    const struct json *array = json_member(to, name);
-    for (size_t i = 0; i < json_count(array); i++)
-        if (!lab_read_mailboxes(a, json_string_text(json_element(array, i)), ret))
-            return false;
-    return true;
-}
-
-static void add_tags(struct lab_ask *a, const struct json *tags, struct lab_mail *m)
-{
-    for (size_t i = 0; i < json_count(tags); i++) {
-        const struct json *one = json_element(tags, i);
-        lab_add_pair(a, m->custom, &m->custom_count, lab_string(one, "Name"),
-                     lab_string(one, "Value"));
-    }
-}
-
 static bool read_content(struct lab_ask *a, const struct json *content, struct lab_mail *m)
 {
     const struct json *raw = json_member(content, "Raw"), *simple = json_member(content, "Simple");
@@ -172,12 +151,12 @@ static const char *take(struct lab_ask *a,
         return "The message has no content";
     if (!read_sender(a, lab_string(a->doc, "FromEmailAddress"), &m))
         return "Missing final '@domain'";
-    if (!add_people(a, to, "ToAddresses", &m.draft.to) ||
-        !add_people(a, to, "CcAddresses", &m.draft.cc) ||
-        !add_people(a, to, "BccAddresses", &m.draft.bcc) ||
+    if (!lab_read_people(a, json_member(to, "ToAddresses"), &m.draft.to) ||
+        !lab_read_people(a, json_member(to, "CcAddresses"), &m.draft.cc) ||
+        !lab_read_people(a, json_member(to, "BccAddresses"), &m.draft.bcc) ||
         m.draft.to.count + m.draft.cc.count + m.draft.bcc.count == 0)
         return "Illegal address";
-    add_tags(a, tags, &m);
+    lab_add_tags(&m, tags, "Name", "Value");
     enum lab_taken taken = lab_take(a, &m, &words);
     *ret_why = taken == LAB_OVER_LIMIT ? LAB_LIMITED : LAB_BAD_MAIL;
     return taken == LAB_TAKEN ? NULL : words;
@@ -214,10 +193,10 @@ static void send_bulk(struct lab_ask *a)
     jw_array(&a->w, "BulkEmailEntryResults");
     for (size_t i = 0; i < json_count(entries); i++) {
         struct lab_mail m = {.api_id = lab_new_uuid(a)};
-        const struct json *one = json_element(entries, i);
+        const struct json *to = json_member(json_element(entries, i), "Destination");
         const char *words = "Illegal address";
         bool ok = read_sender(a, lab_string(a->doc, "FromEmailAddress"), &m) &&
-                  add_people(a, json_member(one, "Destination"), "ToAddresses", &m.draft.to) &&
+                  lab_read_people(a, json_member(to, "ToAddresses"), &m.draft.to) &&
                   m.draft.to.count > 0;
         m.draft.subject = lab_string(content, "Subject");
         m.draft.text = lab_string(content, "Text");
@@ -502,7 +481,7 @@ static bool tell(struct esp *e, const struct esp_event *v, struct lab_post *p)
     if (e->def->webhook_topic[0] == '\0') { /* raw delivery: no envelope, no signature */
         buf_add_text(&p->body, buf_text(&message));
         buf_fini(&message);
-        lab_post_header(p, "Content-Type", "text/plain; charset=UTF-8");
+        p->type = "text/plain; charset=UTF-8";
         lab_post_header(p, "x-amz-sns-rawdelivery", "true");
         lab_post_basic(e, p);
         return true;
@@ -520,7 +499,7 @@ static bool tell(struct esp *e, const struct esp_event *v, struct lab_post *p)
     jw_str(&p->w, "SigningCertURL",
            "https://sns.us-east-1.amazonaws.com/SimpleNotificationService-lab.pem");
     jw_end(&p->w);
-    lab_post_header(p, "Content-Type", "text/plain; charset=UTF-8");
+    p->type = "text/plain; charset=UTF-8";
     lab_post_header(p, "x-amz-sns-message-type", "Notification");
     lab_post_header(p, "x-amz-sns-message-id", "%s", id);
     lab_post_header(p, "x-amz-sns-topic-arn", "%s", e->def->webhook_topic);

@@ -91,7 +91,7 @@ static void on_send(struct lab_ask *a)
         refuse(a, LAB_BAD_MAIL, "content object or template_id required");
         return;
     }
-    lab_add_pairs(a, json_member(a->doc, "metadata"), &m);
+    lab_add_pairs(&m, json_member(a->doc, "metadata"));
     if (!lab_take_or_refuse(a, &m))
         return;
     a->status = 200;
@@ -227,7 +227,6 @@ static bool tell(struct esp *e, const struct esp_event *v, struct lab_post *p)
     jw_end(w);
     jw_end(w);
     jw_end(w);
-    lab_post_header(p, "Content-Type", "application/json");
     lab_post_header(p, "X-Messagesystems-Batch-Id", "%s-%" PRId64, e->def->name, v->n);
     lab_post_basic(e, p);
     return true;

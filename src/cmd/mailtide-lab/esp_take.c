@@ -160,12 +160,10 @@ void lab_know(struct esp *e, struct text key, struct text body, struct text answ
 void lab_header(struct lab_ask *a, const char *name, const char *fmt, ...)
 {
     va_list args;
-    struct buf value = {0};
     char text[400];
     va_start(args, fmt);
     vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
-    buf_fini(&value);
     char *copy = arena_strdup(&a->arena, text);
     if (copy && a->header_count < LAB_HEADERS_MAX)
         a->headers[a->header_count++] = (struct http_header){name, copy};

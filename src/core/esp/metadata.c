@@ -72,7 +72,7 @@ void esp_metadata(struct esp_reading *r, const struct json *v, struct api_draft 
     struct text name;
     const struct json *value;
     void *pos = NULL;
-    while (json_kind(v) == JSON_KIND_OBJECT && json_next(v, &pos, &name, &value))
+    while (json_next(v, &pos, &name, &value))
         add_value(r, name, value, d);
     for (size_t i = 0; json_kind(v) == JSON_KIND_ARRAY && i < json_count(v); i++) {
         const struct json *pair = json_element(v, i);
