@@ -1,8 +1,7 @@
 /* Several mails at once through an account that is an API, against a server inside the test: what
  * leaves together, and what becomes of each mail. */
-#include "io/release/https_out.h"
 #include "lib/check.h"
-#include "lib/fake_http.h"
+#include "lib/https_world.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -13,123 +12,21 @@
     HEAD "Content-Type: multipart/mixed; boundary=m\r\n\r\n--m\r\n\r\nhi\r\n--m\r\n" \
          "Content-Type: text/csv\r\nContent-Disposition: attachment; "               \
          "filename=a.csv\r\n\r\n1\r\n--m--\r\n"
-#define SIGNED                  HEAD "Content-Type: multipart/signed; boundary=x\r\n\r\n--x\r\n\r\ny\r\n--x--\r\n"
-#define ANSWER(status, h, body) "HTTP/1.1 " status "\r\n" h "\r\n" body
-#define P(id)                   "{\"ErrorCode\":0,\"MessageID\":\"" id "\"}"
-#define INACTIVE                "{\"ErrorCode\":406,\"Message\":\"inactive\"}"
-#define P_ONE                   ANSWER("200 OK", "", P("one"))
-#define P_TWO                   ANSWER("200 OK", "", "[" P("a") "," P("b") "]")
-#define P_THREE                 ANSWER("200 OK", "", "[" P("a") "," P("b") "," P("c") "]")
-#define R_ONE                   ANSWER("200 OK", "", "{\"id\":\"one\"}")
-#define R_TWO                   ANSWER("200 OK", "", "{\"data\":[{\"id\":\"a\"},{\"id\":\"b\"}]}")
-#define R_THREE                 ANSWER("200 OK", "", "{\"data\":[{\"id\":\"a\"},{\"id\":\"b\"},{\"id\":\"c\"}]}")
-#define MAILS_MAX               32
-#define REQUESTS_MAX            5
-
-struct sent {
-    struct account_mail mail;
-    struct account_outcome outcome;
-    int done;
-    struct world *world;
-};
-
-struct world {
-    uv_loop_t loop;
-    struct fake_http server;
-    struct config_account config;
-    char base[64];
-    struct account *account;
-    struct clock clock;
-    struct sent mails[MAILS_MAX];
-    int count, done;
-    bool in_send, closed;
-};
-
-static void on_done(struct account_mail *mail, const struct account_outcome *outcome)
-{
-    struct sent *s = mail->arg;
-    T_TRUE(!s->world->in_send, "a callback from inside account_send()");
-    s->outcome = *outcome;
-    s->done++;
-    s->world->done++;
-    uv_stop(&s->world->loop);
-}
-
-static void on_closed(void *arg)
-{
-    ((struct world *)arg)->closed = true;
-}
-
-static char *lent(const char *s)
-{
-    return (char *)(uintptr_t)s;
-}
-
-static void world_open(struct world *w,
-                       const char *api,
-                       const struct fake_http_act *script,
-                       size_t count)
-{
-    struct tide_error err;
-    T_EQ(uv_loop_init(&w->loop), 0, "loop");
-    w->server.script = script;
-    w->server.script_count = count;
-    fake_http_open(&w->server, &w->loop);
-    snprintf(w->base, sizeof w->base, "http://127.0.0.1:%d", w->server.port);
-    struct config_account *c = &w->config;
-    c->base_url = w->base;
-    c->name = lent("test");
-    c->type = ACCOUNT_HTTPS;
-    c->api = lent(api);
-    c->key.value = lent("KEY");
-    c->connections = c->connections ? c->connections : 1;
-    c->batch_max = c->batch_max ? c->batch_max : 50;
-    c->connect_timeout_ms = c->connect_timeout_ms ? c->connect_timeout_ms : 5000;
-    c->command_timeout_ms = c->command_timeout_ms ? c->command_timeout_ms : 5000;
-    clock_init_real(&w->clock);
-    T_OK(account_open(&w->loop, c, &w->clock, &w->account, &err), &err, "open");
-    https_out_set_again_ms(w->account, 1);
-}
-
-static struct sent *world_send(struct world *w, const char *message)
-{
-    struct sent *s = &w->mails[w->count];
-    s->world = w;
-    s->mail = (struct account_mail){.attempt_id = 77 + w->count++,
-                                    .sender = TEXT("ann@shop.test"),
-                                    .recipient = TEXT("bob@client.test"),
-                                    .message = text_of(message),
-                                    .done = on_done,
-                                    .arg = s};
-    w->in_send = true;
-    account_send(w->account, &s->mail);
-    w->in_send = false;
-    return s;
-}
-
-static void world_wait(struct world *w)
-{
-    while (w->done < w->count)
-        T_TRUE(uv_run(&w->loop, UV_RUN_ONCE) != 0 || w->done == w->count, "nothing happens");
-    uv_run(&w->loop, UV_RUN_NOWAIT); /* takes the stop */
-}
-
-static void world_close(struct world *w)
-{
-    account_close(w->account, on_closed, w);
-    while (!w->closed)
-        uv_run(&w->loop, UV_RUN_ONCE);
-    T_EQ(w->done, w->count, "every mail has its outcome");
-    for (int i = 0; i < w->count; i++)
-        T_EQ(w->mails[i].done, 1, "mail %d: one outcome", i);
-    fake_http_close(&w->server);
-    uv_run(&w->loop, UV_RUN_DEFAULT);
-    T_EQ(uv_loop_close(&w->loop), 0, "all handles are closed");
-    fake_http_free(&w->server);
-}
+#define SIGNED   HEAD "Content-Type: multipart/signed; boundary=x\r\n\r\n--x\r\n\r\ny\r\n--x--\r\n"
+#define P(id)    "{\"ErrorCode\":0,\"MessageID\":\"" id "\"}"
+#define INACTIVE "{\"ErrorCode\":406,\"Message\":\"inactive\"}"
+#define P_ONE    HTTP_ANSWER("200 OK", "", P("one"))
+#define P_TWO    HTTP_ANSWER("200 OK", "", "[" P("a") "," P("b") "]")
+#define P_THREE  HTTP_ANSWER("200 OK", "", "[" P("a") "," P("b") "," P("c") "]")
+#define R_ONE    HTTP_ANSWER("200 OK", "", "{\"id\":\"one\"}")
+#define R_TWO    HTTP_ANSWER("200 OK", "", "{\"data\":[{\"id\":\"a\"},{\"id\":\"b\"}]}")
+#define R_THREE \
+    HTTP_ANSWER("200 OK", "", "{\"data\":[{\"id\":\"a\"},{\"id\":\"b\"},{\"id\":\"c\"}]}")
+#define REQUESTS_MAX 5
+#define BATCH_MAX    50
 
 /* How many mails the i-th request brought; 0: one, not as a batch. */
-static size_t batch_size(const struct world *w, size_t i)
+static size_t batch_size(const struct https_world *w, size_t i)
 {
     struct text rest = fake_http_body(&w->server, i);
     size_t n = 0;
@@ -145,7 +42,7 @@ static size_t batch_size(const struct world *w, size_t i)
 
 static const struct {
     const char *name, *api;
-    int batch_max;
+    int batch_max; /* 0: BATCH_MAX */
     const char *messages[3];
     struct fake_http_act acts[4];
     size_t act_count, sizes[REQUESTS_MAX], requests; /* of each request: batch_size() */
@@ -166,7 +63,7 @@ static const struct {
      "postmark",
      0,
      {MESSAGE, MESSAGE, MESSAGE},
-     {{HTTP_ANSWERS, ANSWER("200 OK", "", "[" P("a") "," INACTIVE "," P("c") "]")}},
+     {{HTTP_ANSWERS, HTTP_ANSWER("200 OK", "", "[" P("a") "," INACTIVE "," P("c") "]")}},
      1,
      {3},
      1,
@@ -196,7 +93,7 @@ static const struct {
      "sendgrid",
      0,
      {MESSAGE, MESSAGE, MESSAGE},
-     {{HTTP_ANSWERS, ANSWER("202 Accepted", "X-Message-Id: sg\r\n", "")}},
+     {{HTTP_ANSWERS, HTTP_ANSWER("202 Accepted", "X-Message-Id: sg\r\n", "")}},
      1,
      {0, 0, 0},
      3,
@@ -266,7 +163,7 @@ static const struct {
      "postmark",
      0,
      {MESSAGE, MESSAGE, MESSAGE},
-     {{HTTP_ANSWERS, ANSWER("500 Oops", "", "")}},
+     {{HTTP_ANSWERS, HTTP_ANSWER("500 Oops", "", "")}},
      1,
      {3},
      1,
@@ -276,7 +173,7 @@ static const struct {
      "postmark",
      0,
      {MESSAGE, MESSAGE, MESSAGE},
-     {{HTTP_ANSWERS, ANSWER("429 Slow", "Retry-After: 7\r\n", "")}},
+     {{HTTP_ANSWERS, HTTP_ANSWER("429 Slow", "Retry-After: 7\r\n", "")}},
      1,
      {3},
      1,
@@ -286,9 +183,9 @@ static const struct {
      "postmark",
      0,
      {MESSAGE, MESSAGE, MESSAGE},
-     {{HTTP_ANSWERS, ANSWER("422 No", "", "{\"ErrorCode\":300,\"Message\":\"bad\"}")},
+     {{HTTP_ANSWERS, HTTP_ANSWER("422 No", "", "{\"ErrorCode\":300,\"Message\":\"bad\"}")},
       {HTTP_ANSWERS, P_ONE},
-      {HTTP_ANSWERS, ANSWER("422 No", "", "{\"ErrorCode\":300,\"Message\":\"bad\"}")},
+      {HTTP_ANSWERS, HTTP_ANSWER("422 No", "", "{\"ErrorCode\":300,\"Message\":\"bad\"}")},
       {HTTP_ANSWERS, P_ONE}},
      4,
      {3, 0, 0, 0},
@@ -299,7 +196,7 @@ static const struct {
      "postmark",
      0,
      {MESSAGE, MESSAGE, MESSAGE},
-     {{HTTP_ANSWERS, ANSWER("404 Not Found", "", "")}, {HTTP_ANSWERS, P_ONE}},
+     {{HTTP_ANSWERS, HTTP_ANSWER("404 Not Found", "", "")}, {HTTP_ANSWERS, P_ONE}},
      2,
      {3, 0, 0, 0},
      4,
@@ -319,12 +216,12 @@ static const struct {
      "resend",
      0,
      {MESSAGE, MESSAGE, MESSAGE},
-     {{HTTP_ANSWERS, ANSWER("500 Oops", "", "")},
-      {HTTP_ANSWERS, ANSWER("429 Slow", "", "")},
-      {HTTP_ANSWERS, ANSWER("200 OK",
-                            "",
-                            "{\"data\":[{\"id\":\"a\"},{\"id\":\"c\"}],\"errors\":[{"
-                            "\"index\":1,\"message\":\"no\"}]}")}},
+     {{HTTP_ANSWERS, HTTP_ANSWER("500 Oops", "", "")},
+      {HTTP_ANSWERS, HTTP_ANSWER("429 Slow", "", "")},
+      {HTTP_ANSWERS, HTTP_ANSWER("200 OK",
+                                 "",
+                                 "{\"data\":[{\"id\":\"a\"},{\"id\":\"c\"}],\"errors\":[{"
+                                 "\"index\":1,\"message\":\"no\"}]}")}},
      3,
      {3, 3, 3},
      3,
@@ -334,7 +231,7 @@ static const struct {
      "resend",
      0,
      {MESSAGE, MESSAGE, MESSAGE},
-     {{HTTP_CLOSES, NULL}, {HTTP_ANSWERS, ANSWER("503 Down", "", "")}},
+     {{HTTP_CLOSES, NULL}, {HTTP_ANSWERS, HTTP_ANSWER("503 Down", "", "")}},
      2,
      {3, 3, 3, 3, 3},
      5,
@@ -344,7 +241,7 @@ static const struct {
      "resend",
      0,
      {MESSAGE, MESSAGE, MESSAGE},
-     {{HTTP_CLOSES, NULL}, {HTTP_ANSWERS, ANSWER("422 No", "", "")}, {HTTP_ANSWERS, R_ONE}},
+     {{HTTP_CLOSES, NULL}, {HTTP_ANSWERS, HTTP_ANSWER("422 No", "", "")}, {HTTP_ANSWERS, R_ONE}},
      3,
      {3, 3, 0, 0, 0},
      5,
@@ -354,7 +251,7 @@ static const struct {
      "resend",
      0,
      {MESSAGE, MESSAGE, MESSAGE},
-     {{HTTP_CLOSES, NULL}, {HTTP_ANSWERS, ANSWER("404 No", "", "")}},
+     {{HTTP_CLOSES, NULL}, {HTTP_ANSWERS, HTTP_ANSWER("404 No", "", "")}},
      2,
      {3, 3, 3, 3, 3},
      5,
@@ -366,12 +263,13 @@ static void test_cases(void **state)
 {
     (void)state;
     for (size_t i = 0; i < TIDE_COUNT(cases); i++) {
-        struct world w = {.config = {.batch_max = cases[i].batch_max}};
+        int batch_max = cases[i].batch_max ? cases[i].batch_max : BATCH_MAX;
+        struct https_world w = {.config = {.connections = 1, .batch_max = batch_max}};
         const char *name = cases[i].name;
-        world_open(&w, cases[i].api, cases[i].acts, cases[i].act_count);
+        https_world_open(&w, cases[i].api, cases[i].acts, cases[i].act_count);
         for (int k = 0; k < 3; k++)
-            world_send(&w, cases[i].messages[k]);
-        world_wait(&w);
+            https_world_send(&w, cases[i].messages[k]);
+        https_world_wait(&w);
         for (int k = 0; k < 3; k++) {
             const struct account_outcome *o = &w.mails[k].outcome;
             T_EQ(o->result, cases[i].results[k], "%s: mail %d: %s", name, k, o->reply.text);
@@ -381,7 +279,7 @@ static void test_cases(void **state)
         T_EQ(w.server.request_count, cases[i].requests, "%s: requests", name);
         for (size_t k = 0; k < cases[i].requests; k++)
             T_EQ(batch_size(&w, k), cases[i].sizes[k], "%s: request %zu", name, k);
-        world_close(&w);
+        https_world_close(&w);
     }
 }
 
@@ -393,23 +291,23 @@ static void test_cases(void **state)
 static void test_gathers(void **state)
 {
     static const struct fake_http_act acts[] = {{HTTP_ANSWERS, P_ONE}, {HTTP_ANSWERS, P_THREE}};
-    struct world w = {.config = {.connections = 1, .batch_max = 3}};
+    struct https_world w = {.config = {.connections = 1, .batch_max = 3}};
     (void)state;
-    world_open(&w, "postmark", acts, 2);
+    https_world_open(&w, "postmark", acts, 2);
     T_EQ(account_room(w.account), 3, "empty");
-    world_send(&w, MESSAGE);
+    https_world_send(&w, MESSAGE);
     T_EQ(account_room(w.account), 2, "one waits");
     while (w.server.heads == 0)
         uv_run(&w.loop, UV_RUN_ONCE);
     for (int i = 0; i < 3; i++)
-        world_send(&w, MESSAGE);
+        https_world_send(&w, MESSAGE);
     T_EQ(account_room(w.account), 0, "busy, and three wait");
-    world_wait(&w);
+    https_world_wait(&w);
     T_EQ(w.server.request_count, 2, "requests");
     T_EQ(batch_size(&w, 0), 0, "the first went by itself");
     T_EQ(batch_size(&w, 1), 3, "the others together");
     T_EQ(account_room(w.account), 3, "empty again");
-    world_close(&w);
+    https_world_close(&w);
 }
 
 /* A repetition stands for that very set, byte for byte; what came meanwhile does not join it. */
@@ -417,15 +315,15 @@ static void test_set_stays_together(void **state)
 {
     static const struct fake_http_act acts[] = {
         {HTTP_RESETS, NULL}, {HTTP_ANSWERS, R_TWO}, {HTTP_ANSWERS, R_ONE}};
-    struct world w = {.config = {.connections = 1}};
+    struct https_world w = {.config = {.connections = 1, .batch_max = BATCH_MAX}};
     (void)state;
-    world_open(&w, "resend", acts, 3);
-    world_send(&w, MESSAGE);
-    world_send(&w, MESSAGE);
+    https_world_open(&w, "resend", acts, 3);
+    https_world_send(&w, MESSAGE);
+    https_world_send(&w, MESSAGE);
     while (w.server.heads == 0)
         uv_run(&w.loop, UV_RUN_ONCE);
-    world_send(&w, MESSAGE);
-    world_wait(&w);
+    https_world_send(&w, MESSAGE);
+    https_world_wait(&w);
     T_EQ(w.server.request_count, 3, "requests");
     T_TRUE(text_eq(fake_http_body(&w.server, 0), fake_http_body(&w.server, 1)), "the same body");
     for (size_t i = 0; i < 2; i++) {
@@ -437,30 +335,30 @@ static void test_set_stays_together(void **state)
     for (int i = 0; i < 3; i++)
         T_EQ(w.mails[i].outcome.result, ACCOUNT_ACCEPTED, "%d: %s", i,
              w.mails[i].outcome.reply.text);
-    world_close(&w);
+    https_world_close(&w);
 }
 
 /* Large messages: built on the pool, and no request larger than its bound. */
 static void test_bounded(void **state)
 {
     static const struct fake_http_act acts[] = {{HTTP_ANSWERS, P_TWO}};
-    struct world w = {.config = {.connections = 2}};
+    struct https_world w = {.config = {.connections = 2, .batch_max = BATCH_MAX}};
     struct buf b = {0};
     (void)state;
     buf_adds(&b, MESSAGE);
     while (b.len < 2000000)
         buf_adds(&b, "0123456789012345678901234567890123456789012345678901234567890123\r\n");
-    world_open(&w, "postmark", acts, 1);
+    https_world_open(&w, "postmark", acts, 1);
     for (int i = 0; i < 6; i++)
-        world_send(&w, buf_str(&b));
-    world_wait(&w);
+        https_world_send(&w, buf_str(&b));
+    https_world_wait(&w);
     T_EQ(w.server.request_count, 3, "requests");
     for (size_t i = 0; i < 3; i++)
         T_EQ(batch_size(&w, i), 2, "4 MB of messages in one request");
     for (int i = 0; i < 6; i++)
         T_EQ(w.mails[i].outcome.result, ACCOUNT_ACCEPTED, "%d: %s", i,
              w.mails[i].outcome.reply.text);
-    world_close(&w);
+    https_world_close(&w);
     buf_fini(&b);
 }
 
@@ -468,16 +366,17 @@ static void test_bounded(void **state)
 static void test_closed_meanwhile(void **state)
 {
     static const struct fake_http_act acts[] = {
-        {HTTP_ANSWERS, ANSWER("422 No", "", "")}, {HTTP_ANSWERS, P_ONE}, {HTTP_HANGS, NULL}};
-    struct world w = {.config = {.connections = 1, .batch_max = 4, .command_timeout_ms = 300}};
+        {HTTP_ANSWERS, HTTP_ANSWER("422 No", "", "")}, {HTTP_ANSWERS, P_ONE}, {HTTP_HANGS, NULL}};
+    struct https_world w = {
+        .config = {.connections = 1, .batch_max = 4, .command_timeout_ms = 300}};
     int accepted = 0, unknown = 0, not_sent = 0;
     (void)state;
-    world_open(&w, "postmark", acts, 3);
+    https_world_open(&w, "postmark", acts, 3);
     for (int i = 0; i < 8; i++)
-        world_send(&w, MESSAGE);
+        https_world_send(&w, MESSAGE);
     while (w.server.request_count < 3)
         uv_run(&w.loop, UV_RUN_ONCE);
-    world_close(&w);
+    https_world_close(&w);
     for (int i = 0; i < 8; i++) {
         accepted += w.mails[i].outcome.result == ACCOUNT_ACCEPTED;
         unknown += w.mails[i].outcome.result == ACCOUNT_UNKNOWN;

@@ -1,119 +1,14 @@
 /* An account that is an API, against a server inside the test that answers, breaks and hangs. */
-#include "io/release/https_out.h"
 #include "lib/certificate.h"
 #include "lib/check.h"
-#include "lib/fake_http.h"
+#include "lib/https_world.h"
 
 #include <signal.h>
 #include <stdlib.h>
 
-#define MESSAGE                       "From: Ann <ann@shop.test>\r\nTo: bob@client.test\r\nSubject: x\r\n\r\nhello\r\n"
-#define ANSWER(status, headers, body) "HTTP/1.1 " status "\r\n" headers "\r\n" body
-#define RESEND_OK                     ANSWER("200 OK", "", "{\"id\":\"r-1\"}")
-#define SENDGRID_OK                   ANSWER("202 Accepted", "X-Message-Id: sg-1\r\n", "")
-#define MAILS_MAX                     8
-
-struct sent {
-    struct account_mail mail;
-    struct account_outcome outcome;
-    int done;
-    struct world *world;
-};
-
-struct world {
-    uv_loop_t loop;
-    struct fake_http server;
-    struct config_account config;
-    char base[64];
-    struct account *account;
-    struct clock clock;
-    struct sent mails[MAILS_MAX];
-    int count, done;
-    bool in_send, closed;
-};
-
-static void on_done(struct account_mail *mail, const struct account_outcome *outcome)
-{
-    struct sent *s = mail->arg;
-    T_TRUE(!s->world->in_send, "a callback from inside account_send()");
-    s->outcome = *outcome;
-    s->done++;
-    s->world->done++;
-    uv_stop(&s->world->loop); /* it may come before the loop waits for what never comes */
-}
-
-static void on_closed(void *arg)
-{
-    ((struct world *)arg)->closed = true;
-}
-
-static char *lent(const char *s)
-{
-    return (char *)(uintptr_t)s;
-}
-
-static void world_open(struct world *w,
-                       const char *api,
-                       const struct fake_http_act *script,
-                       size_t count)
-{
-    struct tide_error err;
-    T_EQ(uv_loop_init(&w->loop), 0, "loop");
-    w->server.script = script;
-    w->server.script_count = count;
-    fake_http_open(&w->server, &w->loop);
-    struct config_account *c = &w->config;
-    if (!c->base_url) {
-        snprintf(w->base, sizeof w->base, "%s://127.0.0.1:%d", w->server.tls ? "https" : "http",
-                 w->server.port);
-        c->base_url = w->base;
-    }
-    c->name = lent("test");
-    c->type = ACCOUNT_HTTPS;
-    c->api = lent(api);
-    c->key.value = lent("KEY");
-    c->connections = c->connections ? c->connections : 2;
-    c->connect_timeout_ms = c->connect_timeout_ms ? c->connect_timeout_ms : 5000;
-    c->command_timeout_ms = c->command_timeout_ms ? c->command_timeout_ms : 5000;
-    clock_init_real(&w->clock);
-    T_OK(account_open(&w->loop, c, &w->clock, &w->account, &err), &err, "open");
-    https_out_set_again_ms(w->account, 1);
-}
-
-static struct sent *world_send(struct world *w, const char *message)
-{
-    struct sent *s = &w->mails[w->count++];
-    s->world = w;
-    s->mail = (struct account_mail){.attempt_id = 77,
-                                    .sender = TEXT("ann@shop.test"),
-                                    .recipient = TEXT("bob@client.test"),
-                                    .message = text_of(message),
-                                    .done = on_done,
-                                    .arg = s};
-    w->in_send = true;
-    account_send(w->account, &s->mail);
-    w->in_send = false;
-    return s;
-}
-
-static void world_wait(struct world *w)
-{
-    while (w->done < w->count)
-        T_TRUE(uv_run(&w->loop, UV_RUN_ONCE) != 0 || w->done == w->count, "nothing happens");
-    uv_run(&w->loop, UV_RUN_NOWAIT); /* takes the stop */
-}
-
-static void world_close(struct world *w)
-{
-    account_close(w->account, on_closed, w);
-    while (!w->closed)
-        uv_run(&w->loop, UV_RUN_ONCE);
-    T_EQ(w->done, w->count, "every mail has its outcome");
-    fake_http_close(&w->server);
-    uv_run(&w->loop, UV_RUN_DEFAULT);
-    T_EQ(uv_loop_close(&w->loop), 0, "all handles are closed");
-    fake_http_free(&w->server);
-}
+#define MESSAGE     "From: Ann <ann@shop.test>\r\nTo: bob@client.test\r\nSubject: x\r\n\r\nhello\r\n"
+#define RESEND_OK   HTTP_ANSWER("200 OK", "", "{\"id\":\"r-1\"}")
+#define SENDGRID_OK HTTP_ANSWER("202 Accepted", "X-Message-Id: sg-1\r\n", "")
 
 /* -- One mail, one script -----------------------------------------------------------------------
  */
@@ -155,10 +50,11 @@ static const struct {
     {"refused",
      "sendgrid",
      {{HTTP_ANSWERS,
-       ANSWER("400 Bad Request",
-              "",
-              "{\"errors\":[{\"message\":\"Invalid type.\",\"field\":\"subject\",\"help\":null}]}"
-              "  ")}},
+       HTTP_ANSWER(
+           "400 Bad Request",
+           "",
+           "{\"errors\":[{\"message\":\"Invalid type.\",\"field\":\"subject\",\"help\":null}]}"
+           "  ")}},
      1,
      1,
      ACCOUNT_REFUSED,
@@ -169,7 +65,7 @@ static const struct {
      "SendGrid: HTTP 400 subject: Invalid type."},
     {"wrong key",
      "sendgrid",
-     {{HTTP_ANSWERS, ANSWER("401 Unauthorized", "", "{}")}},
+     {{HTTP_ANSWERS, HTTP_ANSWER("401 Unauthorized", "", "{}")}},
      1,
      1,
      ACCOUNT_REFUSED,
@@ -181,9 +77,9 @@ static const struct {
     {"too fast",
      "resend",
      {{HTTP_ANSWERS,
-       ANSWER("429 Too Many Requests",
-              "Retry-After: 7\r\n",
-              "{\"statusCode\":429,\"name\":\"rate_limit_exceeded\",\"message\":\"x\"}")}},
+       HTTP_ANSWER("429 Too Many Requests",
+                   "Retry-After: 7\r\n",
+                   "{\"statusCode\":429,\"name\":\"rate_limit_exceeded\",\"message\":\"x\"}")}},
      1,
      1,
      ACCOUNT_REFUSED,
@@ -194,7 +90,7 @@ static const struct {
      "rate_limit_exceeded"},
     {"down",
      "resend",
-     {{HTTP_ANSWERS, ANSWER("500 Oops", "", "")}},
+     {{HTTP_ANSWERS, HTTP_ANSWER("500 Oops", "", "")}},
      1,
      1,
      ACCOUNT_REFUSED,
@@ -205,7 +101,7 @@ static const struct {
      "HTTP 500"},
     {"moved: the key goes nowhere else",
      "resend",
-     {{HTTP_ANSWERS, ANSWER("302 Found", "Location: http://127.0.0.1:1/\r\n", "")}},
+     {{HTTP_ANSWERS, HTTP_ANSWER("302 Found", "Location: http://127.0.0.1:1/\r\n", "")}},
      1,
      1,
      ACCOUNT_REFUSED,
@@ -260,7 +156,7 @@ static const struct {
      ""},
     {"a portal says 200",
      "postmark",
-     {{HTTP_ANSWERS, ANSWER("200 OK", "Content-Type: text/html\r\n", "Log in")}},
+     {{HTTP_ANSWERS, HTTP_ANSWER("200 OK", "Content-Type: text/html\r\n", "Log in")}},
      1,
      1,
      ACCOUNT_UNKNOWN,
@@ -272,9 +168,10 @@ static const struct {
     {"suppressed",
      "postmark",
      {{HTTP_ANSWERS,
-       ANSWER("422 Unprocessable Entity",
-              "",
-              "{\"ErrorCode\":406,\"Message\":\"Found inactive addresses: bob@client.test.\"}")}},
+       HTTP_ANSWER(
+           "422 Unprocessable Entity",
+           "",
+           "{\"ErrorCode\":406,\"Message\":\"Found inactive addresses: bob@client.test.\"}")}},
      1,
      1,
      ACCOUNT_REFUSED,
@@ -309,7 +206,9 @@ static const struct {
      "id=r-1"},
     {"lost, then a limit, then settled",
      "resend",
-     {{HTTP_CLOSES, NULL}, {HTTP_ANSWERS, ANSWER("429 Slow", "", "")}, {HTTP_ANSWERS, RESEND_OK}},
+     {{HTTP_CLOSES, NULL},
+      {HTTP_ANSWERS, HTTP_ANSWER("429 Slow", "", "")},
+      {HTTP_ANSWERS, RESEND_OK}},
      3,
      3,
      ACCOUNT_ACCEPTED,
@@ -320,7 +219,7 @@ static const struct {
      "id=r-1"},
     {"lost, then down for good: still unknown",
      "resend",
-     {{HTTP_CLOSES, NULL}, {HTTP_ANSWERS, ANSWER("503 Down", "", "")}},
+     {{HTTP_CLOSES, NULL}, {HTTP_ANSWERS, HTTP_ANSWER("503 Down", "", "")}},
      2,
      5,
      ACCOUNT_UNKNOWN,
@@ -332,7 +231,7 @@ static const struct {
     {"lost, then the mail itself is refused",
      "resend",
      {{HTTP_CLOSES, NULL},
-      {HTTP_ANSWERS, ANSWER("422 No", "", "{\"name\":\"validation_error\",\"x\":\"y\"}")}},
+      {HTTP_ANSWERS, HTTP_ANSWER("422 No", "", "{\"name\":\"validation_error\",\"x\":\"y\"}")}},
      2,
      2,
      ACCOUNT_REFUSED,
@@ -343,8 +242,8 @@ static const struct {
      "validation_error"},
     {"a gateway heard nothing, settled by asking again",
      "brevo",
-     {{HTTP_ANSWERS, ANSWER("504 Gateway Timeout", "", "")},
-      {HTTP_ANSWERS, ANSWER("201 Created", "", "{\"messageId\":\"<b1>\"}")}},
+     {{HTTP_ANSWERS, HTTP_ANSWER("504 Gateway Timeout", "", "")},
+      {HTTP_ANSWERS, HTTP_ANSWER("201 Created", "", "{\"messageId\":\"<b1>\"}")}},
      2,
      2,
      ACCOUNT_ACCEPTED,
@@ -359,10 +258,10 @@ static void test_cases(void **state)
 {
     (void)state;
     for (size_t i = 0; i < TIDE_COUNT(cases); i++) {
-        struct world w = {0};
-        world_open(&w, cases[i].api, cases[i].acts, cases[i].act_count);
-        struct sent *s = world_send(&w, MESSAGE);
-        world_wait(&w);
+        struct https_world w = {0};
+        https_world_open(&w, cases[i].api, cases[i].acts, cases[i].act_count);
+        struct https_sent *s = https_world_send(&w, MESSAGE);
+        https_world_wait(&w);
         T_EQ(s->done, 1, "%s: one outcome", cases[i].name);
         T_EQ(s->outcome.result, cases[i].result, "%s: %s", cases[i].name, s->outcome.reply.text);
         T_EQ(s->outcome.stage, cases[i].stage, "%s: %s", cases[i].name, s->outcome.reply.text);
@@ -372,7 +271,7 @@ static void test_cases(void **state)
         T_TRUE(strstr(s->outcome.reply.text, cases[i].words), "%s: %s", cases[i].name,
                s->outcome.reply.text);
         T_EQ(w.server.heads, cases[i].requests, "%s: requests", cases[i].name);
-        world_close(&w);
+        https_world_close(&w);
     }
 }
 
@@ -381,23 +280,24 @@ static void test_rate_headers(void **state)
 {
     static const struct fake_http_act acts[] = {
         {HTTP_ANSWERS,
-         ANSWER("200 OK", "ratelimit-limit: 5\r\nratelimit-remaining: 4\r\nratelimit-reset: 1\r\n",
-                "{\"id\":\"r-1\"}")},
+         HTTP_ANSWER("200 OK",
+                     "ratelimit-limit: 5\r\nratelimit-remaining: 4\r\nratelimit-reset: 1\r\n",
+                     "{\"id\":\"r-1\"}")},
         {HTTP_ANSWERS,
-         ANSWER("429 Too Many Requests",
-                "ratelimit-limit: 5\r\nratelimit-remaining: 0\r\nratelimit-reset: 1\r\n"
-                "Retry-After: 1\r\n",
-                "{\"message\":\"slow down\"}")},
+         HTTP_ANSWER("429 Too Many Requests",
+                     "ratelimit-limit: 5\r\nratelimit-remaining: 0\r\nratelimit-reset: 1\r\n"
+                     "Retry-After: 1\r\n",
+                     "{\"message\":\"slow down\"}")},
         {HTTP_ANSWERS, RESEND_OK},
     };
     static const struct account_quota want[] = {
         {true, 5, 4, TIME_SECOND_MS, TIME_SECOND_MS}, {true, 5, 0, TIME_SECOND_MS, 0}, {0}};
     (void)state;
     for (size_t i = 0; i < TIDE_COUNT(acts); i++) {
-        struct world w = {0};
-        world_open(&w, "resend", &acts[i], 1);
-        struct sent *s = world_send(&w, MESSAGE);
-        world_wait(&w);
+        struct https_world w = {0};
+        https_world_open(&w, "resend", &acts[i], 1);
+        struct https_sent *s = https_world_send(&w, MESSAGE);
+        https_world_wait(&w);
         const struct account_quota *got = &s->outcome.quota;
         T_EQ(got->said, want[i].said, "%zu: said", i);
         if (want[i].said) {
@@ -406,7 +306,7 @@ static void test_rate_headers(void **state)
             T_EQ(got->reset_ms, want[i].reset_ms, "%zu: reset", i);
             T_EQ(got->window_ms, want[i].window_ms, "%zu: window", i);
         }
-        world_close(&w);
+        https_world_close(&w);
     }
 }
 
@@ -414,54 +314,54 @@ static void test_rate_headers(void **state)
 static void test_repeated_as_it_was(void **state)
 {
     static const struct fake_http_act acts[] = {{HTTP_RESETS, NULL}, {HTTP_ANSWERS, RESEND_OK}};
-    struct world w = {0};
+    struct https_world w = {0};
     (void)state;
-    world_open(&w, "resend", acts, 2);
-    world_send(&w, MESSAGE);
-    world_wait(&w);
+    https_world_open(&w, "resend", acts, 2);
+    https_world_send(&w, MESSAGE);
+    https_world_wait(&w);
     struct text first = fake_http_body(&w.server, 0), second = fake_http_body(&w.server, 1);
     T_TRUE(text_eq(first, second), "body");
     T_TEXT(fake_http_header(&w.server, 0, "Idempotency-Key"), "mailtide-000000000002d", "key");
     T_TEXT(fake_http_header(&w.server, 1, "Idempotency-Key"), "mailtide-000000000002d", "key");
     T_TEXT(fake_http_header(&w.server, 0, "Authorization"), "Bearer KEY", "key");
     T_TRUE(!fake_http_header(&w.server, 0, "Expect").p, "no Expect");
-    world_close(&w);
+    https_world_close(&w);
 }
 
 /* libcurl repeats by itself what met a dying kept connection: that would be a second mail. */
 static void test_kept_connection_dies(void **state)
 {
     static const struct fake_http_act acts[] = {{HTTP_ANSWERS, SENDGRID_OK}, {HTTP_CLOSES, NULL}};
-    struct world w = {0};
+    struct https_world w = {0};
     (void)state;
-    world_open(&w, "sendgrid", acts, 2);
-    struct sent *a = world_send(&w, MESSAGE);
-    world_wait(&w);
-    struct sent *b = world_send(&w, MESSAGE);
-    world_wait(&w);
+    https_world_open(&w, "sendgrid", acts, 2);
+    struct https_sent *a = https_world_send(&w, MESSAGE);
+    https_world_wait(&w);
+    struct https_sent *b = https_world_send(&w, MESSAGE);
+    https_world_wait(&w);
     T_EQ(a->outcome.result, ACCOUNT_ACCEPTED, "first");
     T_EQ(b->outcome.result, ACCOUNT_UNKNOWN, "second: %s", b->outcome.reply.text);
     T_EQ(w.server.heads, 2, "sent once each");
     T_EQ(w.server.request_count, 2, "and nothing more on another connection");
-    world_close(&w);
+    https_world_close(&w);
 }
 
 static void test_room_and_places(void **state)
 {
     static const struct fake_http_act acts[] = {{HTTP_ANSWERS, SENDGRID_OK}};
-    struct world w = {0};
+    struct https_world w = {0};
     (void)state;
-    world_open(&w, "sendgrid", acts, 1);
+    https_world_open(&w, "sendgrid", acts, 1);
     T_EQ(account_room(w.account), 2, "empty");
-    for (int i = 0; i < MAILS_MAX; i++)
-        world_send(&w, MESSAGE);
+    for (int i = 0; i < 8; i++)
+        https_world_send(&w, MESSAGE);
     T_EQ(account_room(w.account), 0, "full");
-    world_wait(&w);
-    for (int i = 0; i < MAILS_MAX; i++)
+    https_world_wait(&w);
+    for (int i = 0; i < w.count; i++)
         T_EQ(w.mails[i].outcome.result, ACCOUNT_ACCEPTED, "mail %d", i);
     T_EQ(account_room(w.account), 2, "empty again");
     T_TRUE(w.server.connections <= 2, "%d connections", w.server.connections);
-    world_close(&w);
+    https_world_close(&w);
 }
 
 /* A message larger than the sockets' buffers, built on the pool; the other side stops reading. */
@@ -489,16 +389,16 @@ static void test_large(void **state)
     char *message = large_message();
     (void)state;
     for (size_t i = 0; i < TIDE_COUNT(large); i++) {
-        struct world w = {.config = {.connect_timeout_ms = 200, .command_timeout_ms = 300}};
+        struct https_world w = {.config = {.connect_timeout_ms = 200, .command_timeout_ms = 300}};
         if (large[i].result == ACCOUNT_ACCEPTED)
             w.config.command_timeout_ms = 60000;
-        world_open(&w, "sendgrid", &large[i].act, 1);
-        struct sent *s = world_send(&w, message);
-        world_wait(&w);
+        https_world_open(&w, "sendgrid", &large[i].act, 1);
+        struct https_sent *s = https_world_send(&w, message);
+        https_world_wait(&w);
         T_EQ(s->outcome.result, large[i].result, "%s: %s", large[i].name, s->outcome.reply.text);
         if (large[i].result == ACCOUNT_NOT_SENT)
             T_EQ(s->outcome.stage, STAGE_DATA, "%s", large[i].name);
-        world_close(&w);
+        https_world_close(&w);
     }
     free(message);
 }
@@ -510,28 +410,28 @@ static void test_nobody_listens(void **state)
                                         "http://localhost:1"};
     (void)state;
     for (size_t i = 0; i < TIDE_COUNT(bases); i++) {
-        struct world w = {.config = {.base_url = lent(bases[i])}};
-        world_open(&w, "sendgrid", acts, 1);
-        struct sent *s = world_send(&w, MESSAGE);
-        world_wait(&w);
+        struct https_world w = {.config = {.base_url = (char *)(uintptr_t)bases[i]}};
+        https_world_open(&w, "sendgrid", acts, 1);
+        struct https_sent *s = https_world_send(&w, MESSAGE);
+        https_world_wait(&w);
         T_EQ(s->outcome.result, ACCOUNT_NOT_SENT, "%s", bases[i]);
         T_EQ(s->outcome.stage, STAGE_CONNECT, "%s", bases[i]);
         T_TRUE(s->outcome.account_fault, "%s", bases[i]);
         T_TRUE(strstr(s->outcome.reply.text, bases[i]), "%s", s->outcome.reply.text);
-        world_close(&w);
+        https_world_close(&w);
     }
 }
 
 static void test_no_answer_in_time(void **state)
 {
     static const struct fake_http_act acts[] = {{HTTP_HANGS, NULL}};
-    struct world w = {.config = {.connect_timeout_ms = 100, .command_timeout_ms = 100}};
+    struct https_world w = {.config = {.connect_timeout_ms = 100, .command_timeout_ms = 100}};
     (void)state;
-    world_open(&w, "sendgrid", acts, 1);
-    struct sent *s = world_send(&w, MESSAGE);
-    world_wait(&w);
+    https_world_open(&w, "sendgrid", acts, 1);
+    struct https_sent *s = https_world_send(&w, MESSAGE);
+    https_world_wait(&w);
     T_EQ(s->outcome.result, ACCOUNT_UNKNOWN, "%s", s->outcome.reply.text);
-    world_close(&w);
+    https_world_close(&w);
 }
 
 static void test_tls(void **state)
@@ -542,17 +442,17 @@ static void test_tls(void **state)
     (void)state;
     certificate_make(&cert, "localhost");
     for (int trusted = 0; trusted < 2; trusted++) {
-        struct world w = {
+        struct https_world w = {
             .config = {.tls_verify = true, .tls_ca_file = trusted ? cert.cert_file : NULL}};
         T_OK(tls_server_context_new(cert.cert_file, cert.key_file, &w.server.tls, &err), &err,
              "certificate");
-        world_open(&w, "sendgrid", acts, 1);
-        struct sent *s = world_send(&w, MESSAGE);
-        world_wait(&w);
+        https_world_open(&w, "sendgrid", acts, 1);
+        struct https_sent *s = https_world_send(&w, MESSAGE);
+        https_world_wait(&w);
         T_EQ(s->outcome.result, trusted ? ACCOUNT_ACCEPTED : ACCOUNT_NOT_SENT, "%s",
              s->outcome.reply.text);
         T_EQ(w.server.heads, trusted, "the key is not told to who is not trusted");
-        world_close(&w);
+        https_world_close(&w);
         tls_context_free(w.server.tls);
     }
     certificate_remove(&cert);
@@ -562,13 +462,13 @@ static void test_tls(void **state)
 static void test_closed_meanwhile(void **state)
 {
     static const struct fake_http_act acts[] = {{HTTP_ANSWERS, SENDGRID_OK}};
-    struct world w = {.config = {.connections = 1}};
+    struct https_world w = {.config = {.connections = 1}};
     (void)state;
-    world_open(&w, "sendgrid", acts, 1);
-    struct sent *a = world_send(&w, MESSAGE), *b = world_send(&w, MESSAGE);
+    https_world_open(&w, "sendgrid", acts, 1);
+    struct https_sent *a = https_world_send(&w, MESSAGE), *b = https_world_send(&w, MESSAGE);
     while (w.server.heads == 0 && w.done == 0)
         uv_run(&w.loop, UV_RUN_ONCE);
-    world_close(&w);
+    https_world_close(&w);
     T_EQ(a->outcome.result, ACCOUNT_ACCEPTED, "%s", a->outcome.reply.text);
     T_TRUE(b->outcome.result == ACCOUNT_NOT_SENT || b->outcome.result == ACCOUNT_ACCEPTED, "%s",
            b->outcome.reply.text);
@@ -578,19 +478,19 @@ static void test_closed_meanwhile(void **state)
 static void test_unfit(void **state)
 {
     static const struct fake_http_act acts[] = {{HTTP_ANSWERS, SENDGRID_OK}};
-    struct world w = {0};
+    struct https_world w = {0};
     (void)state;
-    world_open(&w, "sendgrid", acts, 1);
-    struct sent *s = world_send(&w, "From: a@b.test\r\nContent-Type: multipart/signed; "
-                                    "boundary=x\r\n\r\n--x\r\n\r\ny\r\n--x--\r\n");
-    world_wait(&w);
+    https_world_open(&w, "sendgrid", acts, 1);
+    struct https_sent *s = https_world_send(&w, "From: a@b.test\r\nContent-Type: multipart/signed; "
+                                                "boundary=x\r\n\r\n--x\r\n\r\ny\r\n--x--\r\n");
+    https_world_wait(&w);
     T_EQ(s->outcome.result, ACCOUNT_REFUSED, "%s", s->outcome.reply.text);
     T_EQ(s->outcome.reply.code, 554, "%s", s->outcome.reply.text);
     T_STR(s->outcome.reply.text,
           "the API of SendGrid cannot carry this mail: it is signed and would not be the same mail "
           "any more",
           "words");
-    world_close(&w);
+    https_world_close(&w);
 }
 
 int main(void)
