@@ -141,6 +141,8 @@ $(BUILD)/tests/link/%: $(BUILD)/tests/link/%.o $(BUILD)/tests/link/verify_alone.
 
 # libspf2 is a peer to compare with, where it is installed.
 $(BUILD)/bench/bench_spf: PEER_LIBS = $(if $(wildcard /usr/include/spf2/spf.h),-lspf2)
+$(BUILD)/bench/bench_https_%: $(BUILD)/bench/bench_https_%.o $(BUILD)/bench/lib/api_load.o $(LIB)
+	@$(CC) $(ALL_LDFLAGS) $^ $(LIBS) -o $@
 $(BUILD)/bench/%: $(BUILD)/bench/%.o $(LIB)
 	@$(CC) $(ALL_LDFLAGS) $^ $(LIBS) $(PEER_LIBS) -o $@
 
@@ -224,4 +226,4 @@ uninstall: ## what install put there
 clean: ## removes build/
 	rm -rf build
 
--include $(LIB_OBJ:.o=.d) $(CLIENT_OBJ:.o=.d) $(patsubst %.c,$(BUILD)/%.d,$(CMD_SRC) $(TEST_SRC) $(FUZZ_SRC) $(BENCH_SRC) $(wildcard tests/lib/*.c))
+-include $(LIB_OBJ:.o=.d) $(CLIENT_OBJ:.o=.d) $(patsubst %.c,$(BUILD)/%.d,$(CMD_SRC) $(TEST_SRC) $(FUZZ_SRC) $(BENCH_SRC) $(wildcard tests/lib/*.c bench/lib/*.c))

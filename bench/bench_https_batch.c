@@ -2,8 +2,9 @@
  * late (which stands for the round trip), one mail a request and 50, in the same run. The server is
  * of this process, on loopback, without TLS; mails of 1 KB; as many are inside the account as the
  * gate lets in with batches, in both cases. Prints "name value unit". */
-#include "io/loop/http.h"
-#include "io/release/https_out.h"
+#include "lib/api_load.h"
+
+#include "base/macros.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -11,20 +12,6 @@
 
 #define LATE_MS 20
 #define BATCH   50
-
-struct late {
-    uv_timer_t timer;
-    struct http_request *req;
-};
-
-struct bench {
-    uv_loop_t *loop;
-    struct account *account;
-    int left, running, failed, requests;
-    bool closed;
-};
-
-static char message[1400];
 
 static size_t mails_in(struct text body)
 {
@@ -47,75 +34,8 @@ static void answer(struct http_request *req)
     buf_fini(&out);
 }
 
-static void on_timer_closed(uv_handle_t *h)
-{
-    free(container_of((uv_timer_t *)(void *)h, struct late, timer));
-}
-
-static void on_late(uv_timer_t *t)
-{
-    answer(container_of(t, struct late, timer)->req);
-    uv_close((uv_handle_t *)t, on_timer_closed);
-}
-
-static void on_request(void *arg, struct http_request *req)
-{
-    struct bench *b = arg;
-    struct late *l = malloc(sizeof *l);
-    b->requests++;
-    if (!l) {
-        answer(req);
-        return;
-    }
-    l->req = req;
-    uv_timer_init(b->loop, &l->timer);
-    uv_timer_start(&l->timer, on_late, LATE_MS, 0);
-}
-
-static void send_next(struct bench *b, struct account_mail *mail);
-
-static void on_done(struct account_mail *mail, const struct account_outcome *outcome)
-{
-    struct bench *b = mail->arg;
-    b->running--;
-    if (outcome->result != ACCOUNT_ACCEPTED && b->failed++ == 0)
-        fprintf(stderr, "%s\n", outcome->reply.text);
-    send_next(b, mail);
-    uv_stop(b->loop); /* it may have been the last: then nothing else would end the wait */
-}
-
-static void send_next(struct bench *b, struct account_mail *mail)
-{
-    if (b->left == 0) {
-        free(mail);
-        return;
-    }
-    b->left--;
-    b->running++;
-    *mail = (struct account_mail){.attempt_id = b->left + 1,
-                                  .sender = TEXT("a@shop.test"),
-                                  .recipient = TEXT("b@client.test"),
-                                  .message = text_of(message),
-                                  .done = on_done,
-                                  .arg = b};
-    account_send(b->account, mail);
-}
-
-static void on_closed(void *arg)
-{
-    struct bench *b = arg;
-    b->closed = true;
-    uv_stop(b->loop);
-}
-
-static void wait_closed(struct bench *b)
-{
-    while (!b->closed)
-        uv_run(b->loop, UV_RUN_ONCE);
-    b->closed = false;
-}
-
-static double release(struct bench *b, const char *base, int connections, int batch_max, int count)
+static double release(
+    struct api_load *l, const char *base, int connections, int batch_max, int count)
 {
     char api[] = "postmark", name[] = "bench", key[] = "key";
     const struct config_account config = {.name = name,
@@ -127,44 +47,30 @@ static double release(struct bench *b, const char *base, int connections, int ba
                                           .batch_max = batch_max,
                                           .connect_timeout_ms = 10000,
                                           .command_timeout_ms = 10000};
-    struct tide_error err = {0};
-    struct clock clock;
-    clock_init_real(&clock);
-    if (account_open(b->loop, &config, &clock, &b->account, &err) != TIDE_OK) {
-        fprintf(stderr, "%s\n", err.text);
+    l->left = count;
+    l->requests = 0;
+    double seconds = api_load_run(l, &config, connections * (BATCH + 1));
+    if (seconds <= 0)
         exit(1);
-    }
-    b->left = count;
-    b->requests = 0;
-    uint64_t began = uv_hrtime();
-    for (int i = 0; i < connections * (BATCH + 1); i++)
-        send_next(b, calloc(1, sizeof(struct account_mail)));
-    while (b->running > 0)
-        uv_run(b->loop, UV_RUN_ONCE);
-    double rate = count / ((double)(uv_hrtime() - began) / 1e9);
     printf("https_batch.%d_connections.%s %.0f mails/s, %d requests\n", connections,
-           batch_max > 1 ? "batches" : "single", rate, b->requests);
-    account_close(b->account, on_closed, b);
-    wait_closed(b);
-    return rate;
+           batch_max > 1 ? "batches" : "single", count / seconds, l->requests);
+    return count / seconds;
 }
 
 int main(void)
 {
     static const int connections[] = {1, 4, 10};
     uv_loop_t loop;
-    struct bench b = {.loop = &loop};
+    struct api_load l = {.loop = &loop, .answer = answer, .late_ms = LATE_MS};
     const struct http_options options = {.listen = "127.0.0.1:0",
                                          .limits = {.body_bytes_max = 16u << 20},
-                                         .on_request = on_request,
-                                         .arg = &b};
+                                         .on_request = api_load_on_request,
+                                         .arg = &l};
     struct tide_error err = {0};
     struct http *http;
     char base[64];
     signal(SIGPIPE, SIG_IGN);
     setvbuf(stdout, NULL, _IOLBF, 0);
-    snprintf(message, sizeof message,
-             "From: a@shop.test\r\nTo: b@client.test\r\nSubject: bench\r\n\r\n%01000d\r\n", 7);
     uv_loop_init(&loop);
     if (http_open(&loop, &options, &http, &err) != TIDE_OK) {
         fprintf(stderr, "%s\n", err.text);
@@ -173,11 +79,10 @@ int main(void)
     snprintf(base, sizeof base, "http://127.0.0.1:%d", http_port(http));
     for (size_t i = 0; i < TIDE_COUNT(connections); i++) {
         int n = connections[i];
-        double single = release(&b, base, n, 1, n * 100);
-        double batches = release(&b, base, n, BATCH, 20000);
+        double single = release(&l, base, n, 1, n * 100);
+        double batches = release(&l, base, n, BATCH, 20000);
         printf("https_batch.%d_connections.ratio %.1f x\n", n, batches / single);
     }
-    http_close(http, on_closed, &b);
-    wait_closed(&b);
-    return b.failed > 0;
+    api_load_close(&l, http);
+    return l.failed > 0;
 }
