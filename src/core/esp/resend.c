@@ -6,7 +6,9 @@
  *             a stream's name chooses that stream
  *   kept      tags, as metadata in events
  *   ignored   topic_id: Resend shows it in no mail
- *   refused   template, attachments by path (a URL), scheduled_at in natural language: 422
+ *   passed on template, where all accounts of the application are Resend's own API; else refused:
+ *             422
+ *   refused   attachments by path (a URL), scheduled_at in natural language: 422
  *
  * GET tells of the first recipient's mail. A batch takes no attachments and no scheduled_at at
  * Resend; here it does.

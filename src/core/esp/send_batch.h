@@ -23,7 +23,7 @@
  * Threads   any. No clock, no I/O, no random numbers.
  * Errors    TIDE_ENOMEM.
  * Limits    SEND_BATCH_BYTES of body: Postmark's bound is 50 MB, Resend names none; what is lost
- * with one answer stays small.
+ *           with one answer stays small.
  */
 #ifndef CORE_ESP_SEND_BATCH_H
 #define CORE_ESP_SEND_BATCH_H

@@ -1,12 +1,14 @@
-/* Amazon SES API v1, the query API: POST / with Action=SendEmail, SendRawEmail or GetSendQuota.
+/* Amazon SES API v1, the query API: POST / with Action=SendEmail, SendRawEmail, SendTemplatedEmail
+ * or GetSendQuota.
  *
  *   mapped    Source, Destination.*, ReplyToAddresses, Message.Subject, Message.Body; Destinations
  *             and RawMessage; ConfigurationSetName or the first value of Tags that is a stream's
  *             name chooses that stream; amz-sdk-invocation-id is the idempotency key
  *   ignored   other tags and configuration sets, the ARNs, ReturnPath (events come through
  *             mailtide); X-SES-* in a raw message
- *   refused   SendTemplatedEmail, SendBulkTemplatedEmail: TemplateDoesNotExist; other actions:
- *             InvalidAction
+ *   passed on SendTemplatedEmail, where all accounts of the application are SES's own API; else
+ *             refused: TemplateDoesNotExist
+ *   refused   SendBulkTemplatedEmail: TemplateDoesNotExist; other actions: InvalidAction
  *
  * Reference  Amazon SES API Reference (2010-12-01). */
 #include "core/esp/ses.h"

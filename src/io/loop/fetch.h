@@ -14,8 +14,9 @@
  * Threads   loop thread only; names are resolved on libuv's pool.
  * Errors    at open: TIDE_ESYNTAX a base_url that is none, TIDE_ENOMEM. Later: struct fetch.fate.
  * Limits    FETCH_BODY_MAX bytes of an answer are kept, or answer_max; the rest is read and
- * dropped. Known gap a request without a body that meets a dying kept connection may be sent again:
- * only what may be asked twice (GET, DELETE) goes without one.
+ *           dropped.
+ * Known gap a request without a body that meets a dying kept connection may be sent again: only
+ *           what may be asked twice (GET, DELETE) goes without one.
  */
 #ifndef IO_LOOP_FETCH_H
 #define IO_LOOP_FETCH_H
