@@ -12,7 +12,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define CONFIG_PATH    "/etc/mailtide/mailtide.conf"
 #define SOCKET_PATH    "./mailtide-state/status.sock"
 #define ANSWER_SECONDS 60L
 
@@ -30,7 +29,7 @@ static int set_socket(struct cli *cli, const char *path, const char *from)
 
 static int find_socket(struct cli *cli)
 {
-    const char *given = cli_option_value(cli, "socket"), *file = cli_option_value(cli, "config");
+    const char *given = cli_option_value(cli, "socket"), *file = cli_config_file(cli, F_OK);
     const char *environment = getenv("MAILTIDE_SOCKET");
     struct config *config = NULL;
     struct tide_error err;
@@ -38,10 +37,8 @@ static int find_socket(struct cli *cli)
         return CLI_OK;
     if (given)
         return set_socket(cli, given, "-s");
-    if (!file && environment && *environment)
+    if (!cli_option_value(cli, "config") && environment && *environment)
         return set_socket(cli, environment, "$MAILTIDE_SOCKET");
-    if (!file && access(CONFIG_PATH, F_OK) == 0)
-        file = CONFIG_PATH;
     if (!file)
         return set_socket(cli, SOCKET_PATH, "the default");
     if (config_load(file, &files_source, &config, &err) != TIDE_OK)

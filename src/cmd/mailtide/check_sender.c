@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define CONFIG_PATH       "/etc/mailtide/mailtide.conf"
 #define MESSAGE_BYTES_MAX (50u << 20)
 #define SELECTORS_MAX     16
 
@@ -255,7 +254,6 @@ int cmd_check_sender(struct cli *cli)
 {
     struct run run = {.sender = calloc(1, sizeof *run.sender)};
     struct tide_error err = {0};
-    const char *file = cli_option_value(cli, "config");
     if (cli_option_value(cli, "watched")) {
         free(run.sender);
         return check_watched(cli, cli->argc ? cli->argv[0] : NULL);
@@ -266,12 +264,10 @@ int cmd_check_sender(struct cli *cli)
     }
     if (!run.sender)
         return cli_fail(cli, CLI_NO, "%s", tide_err_text(TIDE_ENOMEM));
-    if (!file && access(CONFIG_PATH, F_OK) == 0)
-        file = CONFIG_PATH;
     uv_loop_init(&run.loop);
     clock_init_real(&run.clock);
     int code = CLI_OK;
-    if (config_load(file, &files_source, &run.config, &err) != TIDE_OK)
+    if (config_load(cli_config_file(cli, F_OK), &files_source, &run.config, &err) != TIDE_OK)
         code = cli_fail(cli, CLI_NO, "%s", err.text);
     else if (read_command(cli, &run, &err) != TIDE_OK)
         code = cli_fail(cli, CLI_USAGE, "%s", err.text);

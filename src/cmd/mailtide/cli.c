@@ -1,5 +1,6 @@
 #include "cmd/mailtide/cli.h"
 
+#include "base/file.h"
 #include "base/macros.h"
 
 #include <curl/curl.h>
@@ -77,17 +78,29 @@ int cli_read_stdin(struct cli *cli, struct buf *ret)
     if (isatty(STDIN_FILENO))
         fprintf(stderr, "mailtide: reading standard input, Ctrl-D ends it\n");
     for (;;) {
-        char *room = buf_room(ret, 65536);
-        ssize_t n = room ? read(STDIN_FILENO, room, 65536) : -1;
-        if (!room)
-            return cli_fail(cli, CLI_NO, "standard input: too large, want at most %u MB",
-                            CLI_MESSAGE_BYTES_MAX >> 20);
+        char piece[65536];
+        ssize_t n = read(STDIN_FILENO, piece, sizeof piece);
+        buf_add(ret, piece, n > 0 ? (size_t)n : 0);
+        if (ret->failed != TIDE_OK)
+            return cli_fail(cli, CLI_NO, "standard input: too large, want at most %zu bytes",
+                            ret->max);
         if (n == 0)
             return CLI_OK;
         if (n < 0 && errno != EINTR)
             return cli_fail(cli, CLI_NO, "standard input: %s", strerror(errno));
-        buf_added(ret, n > 0 ? (size_t)n : 0);
     }
+}
+
+int cli_read_file(struct cli *cli, const char *path, size_t bytes_max, struct buf *ret)
+{
+    struct tide_error err;
+    if (strcmp(path, "-") == 0) {
+        ret->max = bytes_max;
+        return cli_read_stdin(cli, ret);
+    }
+    if (file_read(path, bytes_max, ret, &err) != TIDE_OK)
+        return cli_fail(cli, CLI_NO, "%s", err.text);
+    return CLI_OK;
 }
 
 int cli_flush(struct cli *cli, int code)
@@ -116,6 +129,12 @@ const char *cli_option_value(const struct cli *cli, const char *name)
         if (strcmp(cli->given[i].option->name, name) == 0)
             return cli->given[i].value;
     return NULL;
+}
+
+const char *cli_config_file(const struct cli *cli, int mode)
+{
+    const char *given = cli_option_value(cli, "config");
+    return given || access(CLI_CONFIG_PATH, mode) != 0 ? given : CLI_CONFIG_PATH;
 }
 
 bool cli_json(const struct cli *cli)

@@ -26,6 +26,7 @@ enum cli_exit {
 
 #define CLI_OPTIONS_MAX       24 /* of one command, the general ones included */
 #define CLI_MESSAGE_BYTES_MAX (100u << 20)
+#define CLI_CONFIG_PATH       "/etc/mailtide/mailtide.conf"
 #define CLI_OWN_WORDS         (-2) /* all that follows, options too, is the command's own to read */
 
 struct cli;
@@ -90,11 +91,17 @@ int cli_no_command(const struct cli *cli, const char *name);
 const char *cli_option_value(const struct cli *cli, const char *name);
 bool cli_json(const struct cli *cli);
 
+/* The file of -c; else CLI_CONFIG_PATH where access(2) grants `mode`: F_OK, or R_OK for commands
+ * that do without it where it is not theirs to read; else NULL. */
+const char *cli_config_file(const struct cli *cli, int mode);
+
 /* "mailtide: ..." on standard error; returns `code`. */
 int cli_fail(const struct cli *cli, int code, const char *fmt, ...) TIDE_PRINTF(3, 4);
 
-/* All of standard input, at most CLI_MESSAGE_BYTES_MAX (which is ret->max). */
+/* All of standard input, at most ret->max; CLI_OK, or CLI_NO after saying what is wrong. */
 int cli_read_stdin(struct cli *cli, struct buf *ret);
+/* The same of a file, or of standard input for "-". */
+int cli_read_file(struct cli *cli, const char *path, size_t bytes_max, struct buf *ret);
 
 /* Writes cli->out to standard output and empties it; `code`, or CLI_NO when that went wrong. */
 int cli_flush(struct cli *cli, int code);

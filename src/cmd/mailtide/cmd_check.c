@@ -11,7 +11,6 @@
 #include <inttypes.h>
 #include <unistd.h>
 
-#define CONFIG_PATH   "/etc/mailtide/mailtide.conf"
 #define LABEL_COLUMNS 17
 
 static void print_templates(struct cli *cli)
@@ -197,7 +196,7 @@ int cmd_check_config(struct cli *cli)
 {
     struct config *config = NULL;
     struct tide_error err;
-    const char *file = cli_option_value(cli, "config");
+    const char *file = cli_config_file(cli, F_OK);
     if (cli_option_value(cli, "print-default")) {
         config_print_default(&cli->out);
         return CLI_OK;
@@ -206,8 +205,6 @@ int cmd_check_config(struct cli *cli)
         print_templates(cli);
         return CLI_OK;
     }
-    if (!file && access(CONFIG_PATH, F_OK) == 0)
-        file = CONFIG_PATH;
     int code = CLI_OK;
     if (load_all(file, &config, &err) != TIDE_OK)
         code = cli_fail(cli, CLI_NO, "%s", err.text);

@@ -1,7 +1,6 @@
 /* explain: what a reply or a mail that came back means, by the rules of schedules/replies. */
 #include "cmd/mailtide/cli.h"
 
-#include "base/file.h"
 #include "base/macros.h"
 #include "core/outcome/explain.h"
 #include "io/loop/files.h"
@@ -10,7 +9,6 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#define CONFIG_PATH    "/etc/mailtide/mailtide.conf"
 #define LABEL_COLUMNS  13
 #define TEXT_BYTES_MAX (64u << 10)
 
@@ -26,8 +24,6 @@ struct run {
 
 static enum tide_err load(struct run *run, const char *file, struct tide_error *err)
 {
-    if (!file && access(CONFIG_PATH, R_OK) == 0)
-        file = CONFIG_PATH;
     enum tide_err rc = config_load(file, &files_source, &run->config, err);
     if (rc == TIDE_OK)
         rc = provider_index_init(&run->providers, &run->config->profiles, err);
@@ -54,31 +50,21 @@ static enum tide_err read_provider(struct run *run, const char *given, struct ti
 }
 
 /* Operands joined by blanks; "-" or none: standard input. */
-static enum tide_err read_words(const struct cli *cli, struct buf *ret, struct tide_error *err)
+static int read_words(struct cli *cli, struct buf *ret)
 {
-    if (cli->argc == 0 || (cli->argc == 1 && strcmp(cli->argv[0], "-") == 0)) {
-        char piece[4096];
-        for (size_t n; (n = fread(piece, 1, sizeof piece, stdin)) > 0;)
-            buf_add(ret, piece, n);
-    }
-    for (int i = 0; i < cli->argc && strcmp(cli->argv[0], "-") != 0; i++)
+    struct tide_error err;
+    bool given = cli->argc > 0 && strcmp(cli->argv[0], "-") != 0;
+    ret->max = TEXT_BYTES_MAX;
+    int code = given || cli->argc > 1 ? CLI_OK : cli_read_stdin(cli, ret);
+    if (code != CLI_OK)
+        return code;
+    for (int i = 0; given && i < cli->argc; i++)
         buf_addf(ret, "%s%s", i ? " " : "", cli->argv[i]);
-    enum tide_err rc = buf_check(ret, err);
-    if (rc == TIDE_OK && text_trim(buf_text(ret)).n == 0)
-        rc =
-            tide_fail(err, TIDE_EINVAL, "want a reply's text, as in: explain \"550 no such user\"");
-    return rc;
-}
-
-static enum tide_err read_mail(const char *path, struct buf *ret, struct tide_error *err)
-{
-    if (strcmp(path, "-") != 0)
-        return file_read(path, BOUNCE_BYTES_MAX, ret, err);
-    char piece[4096];
-    ret->max = BOUNCE_BYTES_MAX;
-    for (size_t n; (n = fread(piece, 1, sizeof piece, stdin)) > 0;)
-        buf_add(ret, piece, n);
-    return buf_check(ret, err);
+    if (buf_check(ret, &err) != TIDE_OK)
+        return cli_fail(cli, CLI_USAGE, "%s", err.text);
+    if (text_trim(buf_text(ret)).n == 0)
+        return cli_fail(cli, CLI_USAGE, "want a reply's text, as in: explain \"550 no such user\"");
+    return CLI_OK;
 }
 
 /* -- For people -------------------------------------------------------------------------------- */
@@ -254,12 +240,13 @@ static int explain_file(struct cli *cli, struct run *run, const char *path)
     struct bounce *mails = NULL;
     size_t count = 0;
     bool any = false;
-    enum tide_err rc = read_mail(path, &file, &err);
-    if (rc == TIDE_OK)
-        rc = explain_mails(&x, buf_text(&file), &run->arena, &mails, &count, &err);
+    int code = cli_read_file(cli, path, BOUNCE_BYTES_MAX, &file);
+    if (code == CLI_OK &&
+        explain_mails(&x, buf_text(&file), &run->arena, &mails, &count, &err) != TIDE_OK)
+        code = cli_fail(cli, CLI_NO, "%s", err.text);
     buf_fini(&file);
-    if (rc != TIDE_OK)
-        return cli_fail(cli, CLI_NO, "%s", err.text);
+    if (code != CLI_OK)
+        return code;
     if (cli_json(cli)) {
         struct json_writer w;
         jw_init(&w, &cli->out);
@@ -277,12 +264,11 @@ static int explain_file(struct cli *cli, struct run *run, const char *path)
 
 static int explain_text(struct cli *cli, struct run *run)
 {
-    struct tide_error err;
-    struct buf words = {.max = TEXT_BYTES_MAX};
-    enum tide_err rc = read_words(cli, &words, &err);
-    if (rc != TIDE_OK) {
+    struct buf words = {0};
+    int code = read_words(cli, &words);
+    if (code != CLI_OK) {
         buf_fini(&words);
-        return cli_fail(cli, CLI_USAGE, "%s", err.text);
+        return code;
     }
     struct reply_said said = {0};
     struct meaning m;
@@ -310,7 +296,7 @@ int cmd_explain(struct cli *cli)
     struct tide_error err;
     const char *path = cli_option_value(cli, "message"), *given = cli_option_value(cli, "provider");
     int code;
-    enum tide_err rc = load(&run, cli_option_value(cli, "config"), &err);
+    enum tide_err rc = load(&run, cli_config_file(cli, R_OK), &err);
     if (rc == TIDE_OK && given)
         rc = read_provider(&run, given, &err);
     if (rc != TIDE_OK)

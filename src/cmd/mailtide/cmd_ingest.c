@@ -12,7 +12,6 @@
 #include <sys/stat.h>
 
 #define INGEST_BYTES_MAX (1u << 30) /* of one file */
-#define PIECE_BYTES      (1u << 20)
 
 struct tally {
     int64_t mails, news, known;
@@ -51,33 +50,14 @@ static int hand_in_all(struct cli *cli, struct text rest, const char *path, stru
     return code;
 }
 
-static int read_stream(struct cli *cli, FILE *f, const char *path, struct tally *t)
-{
-    struct buf all = {.max = INGEST_BYTES_MAX};
-    int code = CLI_OK;
-    for (size_t n = 1; code == CLI_OK && n > 0;) {
-        char *room = buf_room(&all, PIECE_BYTES);
-        n = room ? fread(room, 1, PIECE_BYTES, f) : 0;
-        buf_added(&all, n);
-        if (!room)
-            code =
-                cli_fail(cli, CLI_NO, "%s: more than %u MB; part it", path, INGEST_BYTES_MAX >> 20);
-        else if (ferror(f))
-            code = cli_fail(cli, CLI_NO, "%s: %s", path, strerror(errno));
-    }
-    if (code == CLI_OK)
-        code = hand_in_all(cli, buf_text(&all), path, t);
-    buf_fini(&all);
-    return code;
-}
-
 static int read_path(struct cli *cli, const char *path, struct tally *t)
 {
-    FILE *f = fopen(path, "re");
-    if (!f)
-        return cli_fail(cli, CLI_NO, "%s: %s", path, strerror(errno));
-    int code = read_stream(cli, f, path, t);
-    fclose(f);
+    struct buf all = {0};
+    int code = cli_read_file(cli, path, INGEST_BYTES_MAX, &all);
+    if (code == CLI_OK)
+        code =
+            hand_in_all(cli, buf_text(&all), strcmp(path, "-") == 0 ? "standard input" : path, t);
+    buf_fini(&all);
     return code;
 }
 
@@ -119,7 +99,7 @@ static int read_any(struct cli *cli, const char *path, struct tally *t)
     char fresh[4096], done[4096];
     struct stat st;
     if (strcmp(path, "-") == 0)
-        return read_stream(cli, stdin, "standard input", t);
+        return read_path(cli, path, t);
     if (stat(path, &st) != 0)
         return cli_fail(cli, CLI_NO, "%s: %s", path, strerror(errno));
     if (!S_ISDIR(st.st_mode))

@@ -13,8 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define CONFIG_PATH "/etc/mailtide/mailtide.conf"
-#define PAGE        2000 /* recipients in one request to the daemon */
+#define PAGE 2000 /* recipients in one request to the daemon */
 
 struct lesson {
     struct cli *cli;
@@ -240,12 +239,9 @@ static int find_daemon(struct lesson *l)
 static enum tide_err prepare(struct lesson *l, struct tide_error *err)
 {
     struct sim_log log;
-    const char *file = cli_option_value(l->cli, "config");
-    if (!file && access(CONFIG_PATH, F_OK) == 0)
-        file = CONFIG_PATH;
     enum tide_err rc = sim_log_of(l->cli, &log, err);
     if (rc == TIDE_OK)
-        rc = config_load(file, &files_source, &l->config, err);
+        rc = config_load(cli_config_file(l->cli, F_OK), &files_source, &l->config, err);
     if (rc == TIDE_OK)
         rc = sim_trace_read(l->file, &log, &l->trace, err);
     if (rc == TIDE_OK)

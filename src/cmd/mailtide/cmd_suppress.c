@@ -4,7 +4,6 @@
  */
 #include "cmd/mailtide/ask.h"
 
-#include "base/file.h"
 #include "base/macros.h"
 #include "core/outcome/suppress_csv.h"
 #include "core/proto/json_write.h"
@@ -250,7 +249,7 @@ static void why_entries(struct cli *cli, const struct json *list)
         else if (s.expires_at)
             buf_addf(&cli->out, " until %s", show_when(s.expires_at, cli->show.now, when));
         if (s.times > 1)
-            buf_addf(&cli->out, ", for the %dth time in a row", s.times);
+            buf_addf(&cli->out, ", %d times in a row", s.times);
         if (s.by.n > 0)
             buf_addf(&cli->out, ", by " TEXT_FMT, TEXT_ARG(s.by));
         buf_addc(&cli->out, '\n');
@@ -423,22 +422,13 @@ static int import_text(struct import *im, struct text in)
     return code == CLI_OK ? import_send(im) : code;
 }
 
-static int read_list(struct cli *cli, struct buf *ret)
-{
-    struct tide_error err;
-    const char *name = cli->argv[1];
-    if (strcmp(name, "-") == 0)
-        return cli_read_stdin(cli, ret);
-    if (file_read(name, CLI_MESSAGE_BYTES_MAX, ret, &err) != TIDE_OK)
-        return cli_fail(cli, CLI_NO, "%s", err.text);
-    return CLI_OK;
-}
-
 static int suppress_import(struct cli *cli)
 {
     struct import im = {.cli = cli};
     struct buf list = {0};
-    int code = cause_of(cli, &im.cause) ? read_list(cli, &list) : CLI_USAGE;
+    int code = cause_of(cli, &im.cause)
+                   ? cli_read_file(cli, cli->argv[1], CLI_MESSAGE_BYTES_MAX, &list)
+                   : CLI_USAGE;
     import_begin(&im);
     if (code == CLI_OK)
         code = import_text(&im, suppress_csv_begin(buf_text(&list)));

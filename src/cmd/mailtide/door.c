@@ -1,4 +1,5 @@
 #include "cmd/mailtide/door.h"
+#include "cmd/mailtide/cli.h"
 
 #include "io/loop/files.h"
 #include "io/loop/listen.h"
@@ -11,7 +12,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define CONFIG_PATH "/etc/mailtide/mailtide.conf"
 #define SOCKET_PATH "/run/mailtide/smtp.sock"
 #define PIECE_BYTES 65536
 
@@ -67,7 +67,7 @@ static enum tide_err find(const char *file, struct door *d, struct tide_error *e
         return of_environment(environment, d, err);
     if (access(SOCKET_PATH, F_OK) == 0)
         snprintf(d->name, sizeof d->name, "unix:%s", SOCKET_PATH);
-    else if (access(CONFIG_PATH, R_OK) != 0 || !of_config(CONFIG_PATH, d, &unread))
+    else if (access(CLI_CONFIG_PATH, R_OK) != 0 || !of_config(CLI_CONFIG_PATH, d, &unread))
         snprintf(d->name, sizeof d->name, "127.0.0.1:2525");
     return TIDE_OK;
 }

@@ -4,8 +4,6 @@
 
 #include <unistd.h>
 
-#define CONFIG_PATH "/etc/mailtide/mailtide.conf"
-
 static void on_resolver_closed(void *arg)
 {
     (void)arg;
@@ -32,11 +30,8 @@ static enum tide_err open_dns(struct verify_dns *d, struct tide_error *err)
 int verify_dns_open(struct cli *cli, struct verify_dns *ret)
 {
     struct tide_error err;
-    const char *file = cli_option_value(cli, "config");
     *ret = (struct verify_dns){0};
-    if (!file && access(CONFIG_PATH, R_OK) == 0)
-        file = CONFIG_PATH;
-    if (config_load(file, &files_source, &ret->config, &err) != TIDE_OK)
+    if (config_load(cli_config_file(cli, R_OK), &files_source, &ret->config, &err) != TIDE_OK)
         return cli_fail(cli, CLI_NO, "%s", err.text);
     clock_init_real(&ret->clock);
     uv_loop_init(&ret->loop);
