@@ -134,14 +134,6 @@ static void show_subject(struct cli *cli, const struct subject *s)
     }
 }
 
-static void put_text(struct json_writer *w, const char *name, struct text t)
-{
-    if (t.n > 0)
-        jw_text(w, name, t);
-    else
-        jw_null(w, name);
-}
-
 static void write_json(struct cli *cli, const struct run *run)
 {
     struct json_writer w;
@@ -154,17 +146,17 @@ static void write_json(struct cli *cli, const struct run *run)
         jw_str(&w, "given", s->given);
         jw_str(&w, "address", s->valid ? s->addr.normal : NULL);
         jw_str(&w, "verdict", s->valid ? verdict_name(s->verdict.kind) : "undeliverable");
-        put_text(&w, "provider", s->verdict.provider);
-        put_text(&w, "gateway", s->verdict.gateway);
+        jw_text_or_null(&w, "provider", s->verdict.provider);
+        jw_text_or_null(&w, "gateway", s->verdict.gateway);
         jw_bool(&w, "provider_certain", s->verdict.provider.n && !s->verdict.provider_likely);
         jw_array(&w, "hints");
         for (unsigned hint = 1; hint < 1u << HINT_COUNT; hint <<= 1)
             if (s->hints.found & hint)
                 jw_str(&w, NULL, recipient_hint_name((enum recipient_hint)hint));
         jw_end(&w);
-        put_text(&w, "meant", s->hints.meant);
-        put_text(&w, "reason", s->valid ? s->verdict.reason : text_of(s->err.text));
-        put_text(&w, "evidence", s->verdict.evidence);
+        jw_text_or_null(&w, "meant", s->hints.meant);
+        jw_text_or_null(&w, "reason", s->valid ? s->verdict.reason : text_of(s->err.text));
+        jw_text_or_null(&w, "evidence", s->verdict.evidence);
         jw_str(&w, "suppressed", s->suppressed);
         jw_end(&w);
     }

@@ -145,10 +145,7 @@ void explain_put_meaning(struct json_writer *w,
                                         [BASIS_TEXT] = "text"};
     char consequence[512];
     jw_text(w, "said", said->words);
-    if (said->provider.n > 0)
-        jw_text(w, "provider", said->provider);
-    else
-        jw_null(w, "provider");
+    jw_text_or_null(w, "provider", said->provider);
     if (said->code)
         jw_int(w, "code", said->code);
     else
@@ -171,14 +168,6 @@ void explain_put_meaning(struct json_writer *w,
     jw_str(w, "rule", m->rule ? m->rule->name : NULL);
     jw_str(w, "reference", m->rule ? m->rule->reference : NULL);
     jw_str(w, "date", m->rule ? m->rule->date : NULL);
-}
-
-static void put_text(struct json_writer *w, const char *name, struct text t)
-{
-    if (t.n > 0)
-        jw_text(w, name, t);
-    else
-        jw_null(w, name);
 }
 
 struct explain_complaint explain_complaint_of(struct text type)
@@ -208,16 +197,16 @@ struct explain_complaint explain_complaint_of(struct text type)
 static void put_head(struct json_writer *w, const struct bounce *b)
 {
     jw_str(w, "kind", bounce_kind_name(b->kind));
-    put_text(w, "subject", b->subject);
-    put_text(w, "from", b->from);
-    put_text(w, "sent_to", b->sent_to);
-    put_text(w, "original_message_id", b->original_id);
-    put_text(w, "original_subject", b->original_subject);
-    put_text(w, "envelope_id", b->envelope_id);
-    put_text(w, "reporting_mta", b->reporting_mta);
+    jw_text_or_null(w, "subject", b->subject);
+    jw_text_or_null(w, "from", b->from);
+    jw_text_or_null(w, "sent_to", b->sent_to);
+    jw_text_or_null(w, "original_message_id", b->original_id);
+    jw_text_or_null(w, "original_subject", b->original_subject);
+    jw_text_or_null(w, "envelope_id", b->envelope_id);
+    jw_text_or_null(w, "reporting_mta", b->reporting_mta);
     if (b->kind == BOUNCE_COMPLAINT) {
         struct explain_complaint c = explain_complaint_of(b->complaint.type);
-        put_text(w, "complaint", b->complaint.type);
+        jw_text_or_null(w, "complaint", b->complaint.type);
         jw_str(w, "cause", c.cause);
         jw_str(w, "advice", c.advice);
         jw_str(w, "consequence", c.consequence);
@@ -236,8 +225,8 @@ static void put_recipients(struct json_writer *w, const struct bounce *b, size_t
         if (mail > 0)
             jw_int(w, "mail", (int64_t)mail);
         jw_text(w, "address", r->address);
-        put_text(w, "final_address", r->final);
-        put_text(w, "action", text_of(dsn_action_name(r->action)));
+        jw_text_or_null(w, "final_address", r->final);
+        jw_text_or_null(w, "action", text_of(dsn_action_name(r->action)));
         if (b->kind == BOUNCE_REPORT)
             explain_put_meaning(w, &said, &r->meaning);
         jw_end(w);

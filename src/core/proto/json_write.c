@@ -99,6 +99,14 @@ void jw_text(struct json_writer *w, const char *name, struct text t)
     json_quote(w->out, t);
 }
 
+void jw_text_or_null(struct json_writer *w, const char *name, struct text t)
+{
+    if (t.n > 0)
+        jw_text(w, name, t);
+    else
+        jw_null(w, name);
+}
+
 void jw_str(struct json_writer *w, const char *name, const char *s)
 {
     if (s)

@@ -36,7 +36,8 @@ void jw_array(struct json_writer *w, const char *name);
 void jw_end(struct json_writer *w); /* of the innermost open object or array */
 
 void jw_text(struct json_writer *w, const char *name, struct text t);
-void jw_str(struct json_writer *w, const char *name, const char *s); /* NULL: null */
+void jw_text_or_null(struct json_writer *w, const char *name, struct text t); /* "": null */
+void jw_str(struct json_writer *w, const char *name, const char *s);          /* NULL: null */
 void jw_int(struct json_writer *w, const char *name, int64_t n);
 void jw_number(struct json_writer *w, const char *name, double x); /* not finite: null */
 void jw_bool(struct json_writer *w, const char *name, bool b);

@@ -43,14 +43,6 @@ static void put_csv(const struct verified *row, struct buf *out)
     buf_fini(&hints);
 }
 
-static void put_text(struct json_writer *w, const char *name, struct text t)
-{
-    if (t.n)
-        jw_text(w, name, t);
-    else
-        jw_null(w, name);
-}
-
 static void put_json(const struct verified *row, struct buf *out)
 {
     struct json_writer w;
@@ -58,21 +50,21 @@ static void put_json(const struct verified *row, struct buf *out)
     jw_init(&w, out);
     jw_object(&w, NULL);
     jw_text(&w, "given", row->given);
-    put_text(&w, "address", row->address);
+    jw_text_or_null(&w, "address", row->address);
     jw_text(&w, "verdict", row->verdict);
-    put_text(&w, "provider", row->provider);
+    jw_text_or_null(&w, "provider", row->provider);
     if (row->provider.n)
         jw_bool(&w, "provider_certain", !row->provider_likely);
-    put_text(&w, "gateway", row->gateway);
+    jw_text_or_null(&w, "gateway", row->gateway);
     jw_array(&w, "hints");
     for (unsigned hint = 1; hint < 1u << HINT_COUNT; hint <<= 1)
         if (row->hints & hint)
             jw_str(&w, NULL, recipient_hint_name((enum recipient_hint)hint));
     jw_end(&w);
-    put_text(&w, "meant", row->meant);
+    jw_text_or_null(&w, "meant", row->meant);
     if (row->suppression_known)
-        put_text(&w, "suppressed", row->suppressed);
-    put_text(&w, "reason", row->reason);
+        jw_text_or_null(&w, "suppressed", row->suppressed);
+    jw_text_or_null(&w, "reason", row->reason);
     jw_array(&w, "evidence");
     while (evidence.n && text_split(&evidence, '\n', &line))
         jw_text(&w, NULL, line);

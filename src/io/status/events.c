@@ -41,24 +41,16 @@ struct event_feed {
 /* -- The shape -----------------------------------------------------------------------------------
  */
 
-static void put(struct json_writer *w, const char *name, struct text t)
-{
-    if (t.n > 0)
-        jw_text(w, name, t);
-    else
-        jw_null(w, name);
-}
-
 static void shape_item(struct json_writer *w, const struct notification *n)
 {
     jw_object(w, NULL);
     jw_id(w, "id", n->id);
-    put(w, "key", n->key);
+    jw_text_or_null(w, "key", n->key);
     jw_text(w, "stream", n->stream);
     jw_text(w, "recipient", n->recipient);
-    put(w, "subject", n->subject);
-    put(w, "thread", n->thread);
-    put(w, "message_id", n->message_id);
+    jw_text_or_null(w, "subject", n->subject);
+    jw_text_or_null(w, "thread", n->thread);
+    jw_text_or_null(w, "message_id", n->message_id);
     jw_json(w, "metadata", n->metadata);
     jw_end(w);
 }
@@ -72,10 +64,10 @@ static void shape_mail(struct json_writer *w, const struct attempt *a)
     jw_object(w, "attempt");
     jw_id(w, "id", a->id);
     jw_text(w, "account", a->account);
-    put(w, "provider", a->provider);
+    jw_text_or_null(w, "provider", a->provider);
     jw_bool(w, "digest", a->digest);
     jw_bool(w, "may_be_double", a->retry_of_unknown);
-    put(w, "message_id", a->message_id);
+    jw_text_or_null(w, "message_id", a->message_id);
     jw_end(w);
 }
 
@@ -94,9 +86,9 @@ void shape_event(struct json_writer *w, const char *name, const struct store_eve
     jw_str(w, "type", kind ? kind->type : NULL);
     jw_time(w, "timestamp", e->entry.at);
     jw_object(w, "data");
-    put(w, "application", e->application);
-    put(w, "recipient", e->recipient);
-    put(w, "reason", e->entry.sentence);
+    jw_text_or_null(w, "application", e->application);
+    jw_text_or_null(w, "recipient", e->recipient);
+    jw_text_or_null(w, "reason", e->entry.sentence);
     jw_json(w, "detail", e->entry.detail);
     shape_mail(w, e->attempt);
     jw_array(w, "notifications");

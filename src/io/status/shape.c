@@ -5,37 +5,28 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-/* "" becomes null: the record has none. */
-static void put(struct json_writer *w, const char *name, struct text t)
-{
-    if (t.n > 0)
-        jw_text(w, name, t);
-    else
-        jw_null(w, name);
-}
-
 void shape_notification(struct json_writer *w, const char *name, const struct notification *n)
 {
     jw_object(w, name);
     jw_id(w, "id", n->id);
     jw_str(w, "state", notification_state_name(n->state));
     jw_text(w, "recipient", n->recipient);
-    put(w, "domain", n->domain);
-    put(w, "application", n->application);
-    put(w, "stream", n->stream);
+    jw_text_or_null(w, "domain", n->domain);
+    jw_text_or_null(w, "application", n->application);
+    jw_text_or_null(w, "stream", n->stream);
     jw_text(w, "sender", n->sender);
     jw_text(w, "subject", n->subject);
-    put(w, "message_id", n->message_id);
-    put(w, "thread", n->thread);
-    put(w, "key", n->key);
-    put(w, "collapse_key", n->collapse_key);
+    jw_text_or_null(w, "message_id", n->message_id);
+    jw_text_or_null(w, "thread", n->thread);
+    jw_text_or_null(w, "key", n->key);
+    jw_text_or_null(w, "collapse_key", n->collapse_key);
     jw_time(w, "accepted_at", n->accepted_at);
     jw_time(w, "not_before", n->not_before);
     jw_time(w, "deadline", n->deadline_at);
     jw_time(w, "changed_at", n->changed_at);
     jw_time(w, "estimated_release_at", notification_is_pending(n->state) ? n->due_at : 0);
-    put(w, "reason", n->reason);
-    put(w, "limit", n->limit);
+    jw_text_or_null(w, "reason", n->reason);
+    jw_text_or_null(w, "limit", n->limit);
     jw_int(w, "attempts", n->attempts);
     jw_id(w, "attempt", n->attempt_id);
     jw_json(w, "metadata", n->metadata);
@@ -47,16 +38,16 @@ void shape_attempt(struct json_writer *w, const char *name, const struct attempt
     jw_object(w, name);
     jw_id(w, "id", a->id);
     jw_text(w, "account", a->account);
-    put(w, "provider", a->provider);
-    put(w, "stream", a->stream);
+    jw_text_or_null(w, "provider", a->provider);
+    jw_text_or_null(w, "stream", a->stream);
     jw_str(w, "state", attempt_state_name(a->state));
     jw_bool(w, "digest", a->digest);
     jw_int(w, "notifications", a->notification_count);
     jw_bool(w, "may_be_double", a->retry_of_unknown);
-    put(w, "message_id", a->message_id);
+    jw_text_or_null(w, "message_id", a->message_id);
     jw_time(w, "started_at", a->started_at);
     jw_time(w, "ended_at", a->ended_at);
-    put(w, "reply", a->reply);
+    jw_text_or_null(w, "reply", a->reply);
     jw_end(w);
 }
 
@@ -92,16 +83,16 @@ void shape_limit(struct json_writer *w, const char *name, const struct operate_l
     jw_object(w, name);
     jw_text(w, "name", l->name);
     jw_text(w, "scope", l->scope);
-    put(w, "subject", l->subject);
+    jw_text_or_null(w, "subject", l->subject);
     jw_text(w, "text", l->text);
     jw_int(w, "count", l->count);
     jw_int(w, "used", l->used);
     jw_int(w, "free", l->used < l->count ? l->count - l->used : 0);
     jw_time(w, "reset_at", l->reset_at);
-    put(w, "source", l->source);
-    put(w, "confidence", l->confidence);
-    put(w, "reference", l->reference);
-    put(w, "date", l->date);
+    jw_text_or_null(w, "source", l->source);
+    jw_text_or_null(w, "confidence", l->confidence);
+    jw_text_or_null(w, "reference", l->reference);
+    jw_text_or_null(w, "date", l->date);
     jw_end(w);
 }
 
@@ -118,16 +109,16 @@ void shape_learnt(struct json_writer *w, const char *name, const struct operate_
 {
     jw_object(w, name);
     jw_text(w, "scope", l->scope);
-    put(w, "subject", l->subject);
-    put(w, "of", l->of);
-    put(w, "text", l->text);
+    jw_text_or_null(w, "subject", l->subject);
+    jw_text_or_null(w, "of", l->of);
+    jw_text_or_null(w, "text", l->text);
     put_count(w, "count", l->count);
     put_count(w, "used", l->used);
     jw_time(w, "reset_at", l->reset_at);
     jw_time(w, "closed_until", l->closed_until);
-    put(w, "closed_for", l->closed_for);
-    put(w, "source", l->source);
-    put(w, "confidence", l->confidence);
+    jw_text_or_null(w, "closed_for", l->closed_for);
+    jw_text_or_null(w, "source", l->source);
+    jw_text_or_null(w, "confidence", l->confidence);
     put_count(w, "refused_at", l->refused_at ? l->refused_at : -1);
     jw_int(w, "taught", l->taught);
     jw_int(w, "confirmed", l->confirmed);
@@ -139,9 +130,9 @@ void shape_learnt(struct json_writer *w, const char *name, const struct operate_
         jw_time(w, "at", r->at);
         put_count(w, "taken", r->taken);
         jw_bool(w, "ambiguous", r->ambiguous);
-        put(w, "account", r->account);
-        put(w, "rule", r->rule);
-        put(w, "words", r->words);
+        jw_text_or_null(w, "account", r->account);
+        jw_text_or_null(w, "rule", r->rule);
+        jw_text_or_null(w, "words", r->words);
         jw_end(w);
     }
     jw_end(w);
@@ -189,12 +180,12 @@ void shape_verdict(struct json_writer *w, const char *name, const struct verdict
 {
     jw_object(w, name);
     jw_str(w, "verdict", verdict_name(v->kind));
-    put(w, "provider", v->provider);
+    jw_text_or_null(w, "provider", v->provider);
     if (v->provider.n)
         jw_bool(w, "provider_certain", !v->provider_likely);
-    put(w, "gateway", v->gateway);
-    put(w, "reason", v->reason);
-    put(w, "evidence", v->evidence);
+    jw_text_or_null(w, "gateway", v->gateway);
+    jw_text_or_null(w, "reason", v->reason);
+    jw_text_or_null(w, "evidence", v->evidence);
     jw_time(w, "found_at", v->found_at);
     jw_time(w, "valid_until", v->valid_until);
     jw_end(w);
@@ -209,7 +200,7 @@ static void shape_accounts(struct json_writer *w, const struct operate_status *s
         jw_text(w, "name", a->name);
         jw_text(w, "type", a->type);
         jw_text(w, "state", a->state);
-        put(w, "reason", a->reason);
+        jw_text_or_null(w, "reason", a->reason);
         jw_time(w, "backoff_until", a->backoff_until);
         jw_int(w, "room", a->room);
         jw_int(w, "in_flight", a->in_flight);
@@ -232,7 +223,7 @@ static void shape_alarms(struct json_writer *w, const struct operate_status *s)
         jw_text(w, "severity", a->severity);
         jw_time(w, "since", a->since);
         jw_text(w, "sentence", a->sentence);
-        put(w, "advice", a->advice);
+        jw_text_or_null(w, "advice", a->advice);
         jw_end(w);
     }
     jw_end(w);
@@ -251,10 +242,7 @@ static void shape_dns(struct json_writer *w, const struct operate_status *s)
         jw_bool(w, "ok", d->ok);
         jw_int(w, "queries", d->queries);
         jw_int(w, "timeouts", d->timeouts);
-        if (d->rtt_ms >= 0)
-            jw_int(w, "rtt_ms", d->rtt_ms);
-        else
-            jw_null(w, "rtt_ms");
+        put_count(w, "rtt_ms", d->rtt_ms);
         jw_end(w);
     }
     jw_end(w);
@@ -291,9 +279,9 @@ void shape_status(struct json_writer *w,
     jw_text(w, "version", s->version);
     jw_time(w, "started_at", s->started_at);
     jw_time(w, "now", s->now);
-    put(w, "clock", s->clock);
+    jw_text_or_null(w, "clock", s->clock);
     jw_bool(w, "accepting", s->accepting);
-    put(w, "not_accepting", s->not_accepting);
+    jw_text_or_null(w, "not_accepting", s->not_accepting);
     shape_alarms(w, s);
     shape_counts(w, counts);
     jw_object(w, "since_start");
@@ -319,7 +307,7 @@ void shape_status(struct json_writer *w,
     shape_accounts(w, s);
     jw_object(w, "store");
     jw_bool(w, "ok", s->store_ok);
-    put(w, "text", s->store_text);
+    jw_text_or_null(w, "text", s->store_text);
     jw_int(w, "queue", s->store_queue);
     jw_int(w, "free_bytes", s->store_free_bytes);
     jw_int(w, "database_bytes", counts->database_bytes);

@@ -131,14 +131,6 @@ static void write_journal(struct json_writer *w, struct store_ask *ask)
     jw_end(w);
 }
 
-static void write_next(struct json_writer *w, const struct store_ask *ask)
-{
-    if (ask->next.n > 0)
-        jw_text(w, "next", ask->next);
-    else
-        jw_null(w, "next");
-}
-
 /* The answer {"now", ...}: `write` adds what there is. What "in 3 h" counts from is said because
  * the clock may be hurried. */
 static void job_answer(struct job *j,
@@ -236,10 +228,7 @@ static void write_suppressed(struct json_writer *w, struct text lines)
         if (s.expires_at)
             buf_addf(&b, " until %s", time_rfc3339(s.expires_at, 0, when));
     }
-    if (b.len > 0)
-        jw_text(w, "suppressed", buf_text(&b));
-    else
-        jw_null(w, "suppressed");
+    jw_text_or_null(w, "suppressed", buf_text(&b));
     buf_fini(&b);
 }
 
@@ -281,7 +270,7 @@ static void write_why(struct json_writer *w, struct job *j, tide_wall_ms now)
     write_notifications(w, &j->ask, now);
     write_attempts(w, &j->ask);
     write_journal(w, &j->ask);
-    write_next(w, &j->ask);
+    jw_text_or_null(w, "next", j->ask.next);
 }
 
 static void on_why(struct store_ask *ask, enum tide_err rc, const struct tide_error *err)
@@ -327,7 +316,7 @@ void view_why(const struct views *v, struct http_request *req)
 static void write_queue(struct json_writer *w, struct job *j, tide_wall_ms now)
 {
     write_notifications(w, &j->ask, now);
-    write_next(w, &j->ask);
+    jw_text_or_null(w, "next", j->ask.next);
 }
 
 static void on_queue(struct store_ask *ask, enum tide_err rc, const struct tide_error *err)
@@ -359,10 +348,7 @@ static void write_sender(struct json_writer *w, const struct sender_record *s)
     jw_time(w, "seen_at", s->seen_at);
     jw_time(w, "checked_at", s->checked_at);
     jw_time(w, "passed_at", s->passed_at);
-    if (s->held.n)
-        jw_text(w, "held", s->held);
-    else
-        jw_null(w, "held");
+    jw_text_or_null(w, "held", s->held);
     jw_json(w, "report", s->report);
     jw_end(w);
 }

@@ -266,10 +266,7 @@ static void on_list(struct store_ask *ask, enum tide_err rc, const struct tide_e
     for (size_t i = 0; i < ask->suppression_count; i++)
         shape_suppression(&w, NULL, &ask->suppressions[i]);
     jw_end(&w);
-    if (ask->next.n > 0)
-        jw_text(&w, "next", ask->next);
-    else
-        jw_null(&w, "next");
+    jw_text_or_null(&w, "next", ask->next);
     jw_end(&w);
     job_end(j, &b);
 }
