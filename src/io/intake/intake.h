@@ -64,13 +64,6 @@ void intake_submit(struct intake *in, struct intake_request *req);
 
 /* What a front door can refuse before the message comes: the address's syntax, the sender's domain.
  * Does no DNS. */
-/* foresee() with this intake's drive. */
-bool intake_foresee(struct intake *in,
-                    struct text address,
-                    struct text sender,
-                    void (*done)(void *arg, struct text refusal),
-                    void *arg);
-
 TIDE_MUST_CHECK enum tide_err intake_check_recipient(struct intake *in,
                                                      struct text address,
                                                      struct tide_error *err);
@@ -78,6 +71,13 @@ TIDE_MUST_CHECK enum tide_err intake_check_sender(struct intake *in,
                                                   const struct config_application *application,
                                                   struct text sender,
                                                   struct tide_error *err);
+
+/* foresee() (io/intake/foresee.h) with this intake's drive. */
+bool intake_foresee(struct intake *in,
+                    struct text address,
+                    struct text sender,
+                    void (*done)(void *arg, struct text refusal),
+                    void *arg);
 
 /* Whether `n` notifications would be within the application's intake_per_minute_max now: for doors
  * whose requests hold many and are taken as a whole or not at all. */
