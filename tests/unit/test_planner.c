@@ -399,6 +399,26 @@ static void test_usage_and_bad_configuration(void **state)
     end(&f);
 }
 
+/* Recipients come and go; the next one may come to the same memory. */
+static void test_one_after_another_in_the_same_memory(void **state)
+{
+    static const struct window hour = {.kind = WINDOW_CALENDAR, .unit = WINDOW_HOUR};
+    (void)state;
+    struct fixture f;
+    begin(&f);
+    struct learn_key *k =
+        planner_learnt_key(f.planner, LIMIT_RECIPIENT, 1, TEXT(""), TEXT(""), true);
+    T_TRUE(k && planner_pin(f.planner, k, &hour, 3, TEN), "the first takes three an hour");
+    charge(&f, TEN, 3);
+    T_EQ(decide(&f, TEN).kind, PLAN_HOLD, "and has had them");
+    plan_recipient_fini(&f.recipient);
+    plan_recipient_init(&f.recipient);
+    f.q.recipient_id = 2;
+    charge(&f, TEN, 3);
+    T_EQ(decide(&f, TEN).kind, PLAN_NOW, "which is nothing to the second");
+    end(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -412,6 +432,7 @@ int main(void)
         cmocka_unit_test(test_restart),
         cmocka_unit_test(test_limits_that_many_share),
         cmocka_unit_test(test_usage_and_bad_configuration),
+        cmocka_unit_test(test_one_after_another_in_the_same_memory),
     };
     return cmocka_run_group_tests_name("planner", tests, NULL, NULL);
 }

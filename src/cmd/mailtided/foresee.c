@@ -136,10 +136,8 @@ static void on_pending(struct store_ask *ask, enum tide_err rc, const struct tid
     job->req->recipients = 1;
     foresee_recipient(job, &q);
     bool failed = job->failed;
-    if (mine) {
-        planner_forget_query(job->daemon->planner, plan);
+    if (mine)
         plan_recipient_fini(&own);
-    }
     if (!failed)
         end_forecast(job, TIDE_OK, NULL);
 }
@@ -182,10 +180,8 @@ static void add_row(struct daemon *d,
     /* Who was never seen by the forecast is nobody to expect anything of. */
     if (plan->forecast.level.awake > 0 && planner_foresee(d->planner, &q, &f))
         crowd_add(c, &f);
-    if (mine) {
-        planner_forget_query(d->planner, plan);
+    if (mine)
         plan_recipient_fini(&own);
-    }
 }
 
 /* Of all mail, what goes through this account: as it was since the start. */

@@ -73,9 +73,6 @@ bool plan_recipient_learn(struct text stored, struct text learnt, struct buf *re
 #define PLAN_FORGET_MS (90 * TIME_DAY_MS)
 bool plan_recipient_is_spent(struct text stored, tide_wall_ms now);
 
-/* Before such a recipient's memory goes to something else. */
-void planner_forget_query(struct planner *p, const struct plan_recipient *r);
-
 /* -- A release --------------------------------------------------------------------------------- */
 
 /* Whose limits apply. Names are interned once by the planner: small numbers that stay the same as

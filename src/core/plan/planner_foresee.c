@@ -125,12 +125,6 @@ bool planner_arrived(struct planner *p,
     return a && ret_warning && warn(p, &v, a, ret_warning);
 }
 
-void planner_forget_query(struct planner *p, const struct plan_recipient *r)
-{
-    if (p->ready.recipient == r)
-        p->ready.recipient = NULL;
-}
-
 bool planner_foresee(struct planner *p, const struct plan_query *q, struct foreseen *ret)
 {
     struct policy_view v;

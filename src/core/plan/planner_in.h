@@ -30,6 +30,7 @@ struct applied_set {
     tide_wall_ms stale_at; /* what was learnt is looked up again */
     /* what it was made for */
     const struct plan_recipient *recipient; /* NULL: for nothing */
+    int64_t recipient_id;                   /* another one may come to the same memory */
     struct plan_route route;
     bool is_reply;
 };

@@ -77,12 +77,14 @@ static bool same_route(const struct plan_route *a, const struct plan_route *b)
 bool planner_find_all(struct planner *p, const struct plan_query *q)
 {
     struct applied_set *set = &p->ready;
-    if (set->recipient == q->recipient && set->is_reply == q->is_reply &&
-        same_route(&set->route, &q->route) && q->now < set->stale_at)
+    if (set->recipient == q->recipient && set->recipient_id == q->recipient_id &&
+        set->is_reply == q->is_reply && same_route(&set->route, &q->route) &&
+        q->now < set->stale_at)
         return true;
     if (!apply_all(p, q, set))
         return false;
     set->recipient = q->recipient;
+    set->recipient_id = q->recipient_id;
     set->is_reply = q->is_reply;
     set->route = q->route;
     set->stale_at = p->learn.numbers ? q->now + TIME_HOUR_MS : TIDE_NEVER;
