@@ -24,7 +24,6 @@ struct forecast_job {
     struct addr addr;
     struct crowd crowd;
     tide_wall_ms now;
-    bool failed;
 };
 
 static void end_forecast(struct forecast_job *job, enum tide_err rc, const struct tide_error *err)
@@ -51,32 +50,6 @@ static struct operate_foreseen *add_limit(struct forecast_job *job, const struct
     return x;
 }
 
-/* The plan as it stands: in the gate's memory, else the store's. */
-static bool plan_of(struct daemon *d,
-                    int64_t id,
-                    struct text stored,
-                    struct plan_recipient *own,
-                    struct plan_recipient **ret)
-{
-    struct tide_error ignored;
-    *ret = gate_plan_of(drive_gate(d->drive), id);
-    if (*ret)
-        return false;
-    plan_recipient_init(own);
-    if (stored.n && plan_recipient_decode(stored, own, &ignored) != TIDE_OK)
-        plan_recipient_init(own);
-    *ret = own;
-    return true;
-}
-
-static void set_route(struct daemon *d, const struct verdict *v, struct plan_route *ret)
-{
-    if (v->provider.n)
-        ret->provider = planner_intern_provider(d->planner, v->provider);
-    if (v->gateway.n)
-        ret->gateway = planner_intern_provider(d->planner, v->gateway);
-}
-
 /* -- One recipient ------------------------------------------------------------------------------
  */
 
@@ -86,60 +59,51 @@ static double room_left(void *arg, tide_wall_ms at)
     return *(const double *)arg;
 }
 
-static void foresee_recipient(struct forecast_job *job, const struct plan_query *q)
+static enum tide_err foresee_recipient(struct forecast_job *job,
+                                       const struct plan_query *q,
+                                       struct tide_error *err)
 {
     struct operate_forecast *req = job->req;
     struct foreseen f;
     struct window_span day;
     int64_t used = 0;
     const struct limit *limit = planner_daily(job->daemon->planner, q, &used, &day);
-    if (!planner_foresee(job->daemon->planner, q, &f)) {
-        struct tide_error err;
-        job->failed = true;
-        end_forecast(
-            job, tide_fail(&err, TIDE_ESTATE, "planner.policy is \"even\": it foresees nothing"),
-            &err);
-        return;
-    }
+    if (!planner_foresee(job->daemon->planner, q, &f))
+        return tide_fail(err, TIDE_ESTATE, "planner.policy is \"even\": it foresees nothing");
     req->today = q->recipient->forecast.today;
     double room = limit ? (double)(limit->count - used - req->pending) : 0;
     outlook_of_recipient(&f, job->now, f.day_end, limit ? room_left : NULL, &room, &req->outlook);
     struct operate_foreseen *x = limit ? add_limit(job, limit) : NULL;
     if (!x)
-        return;
+        return TIDE_OK;
     x->subject = arena_text(&req->arena, addr_text(&job->addr));
     x->used = used;
     x->pending = req->pending;
     x->reset_at = day.end;
     x->chance = room < 0 ? 1 : req->outlook.chance;
     x->over_at = room < 0 ? job->now : req->outlook.over_at;
+    return TIDE_OK;
 }
 
 /* What waits of him is asked second. */
 static void on_pending(struct store_ask *ask, enum tide_err rc, const struct tide_error *err)
 {
     struct forecast_job *job = ask->arg;
-    struct plan_recipient own, *plan;
+    struct plan_recipient own;
     if (rc != TIDE_OK) {
         end_forecast(job, rc, err);
         return;
     }
     job->req->pending = (int64_t)ask->notification_count;
     const struct recipient_state *r = job->ask.recipient_row;
-    bool mine = plan_of(job->daemon, r->id, r->plan, &own, &plan);
-    struct plan_query q = {.now = job->now,
-                           .recipient = plan,
-                           .recipient_id = r->id,
-                           .route = {.domain = planner_intern(job->daemon->planner, r->domain),
-                                     .account = UINT16_MAX}};
-    set_route(job->daemon, &r->verdict, &q.route);
+    struct plan_query q = daemon_query_of(job->daemon, r, job->now, &own);
+    q.route.domain = planner_intern(job->daemon->planner, r->domain);
+    q.route.account = UINT16_MAX;
     job->req->recipients = 1;
-    foresee_recipient(job, &q);
-    bool failed = job->failed;
-    if (mine)
-        plan_recipient_fini(&own);
-    if (!failed)
-        end_forecast(job, TIDE_OK, NULL);
+    struct tide_error why;
+    rc = foresee_recipient(job, &q, &why);
+    plan_recipient_fini(&own);
+    end_forecast(job, rc, &why);
 }
 
 static void on_recipient(struct store_ask *ask, enum tide_err rc, const struct tide_error *err)
@@ -147,8 +111,7 @@ static void on_recipient(struct store_ask *ask, enum tide_err rc, const struct t
     struct forecast_job *job = ask->arg;
     struct tide_error none;
     if (rc == TIDE_OK && !ask->recipient_row) {
-        rc = tide_fail(&none, TIDE_ENOENT, "mailtide has never had mail for " TEXT_FMT,
-                       TEXT_ARG(addr_text(&job->addr)));
+        rc = daemon_never_seen(&job->addr, &none);
         err = &none;
     }
     if (rc != TIDE_OK) {
@@ -166,22 +129,18 @@ static void on_recipient(struct store_ask *ask, enum tide_err rc, const struct t
 /* -- Sums ---------------------------------------------------------------------------------------
  */
 
-static void add_row(struct daemon *d,
-                    const struct recipient_state *r,
-                    tide_wall_ms now,
-                    struct crowd *c)
+/* Who was never seen by the forecast is nobody to expect anything of. */
+static bool foresee_row(struct daemon *d,
+                        const struct recipient_state *r,
+                        tide_wall_ms now,
+                        struct foreseen *ret)
 {
-    struct plan_recipient own, *plan;
-    struct foreseen f;
-    bool mine = plan_of(d, r->id, r->plan, &own, &plan);
-    struct plan_query q = {
-        .now = now, .recipient = plan, .recipient_id = r->id, .route = {.account = UINT16_MAX}};
-    set_route(d, &r->verdict, &q.route);
-    /* Who was never seen by the forecast is nobody to expect anything of. */
-    if (plan->forecast.level.awake > 0 && planner_foresee(d->planner, &q, &f))
-        crowd_add(c, &f);
-    if (mine)
-        plan_recipient_fini(&own);
+    struct plan_recipient own;
+    struct plan_query q = daemon_query_of(d, r, now, &own);
+    q.route.account = UINT16_MAX;
+    bool ok = q.recipient->forecast.level.awake > 0 && planner_foresee(d->planner, &q, ret);
+    plan_recipient_fini(&own);
+    return ok;
 }
 
 /* Of all mail, what goes through this account: as it was since the start. */
@@ -246,8 +205,11 @@ static void on_page(struct store_ask *ask, enum tide_err rc, const struct tide_e
         end_forecast(job, rc, err);
         return;
     }
-    for (size_t i = 0; i < ask->recipient_count; i++)
-        add_row(job->daemon, &ask->recipients[i], job->now, &job->crowd);
+    for (size_t i = 0; i < ask->recipient_count; i++) {
+        struct foreseen f;
+        if (foresee_row(job->daemon, &ask->recipients[i], job->now, &f))
+            crowd_add(&job->crowd, &f);
+    }
     if (ask->recipient_count == ask->most && !job->daemon->closing)
         next_page(ask, job->daemon->store);
     else
@@ -345,8 +307,7 @@ static void on_expected(struct store_ask *ask, enum tide_err rc, const struct ti
         return;
     }
     if (rc == TIDE_OK) {
-        rc = tide_fail(&none, TIDE_ENOENT, "mailtide has never had mail for " TEXT_FMT,
-                       TEXT_ARG(addr_text(&job->addr)));
+        rc = daemon_never_seen(&job->addr, &none);
         err = &none;
     }
     end_expect(job, rc, err);
@@ -468,11 +429,14 @@ static void on_watched(struct store_ask *ask, enum tide_err rc, const struct tid
         log_warn("forecast.not_read", "error=\"%s\"", err->text);
     for (size_t i = 0; rc == TIDE_OK && !d->closing && i < ask->recipient_count; i++) {
         const struct recipient_state *r = &ask->recipients[i];
+        struct foreseen f;
+        if (!foresee_row(d, r, job->now, &f))
+            continue;
         for (size_t k = 0; k < job->count; k++) {
             struct watched *w = &job->all[k];
             if (w->account.n || text_eq(w->provider, r->verdict.provider) ||
                 text_eq(w->provider, r->verdict.gateway))
-                add_row(d, r, job->now, &w->crowd);
+                crowd_add(&w->crowd, &f);
         }
     }
     if (rc == TIDE_OK && !d->closing && ask->recipient_count == ask->most) {

@@ -3,6 +3,7 @@
 #define CMD_MAILTIDED_INSIDE_H
 
 #include "cmd/mailtided/daemon.h"
+#include "core/address/addr.h"
 #include "core/plan/policy_quiet.h"
 #include "io/dns/verifier.h"
 #include "io/drive/drive.h"
@@ -81,7 +82,7 @@ struct daemon {
     char dns_cache_path[1024];
     tide_mono_ms cache_saved_at;
     bool closing;
-    int closing_step;
+    size_t closing_step;
     enum tide_err rc; /* why it ends */
     struct tide_error err;
 };
@@ -89,6 +90,13 @@ struct daemon {
 /* operate.c */
 void daemon_fill_operate(struct daemon *d);
 void daemon_sample_rates(struct daemon *d);
+/* What is known of a recipient, as a query that no mail is at hand for: the plan from the gate's
+ * memory, else what is stored, decoded into *own, which is the caller's to end in both cases. */
+struct plan_query daemon_query_of(struct daemon *d,
+                                  const struct recipient_state *r,
+                                  tide_wall_ms now,
+                                  struct plan_recipient *own);
+enum tide_err daemon_never_seen(const struct addr *recipient, struct tide_error *err);
 
 /* foresee.c */
 void daemon_forecast(void *arg, struct operate_forecast *req);

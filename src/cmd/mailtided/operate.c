@@ -8,6 +8,33 @@
 
 #define GROUPS_MAX 1000 /* of one recipient: sender identities times applications */
 
+/* -- Recipients ----------------------------------------------------------------------------------
+ */
+
+struct plan_query daemon_query_of(struct daemon *d,
+                                  const struct recipient_state *r,
+                                  tide_wall_ms now,
+                                  struct plan_recipient *own)
+{
+    struct tide_error ignored;
+    struct plan_recipient *held = gate_plan_of(drive_gate(d->drive), r->id);
+    struct plan_query q = {.now = now, .recipient = held ? held : own, .recipient_id = r->id};
+    plan_recipient_init(own);
+    if (!held && r->plan.n && plan_recipient_decode(r->plan, own, &ignored) != TIDE_OK)
+        plan_recipient_init(own);
+    if (r->verdict.provider.n)
+        q.route.provider = planner_intern_provider(d->planner, r->verdict.provider);
+    if (r->verdict.gateway.n)
+        q.route.gateway = planner_intern_provider(d->planner, r->verdict.gateway);
+    return q;
+}
+
+enum tide_err daemon_never_seen(const struct addr *recipient, struct tide_error *err)
+{
+    return tide_fail(err, TIDE_ENOENT, "mailtide has never had mail for " TEXT_FMT,
+                     TEXT_ARG(addr_text(recipient)));
+}
+
 /* -- Cancel and release
  * ---------------------------------------------------------------------------- */
 

@@ -61,51 +61,28 @@ static void end_limits(struct limits_job *job, enum tide_err rc, const struct ti
     free(job);
 }
 
-/* What may be asked of a recipient that no mail is at hand for. */
-static void query_of(struct daemon *d,
-                     const struct recipient_state *r,
-                     struct plan_recipient *plan,
-                     tide_wall_ms now,
-                     struct plan_query *ret)
-{
-    *ret = (struct plan_query){.now = now,
-                               .recipient = plan,
-                               .recipient_id = r->id,
-                               .route = {.domain = planner_intern(d->planner, r->domain)}};
-    if (r->verdict.provider.n)
-        ret->route.provider = planner_intern_provider(d->planner, r->verdict.provider);
-    if (r->verdict.gateway.n)
-        ret->route.gateway = planner_intern_provider(d->planner, r->verdict.gateway);
-}
-
 static void on_recipient(struct store_ask *ask, enum tide_err rc, const struct tide_error *err)
 {
     struct limits_job *job = ask->arg;
     struct daemon *d = job->daemon;
     const struct recipient_state *r = ask->recipient_row;
     struct tide_error why;
-    struct plan_recipient plan;
+    struct plan_recipient own;
     tide_wall_ms now = clock_wall(&d->options.clock);
     if (rc != TIDE_OK) {
         end_limits(job, rc, err);
         return;
     }
     if (!r) {
-        end_limits(job,
-                   tide_fail(&why, TIDE_ENOENT, "mailtide has never had mail for " TEXT_FMT,
-                             TEXT_ARG(addr_text(&job->addr))),
-                   &why);
+        end_limits(job, daemon_never_seen(&job->addr, &why), &why);
         return;
     }
-    plan_recipient_init(&plan);
-    if (r->plan.n && plan_recipient_decode(r->plan, &plan, &why) != TIDE_OK)
-        plan_recipient_init(&plan);
-    struct plan_query q;
-    query_of(d, r, &plan, now, &q);
+    struct plan_query q = daemon_query_of(d, r, now, &own);
+    q.route.domain = planner_intern(d->planner, r->domain);
     job->req->provider = arena_text(&job->req->arena, r->verdict.provider);
     job->subject = arena_text(&job->req->arena, addr_text(&job->addr));
     planner_usage(d->planner, now, &q, add_limit, job);
-    plan_recipient_fini(&plan);
+    plan_recipient_fini(&own);
     if (job->failed)
         end_limits(job, tide_fail(&why, TIDE_ENOMEM, "out of memory"), &why);
     else
@@ -237,10 +214,12 @@ static void end_learnt(struct learnt_job *job, enum tide_err rc, const struct ti
 {
     struct operate_learnt_list *req = job->req;
     struct tide_error why;
-    if (job->failed && rc == TIDE_OK)
+    if (job->failed && rc == TIDE_OK) {
         rc = tide_fail(&why, TIDE_ENOMEM, "out of memory");
+        err = &why;
+    }
     arena_fini(&job->ask.arena);
-    req->done(req, rc, job->failed ? &why : err);
+    req->done(req, rc, err);
     free(job->ids);
     free(job);
 }
@@ -288,26 +267,22 @@ static void on_learnt_recipient(struct store_ask *ask,
 {
     struct learnt_job *job = ask->arg;
     struct daemon *d = job->daemon;
+    const struct recipient_state *r = ask->recipient_row;
     struct tide_error why;
-    struct plan_recipient plan;
-    struct plan_query q;
-    if (rc != TIDE_OK || !ask->recipient_row) {
-        if (rc == TIDE_OK)
-            rc = tide_fail(&why, TIDE_ENOENT, "mailtide has never had mail for " TEXT_FMT,
-                           TEXT_ARG(addr_text(&job->addr)));
-        else
-            why = *err;
-        end_learnt(job, rc, &why);
+    struct plan_recipient own;
+    if (rc != TIDE_OK) {
+        end_learnt(job, rc, err);
         return;
     }
-    plan_recipient_init(&plan);
-    if (ask->recipient_row->plan.n &&
-        plan_recipient_decode(ask->recipient_row->plan, &plan, &why) != TIDE_OK)
-        plan_recipient_init(&plan);
+    if (!r) {
+        end_learnt(job, daemon_never_seen(&job->addr, &why), &why);
+        return;
+    }
     tide_wall_ms now = clock_wall(&d->options.clock);
-    query_of(d, ask->recipient_row, &plan, now, &q);
+    struct plan_query q = daemon_query_of(d, r, now, &own);
+    q.route.domain = planner_intern(d->planner, r->domain);
     planner_learnt(d->planner, now, &q, add_learnt, job);
-    plan_recipient_fini(&plan);
+    plan_recipient_fini(&own);
     ask_addresses(job);
 }
 
@@ -395,10 +370,7 @@ static void on_word_recipient(struct store_ask *ask, enum tide_err rc, const str
     if (rc != TIDE_OK)
         end_word(job, rc, err);
     else if (!ask->recipient_row)
-        end_word(job,
-                 tide_fail(&why, TIDE_ENOENT, "mailtide has never had mail for " TEXT_FMT,
-                           TEXT_ARG(addr_text(&job->addr))),
-                 &why);
+        end_word(job, daemon_never_seen(&job->addr, &why), &why);
     else
         say_word(job, ask->recipient_row->id);
 }
