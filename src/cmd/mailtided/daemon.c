@@ -31,139 +31,66 @@ static void on_handle_closed(uv_handle_t *handle)
         close_next(d);
 }
 
-static void close_handles(struct daemon *d)
+static bool close_handles(struct daemon *d)
 {
+    if (d->verify)
+        verify_door_close(d->verify);
     for (size_t i = 0; i < TIDE_COUNT(d->signals); i++)
         uv_close((uv_handle_t *)&d->signals[i], on_handle_closed);
     uv_close((uv_handle_t *)&d->rates, on_handle_closed);
     uv_close((uv_handle_t *)&d->turned, on_handle_closed);
+    return true;
 }
 
-static void save_dns_cache(struct daemon *d)
+/* False: there is nothing to wait for. */
+static bool save_dns_cache(struct daemon *d)
 {
     struct tide_error err;
-    if (resolver_save(d->resolver, d->dns_cache_path, &err) != TIDE_OK)
+    if (d->resolver && resolver_save(d->resolver, d->dns_cache_path, &err) != TIDE_OK)
         log_warn("dns.cache_not_saved", "error=\"%s\"", err.text);
+    return false;
 }
 
+/* A room that was never opened is stepped over. */
+#define CLOSE(room, close)                     \
+    static bool close_##room(struct daemon *d) \
+    {                                          \
+        if (d->room)                           \
+            close(d->room, close_next, d);     \
+        return d->room != NULL;                \
+    }
+CLOSE(smtp, smtp_listener_close)
+CLOSE(status, status_close)
+CLOSE(http, http_api_close)
+CLOSE(feed, feed_close)
+CLOSE(bounces, bounces_close)
+CLOSE(webhooks, webhooks_close)
+CLOSE(desk, news_desk_close)
+CLOSE(intake, intake_close)
+CLOSE(senders, sender_watch_close)
+CLOSE(quotas, account_watch_close)
+CLOSE(lists, list_sync_close)
+CLOSE(drive, drive_close)
+CLOSE(verifier, verifier_close)
+CLOSE(resolver, resolver_close)
+CLOSE(events, event_feed_close)
+CLOSE(store, store_close)
+#undef CLOSE
+
 /* In this order. */
-enum closing_step {
-    CLOSE_SMTP,
-    CLOSE_STATUS,
-    CLOSE_HTTP,
-    CLOSE_FEED,
-    CLOSE_BOUNCES,
-    CLOSE_WEBHOOKS,
-    CLOSE_DESK,
-    CLOSE_INTAKE,
-    CLOSE_SENDERS,
-    CLOSE_QUOTAS,
-    CLOSE_LISTS,
-    CLOSE_DRIVE,
-    CLOSE_VERIFIER,
-    CLOSE_RESOLVER,
-    CLOSE_EVENTS,
-    CLOSE_STORE,
-    CLOSE_HANDLES,
-    CLOSED,
+static bool (*const closing_steps[])(struct daemon *d) = {
+    close_smtp,     close_status,   close_http,     close_feed,   close_bounces, close_webhooks,
+    close_desk,     close_intake,   close_senders,  close_quotas, close_lists,   close_drive,
+    close_verifier, save_dns_cache, close_resolver, close_events, close_store,   close_handles,
 };
 
-/* One room a call; a room that was never opened is stepped over. */
+/* One room a call. */
 static void close_next(void *arg)
 {
     struct daemon *d = arg;
-    for (;;) {
-        switch ((enum closing_step)d->closing_step++) {
-        case CLOSE_SMTP:
-            if (!d->smtp)
-                continue;
-            smtp_listener_close(d->smtp, close_next, d);
-            return;
-        case CLOSE_STATUS:
-            if (!d->status)
-                continue;
-            status_close(d->status, close_next, d);
-            return;
-        case CLOSE_HTTP:
-            if (!d->http)
-                continue;
-            http_api_close(d->http, close_next, d);
-            return;
-        case CLOSE_FEED:
-            if (!d->feed)
-                continue;
-            feed_close(d->feed, close_next, d);
-            return;
-        case CLOSE_BOUNCES:
-            if (!d->bounces)
-                continue;
-            bounces_close(d->bounces, close_next, d);
-            return;
-        case CLOSE_WEBHOOKS:
-            if (!d->webhooks)
-                continue;
-            webhooks_close(d->webhooks, close_next, d);
-            return;
-        case CLOSE_DESK:
-            if (!d->desk)
-                continue;
-            news_desk_close(d->desk, close_next, d);
-            return;
-        case CLOSE_INTAKE:
-            if (!d->intake)
-                continue;
-            intake_close(d->intake, close_next, d);
-            return;
-        case CLOSE_SENDERS:
-            if (!d->senders)
-                continue;
-            sender_watch_close(d->senders, close_next, d);
-            return;
-        case CLOSE_QUOTAS:
-            if (!d->quotas)
-                continue;
-            account_watch_close(d->quotas, close_next, d);
-            return;
-        case CLOSE_LISTS:
-            if (!d->lists)
-                continue;
-            list_sync_close(d->lists, close_next, d);
-            return;
-        case CLOSE_DRIVE:
-            if (!d->drive)
-                continue;
-            drive_close(d->drive, close_next, d);
-            return;
-        case CLOSE_VERIFIER:
-            if (!d->verifier)
-                continue;
-            verifier_close(d->verifier, close_next, d);
-            return;
-        case CLOSE_RESOLVER:
-            if (!d->resolver)
-                continue;
-            save_dns_cache(d);
-            resolver_close(d->resolver, close_next, d);
-            return;
-        case CLOSE_EVENTS:
-            if (!d->events)
-                continue;
-            event_feed_close(d->events, close_next, d);
-            return;
-        case CLOSE_STORE:
-            if (!d->store)
-                continue;
-            store_close(d->store, close_next, d);
-            return;
-        case CLOSE_HANDLES:
-            if (d->verify)
-                verify_door_close(d->verify);
-            close_handles(d);
-            return;
-        case CLOSED:
-            return;
-        }
-    }
+    bool waits = false;
+    while (!waits && d->closing_step < TIDE_COUNT(closing_steps))
+        waits = closing_steps[d->closing_step++](d);
 }
 
 static void begin_closing(struct daemon *d, enum tide_err rc)
@@ -207,8 +134,8 @@ static void on_rates(uv_timer_t *timer)
         if (d->resolver)
             resolver_save_later(d->resolver, d->dns_cache_path);
     }
-    daemon_sample_rates(timer->data);
-    daemon_watch_limits(timer->data);
+    daemon_sample_rates(d);
+    daemon_watch_limits(d);
 }
 
 /* Whatever happened: a table that it asked for is wanted soon, until then mail leaves by less. */
@@ -351,26 +278,25 @@ static void on_status_ingest(void *arg, struct http_request *req)
 static enum tide_err open_doors(struct daemon *d, struct tide_error *err)
 {
     const struct config *config = d->generation->config;
-    const struct http_api_options http = {.loop = &d->loop,
-                                          .store = d->store,
-                                          .operate = &d->operate,
-                                          .clock = &d->options.clock,
-                                          .events = d->events,
-                                          .verify = on_verify,
-                                          .verify_arg = d};
-    struct http_api_options options = http;
-    struct status_options status = {.loop = &d->loop,
+    struct http_api_options http = {.loop = &d->loop,
                                     .store = d->store,
                                     .operate = &d->operate,
+                                    .clock = &d->options.clock,
                                     .events = d->events,
-                                    .verify = d->verify,
-                                    .body_bytes_max = (size_t)config->http.body_bytes_max,
-                                    .notifications = on_status_notifications,
-                                    .ingest = on_status_ingest,
-                                    .lists = on_status_lists,
-                                    .arg = d};
+                                    .verify = on_verify,
+                                    .verify_arg = d};
+    const struct status_options status = {.loop = &d->loop,
+                                          .store = d->store,
+                                          .operate = &d->operate,
+                                          .events = d->events,
+                                          .verify = d->verify,
+                                          .body_bytes_max = (size_t)config->http.body_bytes_max,
+                                          .notifications = on_status_notifications,
+                                          .ingest = on_status_ingest,
+                                          .lists = on_status_lists,
+                                          .arg = d};
     enum tide_err rc = news_desk_open(d->drive, &d->desk, err);
-    struct webhooks_options webhooks = {.loop = &d->loop, .drive = d->drive, .desk = d->desk};
+    const struct webhooks_options webhooks = {.loop = &d->loop, .drive = d->drive, .desk = d->desk};
     if (rc == TIDE_OK)
         rc = webhooks_open(&webhooks, &d->webhooks, err);
     if (rc == TIDE_OK)
@@ -379,14 +305,14 @@ static enum tide_err open_doors(struct daemon *d, struct tide_error *err)
         bounces_set_rules(d->bounces, d->generation->rules);
         rc = intake_open(d->drive, &d->intake, err);
     }
-    options.intake = d->intake;
-    options.webhooks = d->webhooks;
+    http.intake = d->intake;
+    http.webhooks = d->webhooks;
     if (rc == TIDE_OK)
         rc = smtp_listener_open(&d->loop, d->intake, &d->smtp, err);
     if (rc == TIDE_OK)
         smtp_listener_set_bounces(d->smtp, d->bounces);
     if (rc == TIDE_OK)
-        rc = http_api_open(&options, &d->http, err);
+        rc = http_api_open(&http, &d->http, err);
     if (rc == TIDE_OK)
         rc = status_open(&status, &config->status, &d->status, err);
     if (rc == TIDE_OK)
