@@ -184,6 +184,15 @@ static void fake_limits(void *arg, struct operate_limits *req)
     w.limits = req;
 }
 
+#define STARTED 1795299446123
+#define NOW     (STARTED + 60000)
+
+static tide_wall_ms fake_now(void *arg)
+{
+    (void)arg;
+    return NOW;
+}
+
 static void fake_status(void *arg, struct arena *arena, struct operate_status *ret)
 {
     static struct operate_account account = {
@@ -191,8 +200,8 @@ static void fake_status(void *arg, struct arena *arena, struct operate_status *r
     (void)arg;
     (void)arena;
     ret->version = TEXT("0.1.0");
-    ret->started_at = 1795299446123;
-    ret->now = ret->started_at + 60000;
+    ret->started_at = STARTED;
+    ret->now = NOW;
     ret->accepting = !w.not_accepting;
     ret->not_accepting = TEXT("stopping");
     ret->store_ok = true;
@@ -201,8 +210,11 @@ static void fake_status(void *arg, struct arena *arena, struct operate_status *r
     ret->account_count = 1;
 }
 
-static const struct operate operate = {
-    .cancel = fake_operate, .release = fake_operate, .limits = fake_limits, .status = fake_status};
+static const struct operate operate = {.cancel = fake_operate,
+                                       .release = fake_operate,
+                                       .limits = fake_limits,
+                                       .now = fake_now,
+                                       .status = fake_status};
 
 static void on_later(uv_idle_t *idle)
 {

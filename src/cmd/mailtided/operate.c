@@ -312,6 +312,12 @@ static void operate_status_of(void *arg, struct arena *arena, struct operate_sta
     fill_alarms(d, arena, ret);
 }
 
+static tide_wall_ms operate_now(void *arg)
+{
+    const struct daemon *d = arg;
+    return clock_wall(&d->options.clock);
+}
+
 static void operate_wake_webhooks(void *arg)
 {
     struct daemon *d = arg;
@@ -342,5 +348,6 @@ void daemon_fill_operate(struct daemon *d)
                                   .forecast = daemon_forecast,
                                   .expect = daemon_expect,
                                   .suppress = operate_suppress,
+                                  .now = operate_now,
                                   .status = operate_status_of};
 }

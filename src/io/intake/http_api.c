@@ -149,7 +149,7 @@ static void one_notification(struct http_api *api,
     } else if (slash == rest.n ? !is(req, "DELETE") : !is(req, "POST")) {
         reply_method(req, slash == rest.n ? "GET, DELETE" : "POST");
     } else if (!who->may_operate) {
-        http_reply_error(req, 403, "not_permitted", "You may look, but not operate.");
+        view_not_permitted(req);
     } else {
         operate(api, req, who, releases ? VIEW_RELEASE : VIEW_CANCEL, id);
     }

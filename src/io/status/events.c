@@ -102,16 +102,6 @@ void shape_event(struct json_writer *w, const char *name, const struct store_eve
 /* -- Answers -------------------------------------------------------------------------------------
  */
 
-static void reply(struct waiter *a, unsigned status, struct buf *b)
-{
-    static const struct http_header fresh[] = {{"Cache-Control", "no-store"}};
-    if (b->failed != TIDE_OK)
-        view_no_memory(a->req);
-    else
-        http_reply(a->req, status, "application/json", buf_text(b), fresh, TIDE_COUNT(fresh));
-    buf_fini(b);
-}
-
 static void end(struct waiter *a)
 {
     list_remove(&a->hook);
@@ -135,8 +125,7 @@ static void answer(struct waiter *a)
     jw_text(&w, "next", a->ask.next);
     jw_bool(&w, "more", !a->ask.at_end);
     jw_end(&w);
-    buf_addc(&b, '\n');
-    reply(a, 200, &b);
+    view_reply_json(a->req, &b);
     end(a);
 }
 
@@ -154,7 +143,7 @@ static void answer_gone(struct waiter *a, const struct tide_error *err)
     jw_end(&w);
     jw_end(&w);
     buf_addc(&b, '\n');
-    reply(a, 410, &b);
+    view_reply(a->req, 410, &b, "application/json");
     end(a);
 }
 

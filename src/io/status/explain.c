@@ -16,16 +16,6 @@ struct job {
     struct tide_error err;
 };
 
-static void reply(struct http_request *req, struct buf *b)
-{
-    buf_addc(b, '\n');
-    if (b->failed != TIDE_OK)
-        view_no_memory(req);
-    else
-        http_reply(req, 200, "application/json", buf_text(b), NULL, 0);
-    buf_fini(b);
-}
-
 static void answer_words(struct http_request *req,
                          const struct explainer *x,
                          struct text words,
@@ -40,7 +30,7 @@ static void answer_words(struct http_request *req,
     jw_object(&w, NULL);
     explain_put_meaning(&w, &said, &m);
     jw_end(&w);
-    reply(req, &b);
+    view_reply_json(req, &b);
 }
 
 static void on_work(uv_work_t *work)
@@ -64,7 +54,7 @@ static void on_worked(uv_work_t *work, int status)
     if (status != 0)
         j->rc = tide_fail(&j->err, TIDE_ECANCELED, "it was cancelled");
     if (j->rc == TIDE_OK)
-        reply(j->req, &j->answer);
+        view_reply_json(j->req, &j->answer);
     else
         view_fail(j->req, j->rc, &j->err);
     buf_fini(&j->answer);
@@ -106,13 +96,12 @@ static void explain(const struct views *v, uv_loop_t *loop, struct http_request 
 
 bool view_explain(const struct views *v, uv_loop_t *loop, struct http_request *req)
 {
-    bool reads = text_eq(req->method, TEXT("GET")) || text_eq(req->method, TEXT("HEAD"));
     bool posts = text_eq(req->method, TEXT("POST"));
     if (!text_eq(req->path, TEXT("/v1/explain")))
         return false;
-    if (reads || posts)
+    if (view_reads(req) || posts)
         explain(v, loop, req, posts);
     else
-        http_reply_error(req, 405, "bad_method", "This path is for GET and POST.");
+        view_bad_method(req, "GET and POST");
     return true;
 }

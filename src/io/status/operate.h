@@ -286,6 +286,8 @@ struct operate {
     void (*forecast)(void *arg, struct operate_forecast *req);
     void (*expect)(void *arg, struct operate_expect *req);
     void (*suppress)(void *arg, struct operate_suppress *req);
+    /* What "in 3 h" counts from: the daemon's clock may be hurried. */
+    tide_wall_ms (*now)(void *arg);
     /* Fills *ret (zeroed) at once; its strings and arrays go into `arena` or outlive it. What is
      * not known stays zero. */
     void (*status)(void *arg, struct arena *arena, struct operate_status *ret);

@@ -1,9 +1,8 @@
 #include "io/status/status.h"
 
+#include "base/macros.h"
 #include "io/status/explain.h"
 #include "io/status/letters.h"
-
-#include "base/macros.h"
 #include "io/status/verify_door.h"
 #include "io/status/view_forecast.h"
 #include "io/status/view_learn.h"
@@ -220,26 +219,19 @@ static const struct {
     {"/v1/guards/open", post_guard_open}, {"/v1/suppressions/sync", post_sync},
 };
 
-static void wrong_method(struct http_request *req, const char *want)
-{
-    char text[64];
-    snprintf(text, sizeof text, "This path is for %s.", want);
-    http_reply_error(req, 405, "bad_method", text);
-}
-
 static void on_request(void *arg, struct http_request *req)
 {
     struct status *s = arg;
     char by[NAME_BYTES + 8];
     bool may = may_operate(s, req, by, sizeof by);
-    bool reads = text_eq(req->method, TEXT("GET")) || text_eq(req->method, TEXT("HEAD"));
+    bool reads = view_reads(req);
     for (size_t i = 0; i < TIDE_COUNT(readable); i++) {
         if (!text_eq(req->path, text_of(readable[i].path)))
             continue;
         if (reads)
             readable[i].get(s, req);
         else
-            wrong_method(req, "GET");
+            view_bad_method(req, "GET");
         return;
     }
     if (reads && text_eq(req->path, TEXT("/v1/suppressions"))) { /* which POST knows as well */
@@ -250,9 +242,9 @@ static void on_request(void *arg, struct http_request *req)
         if (!text_eq(req->path, text_of(operable[i].path)))
             continue;
         if (!text_eq(req->method, TEXT("POST")))
-            wrong_method(req, "POST");
+            view_bad_method(req, "POST");
         else if (!may)
-            http_reply_error(req, 403, "not_permitted", "You may look, but not operate.");
+            view_not_permitted(req);
         else
             operable[i].post(s, req, text_of(by));
         return;

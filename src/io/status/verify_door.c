@@ -8,6 +8,7 @@
 #include "core/record/suppression.h"
 #include "core/verify/addresses.h"
 #include "io/dns/verify_list.h"
+#include "io/status/views.h"
 
 #include <stdlib.h>
 
@@ -79,6 +80,15 @@ static struct text suppressed_words(struct text lines, struct arena *arena)
     struct text t = out.len ? arena_text(arena, buf_text(&out)) : TEXT("");
     buf_fini(&out);
     return t.p ? t : TEXT("");
+}
+
+/* What the store knows an address by; "" when it is none; p NULL: out of memory. */
+static struct text normal_of(struct arena *arena, struct text given)
+{
+    struct addr addr;
+    if (!given.p || addr_parse(given, 0, &addr, NULL) != TIDE_OK)
+        return TEXT("");
+    return arena_text(arena, addr_text(&addr));
 }
 
 /* -- A list --------------------------------------------------------------------------------------
@@ -196,10 +206,8 @@ static enum tide_err fill_batch(struct job *j, struct tide_error *err)
         }
         if (rc != TIDE_OK)
             break;
-        struct addr addr;
         struct text copy = arena_text(&j->arena, address);
-        bool valid = addr_parse(address, 0, &addr, NULL) == TIDE_OK;
-        struct text normal = valid ? arena_text(&j->arena, addr_text(&addr)) : TEXT("");
+        struct text normal = normal_of(&j->arena, address);
         if ((address.n && !copy.p) || !normal.p)
             return tide_fail(err, TIDE_ENOMEM, "out of memory");
         j->given[j->batch_count] = copy;
@@ -259,7 +267,7 @@ static void start(struct verify_door *d, struct http_request *req, struct text b
     }
     struct job *j = calloc(1, sizeof *j);
     if (!j) {
-        http_reply_error(req, 503, "no_memory", "Out of memory, try again later.");
+        view_no_memory(req);
         return;
     }
     *j = (struct job){.door = d, .req = req, .words = d->words, .body = body, .is_one = is_one};
@@ -281,7 +289,7 @@ static void start(struct verify_door *d, struct http_request *req, struct text b
     struct tide_error err;
     if ((column.n && !j->column) || verify_list_new(&options, &j->list, &err) != TIDE_OK) {
         job_free(j);
-        http_reply_error(req, 503, "no_memory", "Out of memory, try again later.");
+        view_no_memory(req);
         return;
     }
     enum tide_err rc = TIDE_OK;
@@ -300,9 +308,7 @@ static void start(struct verify_door *d, struct http_request *req, struct text b
                TIDE_COUNT(fresh), on_room, on_gone, j);
     if (is_one) { /* no list: taken as it is */
         j->given[0] = arena_text(&j->arena, body);
-        struct addr addr;
-        bool valid = addr_parse(body, 0, &addr, NULL) == TIDE_OK;
-        j->normal[0] = valid ? arena_text(&j->arena, addr_text(&addr)) : TEXT("");
+        j->normal[0] = normal_of(&j->arena, body);
         j->batch_count = 1;
         j->fed = true;
     }
@@ -335,9 +341,7 @@ static void on_looked_up(struct store_ask *ask, enum tide_err rc, const struct t
             jw_text(&w, NULL, suppressed_words(ask->suppressed[i], &l->arena));
         jw_end(&w);
         jw_end(&w);
-        buf_addc(&b, '\n');
-        http_reply(l->req, 200, "application/json", buf_text(&b), NULL, 0);
-        buf_fini(&b);
+        view_reply_json(l->req, &b);
     }
     arena_fini(&l->ask.arena);
     arena_fini(&l->arena);
@@ -355,10 +359,7 @@ static void look_up(struct verify_door *d, struct http_request *req)
         rc = tide_fail(&err, TIDE_EINVAL, "Want an array of at most %d addresses.", ASKED_MAX);
     struct text *normal = l ? arena_array(&l->arena, n + 1, sizeof *normal) : NULL;
     for (size_t i = 0; i < n && normal; i++) {
-        struct addr addr;
-        struct text given = json_string_text(json_element(doc, i));
-        bool valid = given.p && addr_parse(given, 0, &addr, NULL) == TIDE_OK;
-        normal[i] = valid ? arena_text(&l->arena, addr_text(&addr)) : TEXT("");
+        normal[i] = normal_of(&l->arena, json_string_text(json_element(doc, i)));
     }
     json_free(doc);
     if (rc != TIDE_OK || !normal) {
@@ -387,7 +388,7 @@ static void verify(struct verify_door *d, struct http_request *req)
     if (text_eq(req->method, TEXT("POST")))
         start(d, req, req->body, false);
     else if (!text_eq(req->method, TEXT("GET")))
-        http_reply_error(req, 405, "bad_method", "This path is for GET and POST.");
+        view_bad_method(req, "GET and POST");
     else if (address.n == 0)
         http_reply_error(req, 400, "bad_value", "Want ?address=, or POST with a list.");
     else
@@ -403,7 +404,7 @@ bool verify_door_request(struct verify_door *d, struct http_request *req)
     else if (text_eq(req->method, TEXT("POST")))
         look_up(d, req);
     else
-        http_reply_error(req, 405, "bad_method", "This path is for POST.");
+        view_bad_method(req, "POST");
     return true;
 }
 

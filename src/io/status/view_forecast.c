@@ -2,35 +2,21 @@
 
 #include "base/macros.h"
 #include "core/proto/json.h"
-#include "core/proto/json_write.h"
-
-#include <stdlib.h>
+#include "io/status/view_job.h"
 
 #define BODY_BYTES_MAX 4096
 
 struct job {
-    struct http_request *req;
+    struct view_job base;
     struct operate_forecast forecast;
     struct operate_expect expect;
 };
 
-static struct job *job_new(struct http_request *req)
+static void fini(struct view_job *base)
 {
-    struct job *j = calloc(1, sizeof *j);
-    if (j)
-        j->req = req;
-    else
-        view_no_memory(req);
-    return j;
-}
-
-static void end(struct job *j, enum tide_err rc, const struct tide_error *err)
-{
-    if (rc != TIDE_OK)
-        view_fail(j->req, rc, err);
+    struct job *j = container_of(base, struct job, base);
     arena_fini(&j->forecast.arena);
     arena_fini(&j->expect.arena);
-    free(j);
 }
 
 /* -- What is to come ----------------------------------------------------------------------------
@@ -90,7 +76,6 @@ static void write_limits(struct json_writer *w, const struct operate_forecast *f
 static void write_forecast(struct json_writer *w, const struct operate_forecast *f)
 {
     const struct outlook *o = &f->outlook;
-    jw_object(w, NULL);
     jw_time(w, "now", f->now);
     if (f->recipient.n)
         jw_text(w, "recipient", f->recipient);
@@ -114,25 +99,21 @@ static void write_forecast(struct json_writer *w, const struct operate_forecast 
     }
     write_hours(w, o);
     write_limits(w, f);
-    jw_end(w);
 }
 
 static void on_forecast(struct operate_forecast *f, enum tide_err rc, const struct tide_error *err)
 {
     struct job *j = f->arg;
-    struct buf b = {0};
-    struct json_writer w;
-    if (rc == TIDE_OK) {
-        jw_init(&w, &b);
-        write_forecast(&w, f);
-        view_reply_json(j->req, &b);
-    }
-    end(j, rc, err);
+    struct json_writer *w = view_job_open(&j->base, rc, err);
+    if (!w)
+        return;
+    write_forecast(w, f);
+    view_job_close(&j->base);
 }
 
 static void get_forecast(const struct views *v, struct http_request *req)
 {
-    struct job *j = job_new(req);
+    struct job *j = view_job_new(sizeof *j, v, req, fini);
     if (!j)
         return;
     j->forecast = (struct operate_forecast){.recipient = http_query(req, "recipient"),
@@ -149,9 +130,11 @@ static void get_forecast(const struct views *v, struct http_request *req)
 static void on_expect(struct operate_expect *e, enum tide_err rc, const struct tide_error *err)
 {
     struct job *j = e->arg;
-    if (rc == TIDE_OK)
-        http_reply(j->req, 200, "application/json", TEXT("{\"expected\":true}\n"), NULL, 0);
-    end(j, rc, err);
+    struct json_writer *w = view_job_open(&j->base, rc, err);
+    if (!w)
+        return;
+    jw_bool(w, "expected", true);
+    view_job_close(&j->base);
 }
 
 static enum tide_err read_expect(struct operate_expect *e,
@@ -178,7 +161,7 @@ static void put_expected(const struct views *v,
 {
     struct tide_error err;
     struct json *doc = NULL;
-    struct job *j = job_new(req);
+    struct job *j = view_job_new(sizeof *j, v, req, fini);
     if (!j)
         return;
     enum tide_err rc = json_parse(req->body, BODY_BYTES_MAX, &doc, &err);
@@ -193,7 +176,7 @@ static void put_expected(const struct views *v,
     if (rc == TIDE_OK)
         v->operate->expect(v->operate->arg, &j->expect);
     else
-        end(j, rc, &err);
+        view_job_fail(&j->base, rc, &err);
 }
 
 /* "/v1/recipients/ann@x.org/expected" */
@@ -213,20 +196,19 @@ bool view_forecast(const struct views *v,
                    struct text by)
 {
     struct text recipient = TEXT("");
-    bool reads = text_eq(req->method, TEXT("GET")) || text_eq(req->method, TEXT("HEAD"));
     if (text_eq(req->path, TEXT("/v1/forecast"))) {
-        if (reads)
+        if (view_reads(req))
             get_forecast(v, req);
         else
-            http_reply_error(req, 405, "bad_method", "This path is for GET.");
+            view_bad_method(req, "GET");
         return true;
     }
     if (!text_eq(req->path, TEXT("/v1/expected")) && !recipient_of(req->path, &recipient))
         return false;
     if (!text_eq(req->method, TEXT("PUT")))
-        http_reply_error(req, 405, "bad_method", "This path is for PUT.");
+        view_bad_method(req, "PUT");
     else if (!may_operate)
-        http_reply_error(req, 403, "not_permitted", "You may look, but not operate.");
+        view_not_permitted(req);
     else
         put_expected(v, req, recipient, by);
     return true;

@@ -3,41 +3,31 @@
 #include "base/base64.h"
 #include "base/macros.h"
 #include "core/proto/json.h"
-#include "core/proto/json_write.h"
-
-#include <stdlib.h>
+#include "io/status/view_job.h"
 
 #define BYTES_MAX (16u << 20)
 
 struct job {
-    struct http_request *req;
+    struct view_job base;
     struct operate_learn learn;
 };
 
-static void end(struct job *j, enum tide_err rc, const struct tide_error *err)
+static void fini(struct view_job *base)
 {
-    if (rc != TIDE_OK)
-        view_fail(j->req, rc, err);
-    arena_fini(&j->learn.arena);
-    free(j);
+    arena_fini(&container_of(base, struct job, base)->learn.arena);
 }
 
 static void on_learnt(struct operate_learn *l, enum tide_err rc, const struct tide_error *err)
 {
     struct job *j = l->arg;
-    struct buf b = {0};
-    struct json_writer w;
-    if (rc == TIDE_OK) {
-        jw_init(&w, &b);
-        jw_object(&w, NULL);
-        jw_int(&w, "sites_taken", (int64_t)l->sites_taken);
-        jw_int(&w, "recipients_taken", (int64_t)l->recipients_taken);
-        jw_int(&w, "recipients_known", (int64_t)l->recipients_known);
-        jw_int(&w, "addresses_bad", (int64_t)l->addresses_bad);
-        jw_end(&w);
-        view_reply_json(j->req, &b);
-    }
-    end(j, rc, err);
+    struct json_writer *w = view_job_open(&j->base, rc, err);
+    if (!w)
+        return;
+    jw_int(w, "sites_taken", (int64_t)l->sites_taken);
+    jw_int(w, "recipients_taken", (int64_t)l->recipients_taken);
+    jw_int(w, "recipients_known", (int64_t)l->recipients_known);
+    jw_int(w, "addresses_bad", (int64_t)l->addresses_bad);
+    view_job_close(&j->base);
 }
 
 /* ["name","base64"]: both into the arena. */
@@ -79,12 +69,9 @@ void view_learn(const struct views *v, struct http_request *req)
 {
     struct json *doc = NULL;
     struct tide_error err = {0};
-    struct job *j = calloc(1, sizeof *j);
-    if (!j) {
-        view_no_memory(req);
+    struct job *j = view_job_new(sizeof *j, v, req, fini);
+    if (!j)
         return;
-    }
-    j->req = req;
     enum tide_err rc = json_parse(req->body, BYTES_MAX, &doc, &err);
     if (rc == TIDE_OK && !read_body(&j->learn, doc))
         rc = tide_fail(&err, TIDE_ESYNTAX,
@@ -92,7 +79,7 @@ void view_learn(const struct views *v, struct http_request *req)
                        "writes them.");
     json_free(doc);
     if (rc != TIDE_OK) {
-        end(j, rc, &err);
+        view_job_fail(&j->base, rc, &err);
         return;
     }
     j->learn.done = on_learnt;

@@ -4,65 +4,35 @@
 #include "core/address/addr.h"
 #include "core/outcome/story.h"
 #include "io/status/shape.h"
+#include "io/status/view_job.h"
 
-#include <stdlib.h>
-
-/* One request on its way through the store or the gate. */
 struct job {
-    struct views views;
-    struct http_request *req;
-    struct arena arena; /* what the question points to */
+    struct view_job base;
     enum view_form form;
     enum view_operation operation;
-    struct text application, recipient;
+    struct text application;
     struct store_ask ask;
     struct operate_request operate;
     struct operate_limits limits;
 };
 
-static struct job *job_new(const struct views *v, struct http_request *req)
+static void fini(struct view_job *base)
 {
-    struct job *j = calloc(1, sizeof *j);
-    if (!j) {
-        view_no_memory(req);
-        return NULL;
-    }
-    j->views = *v;
-    j->req = req;
-    return j;
-}
-
-static void job_free(struct job *j)
-{
-    arena_fini(&j->arena);
+    struct job *j = container_of(base, struct job, base);
     arena_fini(&j->ask.arena);
     arena_fini(&j->operate.arena);
     arena_fini(&j->limits.arena);
-    free(j);
 }
 
-static void job_fail(struct job *j, enum tide_err rc, const struct tide_error *err)
+static struct job *job_new(const struct views *v, struct http_request *req)
 {
-    view_fail(j->req, rc, err);
-    job_free(j);
-}
-
-static void job_end(struct job *j, struct buf *b, const char *content_type)
-{
-    view_reply(j->req, b, content_type);
-    job_free(j);
-}
-
-static void job_end_json(struct job *j, struct buf *b)
-{
-    view_reply_json(j->req, b);
-    job_free(j);
+    return view_job_new(sizeof(struct job), v, req, fini);
 }
 
 /* The query parameter as a normalised address; "" when not given; false: answered with 400. */
 static bool take_recipient(struct job *j, struct text *ret)
 {
-    struct text given = http_query(j->req, "recipient");
+    struct text given = http_query(j->base.req, "recipient");
     struct addr addr;
     struct tide_error err = {0};
     *ret = (struct text){"", 0};
@@ -70,19 +40,19 @@ static bool take_recipient(struct job *j, struct text *ret)
         return true;
     enum tide_err rc = addr_parse(given, 0, &addr, &err);
     if (rc == TIDE_OK) {
-        *ret = arena_text(&j->arena, addr_text(&addr));
+        *ret = arena_text(&j->base.arena, addr_text(&addr));
         rc = ret->p ? TIDE_OK : tide_fail(&err, TIDE_ENOMEM, "%s", tide_err_text(TIDE_ENOMEM));
     } else {
         tide_wrap(&err, rc, "recipient");
     }
     if (rc != TIDE_OK)
-        job_fail(j, rc, &err);
+        view_job_fail(&j->base, rc, &err);
     return rc == TIDE_OK;
 }
 
 static bool take_id(struct job *j, tide_id *ret)
 {
-    struct text given = http_query(j->req, "id");
+    struct text given = http_query(j->base.req, "id");
     struct tide_error err = {0};
     *ret = 0;
     if (given.n == 0)
@@ -90,7 +60,7 @@ static bool take_id(struct job *j, tide_id *ret)
     enum tide_err rc = id_parse(given, ret, &err);
     if (rc != TIDE_OK) {
         tide_wrap(&err, rc, "id");
-        job_fail(j, rc, &err);
+        view_job_fail(&j->base, rc, &err);
     }
     return rc == TIDE_OK;
 }
@@ -102,7 +72,7 @@ static void job_ask(struct job *j,
     j->ask.view = view;
     j->ask.done = done;
     j->ask.arg = j;
-    store_ask(j->views.store, &j->ask);
+    store_ask(j->base.views.store, &j->ask);
 }
 
 /* -- One notification ----------------------------------------------------------------------------
@@ -131,29 +101,6 @@ static void write_journal(struct json_writer *w, struct store_ask *ask)
     jw_end(w);
 }
 
-/* The answer {"now", ...}: `write` adds what there is. What "in 3 h" counts from is said because
- * the clock may be hurried. */
-static void job_answer(struct job *j,
-                       enum tide_err rc,
-                       const struct tide_error *err,
-                       void (*write)(struct json_writer *w, struct job *j, tide_wall_ms now))
-{
-    struct operate_status s = {0};
-    struct buf b = {0};
-    struct json_writer w;
-    if (rc != TIDE_OK) {
-        job_fail(j, rc, err);
-        return;
-    }
-    j->views.operate->status(j->views.operate->arg, &j->arena, &s);
-    jw_init(&w, &b);
-    jw_object(&w, NULL);
-    jw_time(&w, "now", s.now);
-    write(&w, j, s.now);
-    jw_end(&w);
-    job_end_json(j, &b);
-}
-
 /* An estimate that has passed is none any more: it waits for something without a time (an account
  * whose rest was lengthened). */
 static void write_notifications(struct json_writer *w,
@@ -172,23 +119,20 @@ static void write_notifications(struct json_writer *w,
 static void on_notification(struct store_ask *ask, enum tide_err rc, const struct tide_error *err)
 {
     struct job *j = ask->arg;
-    struct buf b = {0};
-    struct json_writer w;
     /* another application's is as good as none */
     if (rc == TIDE_OK &&
         (ask->notification_count == 0 ||
          (j->application.n > 0 && !text_eq(j->application, ask->notifications[0].application)))) {
-        struct tide_error none = {0};
-        job_fail(j, tide_fail(&none, TIDE_ENOENT, "There is no such notification."), &none);
+        view_job_refuse(&j->base, TIDE_ENOENT, "There is no such notification.");
         return;
     }
     if (rc != TIDE_OK) {
-        job_fail(j, rc, err);
+        view_job_fail(&j->base, rc, err);
         return;
     }
-    jw_init(&w, &b);
-    shape_notification(&w, NULL, &ask->notifications[0]);
-    job_end_json(j, &b);
+    jw_init(&j->base.w, &j->base.answer);
+    shape_notification(&j->base.w, NULL, &ask->notifications[0]);
+    view_job_end_json(&j->base);
 }
 
 void view_notification(const struct views *v,
@@ -199,9 +143,9 @@ void view_notification(const struct views *v,
     struct job *j = job_new(v, req);
     if (!j)
         return;
-    j->application = arena_text(&j->arena, application);
+    j->application = arena_text(&j->base.arena, application);
     if (application.n > 0 && !j->application.p) {
-        job_fail(j, TIDE_ENOMEM, NULL);
+        view_job_fail(&j->base, TIDE_ENOMEM, NULL);
         return;
     }
     j->ask.id = id;
@@ -264,18 +208,10 @@ static void write_recipient(struct json_writer *w, const struct store_ask *ask)
     jw_end(w);
 }
 
-static void write_why(struct json_writer *w, struct job *j, tide_wall_ms now)
-{
-    write_recipient(w, &j->ask);
-    write_notifications(w, &j->ask, now);
-    write_attempts(w, &j->ask);
-    write_journal(w, &j->ask);
-    jw_text_or_null(w, "next", j->ask.next);
-}
-
 static void on_why(struct store_ask *ask, enum tide_err rc, const struct tide_error *err)
 {
-    struct tide_error none = {0};
+    struct job *j = ask->arg;
+    struct tide_error none;
     if (rc == TIDE_OK && !ask->recipient_row && ask->notification_count == 0 &&
         ask->journal_count == 0) {
         rc = tide_fail(&none, TIDE_ENOENT,
@@ -283,15 +219,15 @@ static void on_why(struct store_ask *ask, enum tide_err rc, const struct tide_er
                                : "Nothing was ever handed in for this recipient.");
         err = &none;
     }
-    job_answer(ask->arg, rc, err, write_why);
-}
-
-static size_t rows_wanted(const struct http_request *req, int64_t most)
-{
-    struct text given = http_query(req, "most");
-    if (given.n > 0 && text_int(given, 1, VIEWS_ROWS_MAX, &most, NULL) != TIDE_OK)
-        most = VIEWS_ROWS_MAX;
-    return (size_t)most;
+    struct json_writer *w = view_job_open_now(&j->base, rc, err);
+    if (!w)
+        return;
+    write_recipient(w, ask);
+    write_notifications(w, ask, view_job_now(&j->base));
+    write_attempts(w, ask);
+    write_journal(w, ask);
+    jw_text_or_null(w, "next", ask->next);
+    view_job_close(&j->base);
 }
 
 void view_why(const struct views *v, struct http_request *req)
@@ -300,28 +236,27 @@ void view_why(const struct views *v, struct http_request *req)
     if (!j || !take_recipient(j, &j->ask.recipient) || !take_id(j, &j->ask.id))
         return;
     if (j->ask.recipient.n == 0 && j->ask.id == 0) {
-        struct tide_error err = {0};
-        job_fail(j, tide_fail(&err, TIDE_EINVAL, "Want ?recipient= or ?id=."), &err);
+        view_job_refuse(&j->base, TIDE_EINVAL, "Want ?recipient= or ?id=.");
         return;
     }
     j->ask.after = http_query(req, "after");
     j->ask.newest = j->ask.after.p == NULL;
-    j->ask.most = rows_wanted(req, VIEWS_ROWS_MAX);
+    j->ask.most = view_rows_wanted(req, VIEWS_ROWS_MAX);
     job_ask(j, STORE_VIEW_WHY, on_why);
 }
 
 /* -- Queue ---------------------------------------------------------------------------------------
  */
 
-static void write_queue(struct json_writer *w, struct job *j, tide_wall_ms now)
-{
-    write_notifications(w, &j->ask, now);
-    jw_text_or_null(w, "next", j->ask.next);
-}
-
 static void on_queue(struct store_ask *ask, enum tide_err rc, const struct tide_error *err)
 {
-    job_answer(ask->arg, rc, err, write_queue);
+    struct job *j = ask->arg;
+    struct json_writer *w = view_job_open_now(&j->base, rc, err);
+    if (!w)
+        return;
+    write_notifications(w, ask, view_job_now(&j->base));
+    jw_text_or_null(w, "next", ask->next);
+    view_job_close(&j->base);
 }
 
 void view_queue(const struct views *v, struct http_request *req)
@@ -333,7 +268,7 @@ void view_queue(const struct views *v, struct http_request *req)
     j->ask.domain = http_query(req, "domain");
     j->ask.stream = http_query(req, "stream");
     j->ask.after = http_query(req, "after");
-    j->ask.most = rows_wanted(req, VIEWS_ROWS_DEFAULT);
+    j->ask.most = view_rows_wanted(req, VIEWS_ROWS_DEFAULT);
     job_ask(j, STORE_VIEW_QUEUE, on_queue);
 }
 
@@ -353,20 +288,18 @@ static void write_sender(struct json_writer *w, const struct sender_record *s)
     jw_end(w);
 }
 
-static void write_senders(struct json_writer *w, struct job *j, tide_wall_ms now)
+static void on_senders(struct store_ask *ask, enum tide_err rc, const struct tide_error *err)
 {
-    const struct store_ask *ask = &j->ask;
-    (void)now;
+    struct job *j = ask->arg;
+    struct json_writer *w = view_job_open_now(&j->base, rc, err);
+    if (!w)
+        return;
     jw_array(w, "senders");
     for (size_t i = 0; i < ask->sender_count; i++)
         if (!ask->domain.n || text_ieq(ask->domain, ask->senders[i].domain))
             write_sender(w, &ask->senders[i]);
     jw_end(w);
-}
-
-static void on_senders(struct store_ask *ask, enum tide_err rc, const struct tide_error *err)
-{
-    job_answer(ask->arg, rc, err, write_senders);
+    view_job_close(&j->base);
 }
 
 void view_senders(const struct views *v, struct http_request *req)
@@ -374,17 +307,19 @@ void view_senders(const struct views *v, struct http_request *req)
     struct job *j = job_new(v, req);
     if (!j)
         return;
-    j->ask.domain = arena_text(&j->arena, http_query(req, "domain"));
+    j->ask.domain = arena_text(&j->base.arena, http_query(req, "domain"));
     job_ask(j, STORE_VIEW_SENDERS, on_senders);
 }
 
 /* -- Limits --------------------------------------------------------------------------------------
  */
 
-static void write_limits(struct json_writer *w, struct job *j, tide_wall_ms now)
+static void on_limits(struct operate_limits *o, enum tide_err rc, const struct tide_error *err)
 {
-    const struct operate_limits *o = &j->limits;
-    (void)now;
+    struct job *j = o->arg;
+    struct json_writer *w = view_job_open_now(&j->base, rc, err);
+    if (!w)
+        return;
     if (o->recipient.n > 0) {
         jw_text(w, "recipient", o->recipient);
         jw_text(w, "provider", o->provider);
@@ -393,11 +328,7 @@ static void write_limits(struct json_writer *w, struct job *j, tide_wall_ms now)
     for (size_t i = 0; i < o->count; i++)
         shape_limit(w, NULL, &o->rows[i]);
     jw_end(w);
-}
-
-static void on_limits(struct operate_limits *o, enum tide_err rc, const struct tide_error *err)
-{
-    job_answer(o->arg, rc, err, write_limits);
+    view_job_close(&j->base);
 }
 
 void view_limits(const struct views *v, struct http_request *req)
@@ -417,26 +348,25 @@ static void on_counts(struct store_ask *ask, enum tide_err rc, const struct tide
 {
     struct job *j = ask->arg;
     struct operate_status s = {0};
-    struct buf b = {0};
-    struct json_writer w;
+    struct buf *b = &j->base.answer;
     if (rc != TIDE_OK) {
-        job_fail(j, rc, err);
+        view_job_fail(&j->base, rc, err);
         return;
     }
-    j->views.operate->status(j->views.operate->arg, &j->arena, &s);
+    j->base.views.operate->status(j->base.views.operate->arg, &j->base.arena, &s);
     switch (j->form) {
     case VIEW_JSON:
-        jw_init(&w, &b);
-        shape_status(&w, NULL, &s, &ask->counts);
-        job_end_json(j, &b);
+        jw_init(&j->base.w, b);
+        shape_status(&j->base.w, NULL, &s, &ask->counts);
+        view_job_end_json(&j->base);
         break;
     case VIEW_METRICS:
-        shape_metrics(&b, &s, &ask->counts);
-        job_end(j, &b, "text/plain; version=0.0.4; charset=utf-8");
+        shape_metrics(b, &s, &ask->counts);
+        view_job_end(&j->base, "text/plain; version=0.0.4; charset=utf-8");
         break;
     case VIEW_OVERVIEW:
-        shape_overview(&b, &s, &ask->counts);
-        job_end(j, &b, "text/plain; charset=utf-8");
+        shape_overview(b, &s, &ask->counts);
+        view_job_end(&j->base, "text/plain; charset=utf-8");
         break;
     }
 }
@@ -473,17 +403,11 @@ void view_health(const struct views *v, struct http_request *req)
 static void on_operated(struct operate_request *o, enum tide_err rc, const struct tide_error *err)
 {
     struct job *j = o->arg;
-    struct buf b = {0};
-    struct json_writer w;
-    if (rc != TIDE_OK) {
-        job_fail(j, rc, err);
+    struct json_writer *w = view_job_open(&j->base, rc, err);
+    if (!w)
         return;
-    }
-    jw_init(&w, &b);
-    jw_object(&w, NULL);
-    jw_int(&w, j->operation == VIEW_CANCEL ? "cancelled" : "released", (int64_t)o->count);
-    jw_end(&w);
-    job_end_json(j, &b);
+    jw_int(w, j->operation == VIEW_CANCEL ? "cancelled" : "released", (int64_t)o->count);
+    view_job_close(&j->base);
 }
 
 void view_operate(const struct views *v,
@@ -499,15 +423,14 @@ void view_operate(const struct views *v,
     struct operate_request *o = &j->operate;
     j->operation = what;
     o->id = id;
-    o->application = arena_text(&j->arena, application);
-    o->by = arena_text(&j->arena, by);
+    o->application = arena_text(&j->base.arena, application);
+    o->by = arena_text(&j->base.arena, by);
     o->done = on_operated;
     o->arg = j;
     if ((application.n > 0 && !o->application.p) || (by.n > 0 && !o->by.p)) {
-        job_fail(j, TIDE_ENOMEM, NULL);
+        view_job_fail(&j->base, TIDE_ENOMEM, NULL);
     } else if (id == 0 && o->recipient.n == 0) {
-        struct tide_error err = {0};
-        job_fail(j, tide_fail(&err, TIDE_EINVAL, "Want ?recipient=."), &err);
+        view_job_refuse(&j->base, TIDE_EINVAL, "Want ?recipient=.");
     } else if (what == VIEW_CANCEL) {
         v->operate->cancel(v->operate->arg, o);
     } else {

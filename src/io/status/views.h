@@ -66,13 +66,16 @@ void view_operate(const struct views *v,
 unsigned view_status_of(enum tide_err rc, const char **ret_code);
 void view_fail(struct http_request *req, enum tide_err rc, const struct tide_error *err);
 void view_no_memory(struct http_request *req);
+bool view_reads(const struct http_request *req); /* GET or HEAD */
+void view_bad_method(struct http_request *req, const char *want);
+void view_not_permitted(struct http_request *req);
+
+/* ?most= , at most VIEWS_ROWS_MAX */
+size_t view_rows_wanted(const struct http_request *req, int64_t preset);
 
 /* Answers with what was written, or 503 when memory ran out while writing; the buffer is freed.
  * JSON is ended by a line end. Nothing of it is to be kept by who asked. */
-void view_reply(struct http_request *req, struct buf *b, const char *content_type);
+void view_reply(struct http_request *req, unsigned status, struct buf *b, const char *content_type);
 void view_reply_json(struct http_request *req, struct buf *b);
-
-/* What "in 3 h" counts from: the clock may be hurried. */
-tide_wall_ms view_now(const struct views *v, struct arena *a);
 
 #endif

@@ -3,74 +3,46 @@
 
 #include "base/macros.h"
 #include "io/status/shape.h"
+#include "io/status/view_job.h"
 
-#include <stdlib.h>
-
-struct learnt_job {
-    struct views views;
-    struct http_request *req;
-    struct arena arena;
+struct job {
+    struct view_job base;
     struct operate_learnt_list list;
     struct operate_limit_word word;
+    struct operate_guard_open open;
 };
 
-static struct learnt_job *job_new(const struct views *v, struct http_request *req)
+static void fini(struct view_job *base)
 {
-    struct learnt_job *j = calloc(1, sizeof *j);
-    if (!j) {
-        view_no_memory(req);
-        return NULL;
-    }
-    j->views = *v;
-    j->req = req;
-    return j;
-}
-
-static void job_free(struct learnt_job *j)
-{
-    arena_fini(&j->arena);
+    struct job *j = container_of(base, struct job, base);
     arena_fini(&j->list.arena);
     arena_fini(&j->word.arena);
-    free(j);
+    arena_fini(&j->open.arena);
 }
 
-static void job_fail(struct learnt_job *j, enum tide_err rc, const struct tide_error *err)
+static struct job *job_new(const struct views *v, struct http_request *req)
 {
-    view_fail(j->req, rc, err);
-    job_free(j);
-}
-
-static void job_end(struct learnt_job *j, struct buf *b)
-{
-    view_reply_json(j->req, b);
-    job_free(j);
+    return view_job_new(sizeof(struct job), v, req, fini);
 }
 
 static void on_learnt(struct operate_learnt_list *list,
                       enum tide_err rc,
                       const struct tide_error *err)
 {
-    struct learnt_job *j = list->arg;
-    struct buf b = {0};
-    struct json_writer w;
-    if (rc != TIDE_OK) {
-        job_fail(j, rc, err);
+    struct job *j = list->arg;
+    struct json_writer *w = view_job_open_now(&j->base, rc, err);
+    if (!w)
         return;
-    }
-    jw_init(&w, &b);
-    jw_object(&w, NULL);
-    jw_time(&w, "now", view_now(&j->views, &j->arena));
-    jw_array(&w, "learned");
+    jw_array(w, "learned");
     for (size_t i = 0; i < list->count; i++)
-        shape_learnt(&w, NULL, &list->rows[i]);
-    jw_end(&w);
-    jw_end(&w);
-    job_end(j, &b);
+        shape_learnt(w, NULL, &list->rows[i]);
+    jw_end(w);
+    view_job_close(&j->base);
 }
 
 void view_learnt(const struct views *v, struct http_request *req)
 {
-    struct learnt_job *j = job_new(v, req);
+    struct job *j = job_new(v, req);
     if (!j)
         return;
     j->list.recipient = http_query(req, "recipient"); /* the request's texts hold until answered */
@@ -79,25 +51,26 @@ void view_learnt(const struct views *v, struct http_request *req)
     v->operate->learnt(v->operate->arg, &j->list);
 }
 
+static void answer_done(struct job *j,
+                        enum tide_err rc,
+                        const struct tide_error *err,
+                        struct text said)
+{
+    struct json_writer *w = view_job_open(&j->base, rc, err);
+    if (!w)
+        return;
+    jw_text(w, "done", said);
+    view_job_close(&j->base);
+}
+
 static void on_word(struct operate_limit_word *word, enum tide_err rc, const struct tide_error *err)
 {
-    struct learnt_job *j = word->arg;
-    struct buf b = {0};
-    struct json_writer w;
-    if (rc != TIDE_OK) {
-        job_fail(j, rc, err);
-        return;
-    }
-    jw_init(&w, &b);
-    jw_object(&w, NULL);
-    jw_text(&w, "done", word->said);
-    jw_end(&w);
-    job_end(j, &b);
+    answer_done(word->arg, rc, err, word->said);
 }
 
 void view_limit_word(const struct views *v, struct http_request *req, bool forget, struct text by)
 {
-    struct learnt_job *j = job_new(v, req);
+    struct job *j = job_new(v, req);
     struct tide_error err;
     if (!j)
         return;
@@ -108,14 +81,14 @@ void view_limit_word(const struct views *v, struct http_request *req, bool forge
     o->of = http_query(req, "of");
     o->window = http_query(req, "window");
     o->zone = http_query(req, "zone");
-    o->by = arena_text(&j->arena, by);
+    o->by = arena_text(&j->base.arena, by);
     o->done = on_word;
     o->arg = j;
     enum tide_err rc = TIDE_OK;
     if (!forget)
         rc = text_int(http_query(req, "count"), 1, INT32_MAX, &o->count, &err);
     if (rc != TIDE_OK)
-        job_fail(j, tide_wrap(&err, rc, "count"), &err);
+        view_job_fail(&j->base, tide_wrap(&err, rc, "count"), &err);
     else
         v->operate->limit_word(v->operate->arg, o);
 }
@@ -124,44 +97,29 @@ void view_limit_word(const struct views *v, struct http_request *req, bool forge
 
 void view_guards(const struct views *v, struct http_request *req)
 {
-    struct learnt_job *j = job_new(v, req);
+    struct job *j = job_new(v, req);
     struct operate_guard *rows;
     size_t count;
-    struct buf b = {0};
-    struct json_writer w;
     if (!j)
         return;
-    v->operate->guards(v->operate->arg, &j->arena, &rows, &count);
-    jw_init(&w, &b);
-    jw_object(&w, NULL);
-    jw_time(&w, "now", view_now(&j->views, &j->arena));
-    jw_array(&w, "guards");
+    v->operate->guards(v->operate->arg, &j->base.arena, &rows, &count);
+    struct json_writer *w = view_job_open_now(&j->base, TIDE_OK, NULL);
+    jw_array(w, "guards");
     for (size_t i = 0; i < count; i++)
-        shape_guard(&w, NULL, &rows[i]);
-    jw_end(&w);
-    jw_end(&w);
-    job_end(j, &b);
+        shape_guard(w, NULL, &rows[i]);
+    jw_end(w);
+    view_job_close(&j->base);
 }
 
 void view_guard_open(const struct views *v, struct http_request *req, struct text by)
 {
-    struct learnt_job *j = job_new(v, req);
-    struct tide_error err;
-    struct buf b = {0};
-    struct json_writer w;
+    struct job *j = job_new(v, req);
     if (!j)
         return;
-    struct operate_guard_open o = {.name = http_query(req, "name"), .by = by};
-    v->operate->guard_open(v->operate->arg, &o);
-    if (o.said.n == 0) {
-        arena_fini(&o.arena);
-        job_fail(j, tide_fail(&err, TIDE_ENOENT, "There is no guard of this name."), &err);
-        return;
-    }
-    jw_init(&w, &b);
-    jw_object(&w, NULL);
-    jw_text(&w, "done", o.said);
-    jw_end(&w);
-    arena_fini(&o.arena);
-    job_end(j, &b);
+    j->open = (struct operate_guard_open){.name = http_query(req, "name"), .by = by};
+    v->operate->guard_open(v->operate->arg, &j->open);
+    if (j->open.said.n > 0)
+        answer_done(j, TIDE_OK, NULL, j->open.said);
+    else
+        view_job_refuse(&j->base, TIDE_ENOENT, "There is no guard of this name.");
 }

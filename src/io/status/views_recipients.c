@@ -4,15 +4,12 @@
 #include "core/address/addr.h"
 #include "core/proto/json.h"
 #include "io/status/shape.h"
-
-#include <stdlib.h>
+#include "io/status/view_job.h"
 
 #define BODY_BYTES_MAX (4u << 20)
 
 struct job {
-    struct views views;
-    struct http_request *req;
-    struct arena arena;
+    struct view_job base;
     struct addr addr;
     struct mail_news about; /* whom the store is asked for */
     struct store_ask ask;
@@ -25,39 +22,21 @@ struct job {
     size_t count, open, refused;
 };
 
-static struct job *job_new(const struct views *v, struct http_request *req, struct text by)
+static void fini(struct view_job *base)
 {
-    struct job *j = calloc(1, sizeof *j);
-    if (!j) {
-        view_no_memory(req);
-        return NULL;
-    }
-    j->views = *v;
-    j->req = req;
-    j->by = arena_text(&j->arena, by);
-    return j;
-}
-
-static void job_free(struct job *j)
-{
+    struct job *j = container_of(base, struct job, base);
     for (size_t i = 0; i < j->count; i++)
         arena_fini(&j->orders[i].arena);
     arena_fini(&j->order.arena);
     arena_fini(&j->ask.arena);
-    arena_fini(&j->arena);
-    free(j);
 }
 
-static void job_fail(struct job *j, enum tide_err rc, const struct tide_error *err)
+static struct job *job_new(const struct views *v, struct http_request *req, struct text by)
 {
-    view_fail(j->req, rc, err);
-    job_free(j);
-}
-
-static void job_end(struct job *j, struct buf *b)
-{
-    view_reply_json(j->req, b);
-    job_free(j);
+    struct job *j = view_job_new(sizeof *j, v, req, fini);
+    if (j)
+        j->by = arena_text(&j->base.arena, by);
+    return j;
 }
 
 static bool take_address(struct job *j, struct text given)
@@ -66,7 +45,7 @@ static bool take_address(struct job *j, struct text given)
     enum tide_err rc = addr_parse(given, 0, &j->addr, &err);
     if (rc != TIDE_OK) {
         tide_wrap(&err, rc, "recipient");
-        job_fail(j, rc, &err);
+        view_job_fail(&j->base, rc, &err);
     }
     return rc == TIDE_OK;
 }
@@ -138,28 +117,28 @@ static void write_finding(struct json_writer *w, const struct past_finding *f)
     jw_end(w);
 }
 
+static void write_suppressions(struct json_writer *w, const struct suppression *all, size_t count)
+{
+    jw_array(w, "suppressions");
+    for (size_t i = 0; i < count; i++)
+        shape_suppression(w, NULL, &all[i]);
+    jw_end(w);
+}
+
 static void answer_recipient(struct job *j)
 {
     const struct recipient_past *past = &j->ask.found.past;
-    tide_wall_ms now = view_now(&j->views, &j->arena);
-    struct buf b = {0};
-    struct json_writer w;
-    jw_init(&w, &b);
-    jw_object(&w, NULL);
-    jw_time(&w, "now", now);
-    jw_text(&w, "address", addr_text(&j->addr));
-    write_trouble(&w, worst_of(past, now));
-    jw_time(&w, "last_delivered_at", past->delivered_at);
-    jw_array(&w, "suppressions");
-    for (size_t i = 0; i < past->suppression_count; i++)
-        shape_suppression(&w, NULL, &past->suppressions[i]);
-    jw_end(&w);
-    jw_array(&w, "findings");
+    tide_wall_ms now = view_job_now(&j->base);
+    struct json_writer *w = view_job_open_now(&j->base, TIDE_OK, NULL);
+    jw_text(w, "address", addr_text(&j->addr));
+    write_trouble(w, worst_of(past, now));
+    jw_time(w, "last_delivered_at", past->delivered_at);
+    write_suppressions(w, past->suppressions, past->suppression_count);
+    jw_array(w, "findings");
     for (size_t i = 0; i < past->finding_count; i++)
-        write_finding(&w, &past->findings[i]);
-    jw_end(&w);
-    jw_end(&w);
-    job_end(j, &b);
+        write_finding(w, &past->findings[i]);
+    jw_end(w);
+    view_job_close(&j->base);
 }
 
 static void look_up(struct job *j);
@@ -170,7 +149,7 @@ static void on_confirmed(struct operate_suppress *order,
 {
     struct job *j = order->arg;
     if (rc != TIDE_OK) {
-        job_fail(j, rc, err);
+        view_job_fail(&j->base, rc, err);
         return;
     }
     j->confirms = false;
@@ -182,14 +161,12 @@ static void on_recipient(struct store_ask *ask, enum tide_err rc, const struct t
 {
     struct job *j = ask->arg;
     const struct news_found *found = &ask->found;
-    struct tide_error none = {0};
     bool theirs = j->application.n > 0 ? ask->count > 0
                                        : found->recipient || found->past.suppression_count > 0;
     if (rc != TIDE_OK) {
-        job_fail(j, rc, err);
+        view_job_fail(&j->base, rc, err);
     } else if (!theirs) {
-        job_fail(j, tide_fail(&none, TIDE_ENOENT, "Nothing was ever handed in for this recipient."),
-                 &none);
+        view_job_refuse(&j->base, TIDE_ENOENT, "Nothing was ever handed in for this recipient.");
     } else if (j->confirms) {
         j->order = (struct operate_suppress){.what = OPERATE_CONFIRM,
                                              .entry = {.address = addr_text(&j->addr)},
@@ -197,7 +174,7 @@ static void on_recipient(struct store_ask *ask, enum tide_err rc, const struct t
                                              .by = j->by,
                                              .done = on_confirmed,
                                              .arg = j};
-        j->views.operate->suppress(j->views.operate->arg, &j->order);
+        j->base.views.operate->suppress(j->base.views.operate->arg, &j->order);
     } else {
         answer_recipient(j);
     }
@@ -211,7 +188,7 @@ static void look_up(struct job *j)
                                 .application = j->application,
                                 .done = on_recipient,
                                 .arg = j};
-    store_ask(j->views.store, &j->ask);
+    store_ask(j->base.views.store, &j->ask);
 }
 
 bool view_recipient(const struct views *v,
@@ -230,18 +207,17 @@ bool view_recipient(const struct views *v,
         given.n -= confirm.n;
     bool gets = text_eq(req->method, TEXT("GET")), posts = text_eq(req->method, TEXT("POST"));
     if (confirms ? !posts : !gets) {
-        http_reply_error(req, 405, "bad_method",
-                         confirms ? "This path is for POST." : "This path is for GET.");
+        view_bad_method(req, confirms ? "POST" : "GET");
         return true;
     }
     if (confirms && !may_operate) {
-        http_reply_error(req, 403, "not_permitted", "You may look, but not operate.");
+        view_not_permitted(req);
         return true;
     }
     struct job *j = job_new(v, req, by);
     if (!j || !take_address(j, given))
         return true;
-    j->application = arena_text(&j->arena, application);
+    j->application = arena_text(&j->base.arena, application);
     j->confirms = confirms;
     look_up(j);
     return true;
@@ -253,47 +229,32 @@ bool view_recipient(const struct views *v,
 static void on_list(struct store_ask *ask, enum tide_err rc, const struct tide_error *err)
 {
     struct job *j = ask->arg;
-    struct buf b = {0};
-    struct json_writer w;
-    if (rc != TIDE_OK) {
-        job_fail(j, rc, err);
+    struct json_writer *w = view_job_open_now(&j->base, rc, err);
+    if (!w)
         return;
-    }
-    jw_init(&w, &b);
-    jw_object(&w, NULL);
-    jw_time(&w, "now", view_now(&j->views, &j->arena));
-    jw_array(&w, "suppressions");
-    for (size_t i = 0; i < ask->suppression_count; i++)
-        shape_suppression(&w, NULL, &ask->suppressions[i]);
-    jw_end(&w);
-    jw_text_or_null(&w, "next", ask->next);
-    jw_end(&w);
-    job_end(j, &b);
+    write_suppressions(w, ask->suppressions, ask->suppression_count);
+    jw_text_or_null(w, "next", ask->next);
+    view_job_close(&j->base);
 }
 
 void view_suppressions(const struct views *v, struct http_request *req)
 {
     struct job *j = job_new(v, req, TEXT(""));
     struct text recipient = http_query(req, "recipient"), cause = http_query(req, "cause");
-    struct text most = http_query(req, "most");
-    struct tide_error err = {0};
     enum suppression_cause known;
-    int64_t n = VIEWS_ROWS_DEFAULT;
     if (!j || (recipient.n > 0 && !take_address(j, recipient)))
         return;
     if (cause.n > 0 && !suppression_cause_of(cause, &known)) {
-        job_fail(j, tide_fail(&err, TIDE_EINVAL, "cause: there is no such cause"), &err);
+        view_job_refuse(&j->base, TIDE_EINVAL, "cause: there is no such cause");
         return;
     }
-    if (most.n > 0 && text_int(most, 1, VIEWS_ROWS_MAX, &n, NULL) != TIDE_OK)
-        n = VIEWS_ROWS_MAX;
     j->ask = (struct store_ask){.view = STORE_VIEW_SUPPRESSIONS,
                                 .recipient = recipient.n > 0 ? addr_text(&j->addr) : TEXT(""),
                                 .domain = http_query(req, "domain"),
                                 .stream = cause,
                                 .newest = http_query(req, "all").n == 0,
                                 .after = http_query(req, "after"),
-                                .most = (size_t)n,
+                                .most = view_rows_wanted(req, VIEWS_ROWS_DEFAULT),
                                 .done = on_list,
                                 .arg = j};
     store_ask(v->store, &j->ask);
@@ -304,27 +265,23 @@ void view_suppressions(const struct views *v, struct http_request *req)
 
 static void answer_orders(struct job *j)
 {
-    struct buf b = {0};
-    struct json_writer w;
-    jw_init(&w, &b);
-    jw_object(&w, NULL);
-    jw_int(&w, "suppressed", (int64_t)(j->count - j->refused));
-    jw_array(&w, "errors");
+    struct json_writer *w = view_job_open(&j->base, TIDE_OK, NULL);
+    jw_int(w, "suppressed", (int64_t)(j->count - j->refused));
+    jw_array(w, "errors");
     for (size_t i = 0; i < j->count; i++) {
         const char *code;
         if (j->errors[i].code == TIDE_OK)
             continue;
         view_status_of(j->errors[i].code, &code);
-        jw_object(&w, NULL);
-        jw_int(&w, "index", (int64_t)i);
-        jw_text(&w, "address", j->orders[i].entry.address);
-        jw_str(&w, "code", code);
-        jw_str(&w, "message", j->errors[i].text);
-        jw_end(&w);
+        jw_object(w, NULL);
+        jw_int(w, "index", (int64_t)i);
+        jw_text(w, "address", j->orders[i].entry.address);
+        jw_str(w, "code", code);
+        jw_str(w, "message", j->errors[i].text);
+        jw_end(w);
     }
-    jw_end(&w);
-    jw_end(&w);
-    job_end(j, &b);
+    jw_end(w);
+    view_job_close(&j->base);
 }
 
 static void on_one(struct operate_suppress *order, enum tide_err rc, const struct tide_error *err)
@@ -350,9 +307,9 @@ static bool read_entry(struct job *j,
     struct text at = json_string_text(json_member(v, "at"));
     struct text until = json_string_text(json_member(v, "expires_at"));
     *ret = (struct suppression){
-        .address = arena_text(&j->arena, json_string_text(json_member(v, "address"))),
-        .scope = arena_text(&j->arena, json_string_text(json_member(v, "scope"))),
-        .evidence = arena_text(&j->arena, json_string_text(json_member(v, "evidence")))};
+        .address = arena_text(&j->base.arena, json_string_text(json_member(v, "address"))),
+        .scope = arena_text(&j->base.arena, json_string_text(json_member(v, "scope"))),
+        .evidence = arena_text(&j->base.arena, json_string_text(json_member(v, "evidence")))};
     if (cause.n > 0 && !suppression_cause_of(cause, &ret->cause))
         tide_fail(err, TIDE_EINVAL,
                   "cause: want manual, invalid, disabled, full, complaint, unsubscribed or "
@@ -376,8 +333,8 @@ static enum tide_err read_entries(struct job *j, const struct json *list, struct
     size_t n = json_count(list);
     if (json_kind(list) != JSON_KIND_ARRAY || n == 0 || n > VIEWS_ENTRIES_MAX)
         return tide_fail(err, TIDE_EINVAL, "entries: want an array of 1 to %d", VIEWS_ENTRIES_MAX);
-    j->orders = arena_array(&j->arena, n, sizeof *j->orders);
-    j->errors = arena_array(&j->arena, n, sizeof *j->errors);
+    j->orders = arena_array(&j->base.arena, n, sizeof *j->orders);
+    j->errors = arena_array(&j->base.arena, n, sizeof *j->errors);
     if (!j->orders || !j->errors)
         return tide_fail(err, TIDE_ENOMEM, "out of memory");
     j->count = n;
@@ -404,7 +361,7 @@ void view_suppress(const struct views *v, struct http_request *req, struct text 
         rc = read_entries(j, json_member(doc, "entries"), &err);
     json_free(doc);
     if (rc != TIDE_OK) {
-        job_fail(j, rc, &err);
+        view_job_fail(&j->base, rc, &err);
         return;
     }
     j->open = 1; /* until all have been begun */
@@ -422,36 +379,29 @@ static void on_lifted(struct operate_suppress *order,
                       const struct tide_error *err)
 {
     struct job *j = order->arg;
-    struct buf b = {0};
-    struct json_writer w;
-    if (rc != TIDE_OK) {
-        job_fail(j, rc, err);
+    struct json_writer *w = view_job_open(&j->base, rc, err);
+    if (!w)
         return;
-    }
-    jw_init(&w, &b);
-    jw_object(&w, NULL);
-    jw_bool(&w, "removed", true);
-    jw_end(&w);
-    job_end(j, &b);
+    jw_bool(w, "removed", true);
+    view_job_close(&j->base);
 }
 
 static void on_to_lift(struct store_ask *ask, enum tide_err rc, const struct tide_error *err)
 {
     struct job *j = ask->arg;
-    struct tide_error none = {0};
-    struct text scope = http_query(j->req, "scope");
-    tide_wall_ms now = view_now(&j->views, &j->arena);
+    struct text scope = http_query(j->base.req, "scope");
+    tide_wall_ms now = view_job_now(&j->base);
     bool found = false;
     for (size_t i = 0; rc == TIDE_OK && i < ask->found.past.suppression_count; i++) {
         const struct suppression *s = &ask->found.past.suppressions[i];
         found |= suppression_is_on(s, now) && (!scope.p || text_eq(scope, s->scope));
     }
     if (rc != TIDE_OK) {
-        job_fail(j, rc, err);
+        view_job_fail(&j->base, rc, err);
         return;
     }
     if (!found) {
-        job_fail(j, tide_fail(&none, TIDE_ENOENT, "This address is not suppressed."), &none);
+        view_job_refuse(&j->base, TIDE_ENOENT, "This address is not suppressed.");
         return;
     }
     j->order = (struct operate_suppress){
@@ -461,7 +411,7 @@ static void on_to_lift(struct store_ask *ask, enum tide_err rc, const struct tid
         .by = j->by,
         .done = on_lifted,
         .arg = j};
-    j->views.operate->suppress(j->views.operate->arg, &j->order);
+    j->base.views.operate->suppress(j->base.views.operate->arg, &j->order);
 }
 
 void view_unsuppress(const struct views *v, struct http_request *req, struct text by)
