@@ -64,6 +64,9 @@ static void test_times(void **state)
         {"UTC", NOW - 5 * TIME_MINUTE_MS, "23:38:20 UTC (5 min ago)"},
         {"UTC", NOW + 3 * TIME_HOUR_MS + 12 * TIME_MINUTE_MS,
          "2026-11-22 02:55:20 UTC (in 3 h 12 min)"},
+        {"UTC", NOW + 30 * TIME_DAY_MS - 5, "2026-12-21 23:43:19 UTC (in 30 d)"},
+        {"UTC", NOW - TIME_HOUR_MS + 400, "22:43:20 UTC (1 h ago)"},
+        {"UTC", NOW + 90 * TIME_MINUTE_MS - 31000, "2026-11-22 01:12:49 UTC (in 1 h 29 min)"},
         /* the day that counts is the local one */
         {"Asia/Shanghai", NOW + TIME_HOUR_MS, "08:43:20 CST (in 1 h)"},
         {"Asia/Shanghai", NOW - 8 * TIME_HOUR_MS, "2026-11-21 23:43:20 CST (8 h ago)"},

@@ -171,10 +171,11 @@ static void say_learnt(struct lesson *l, struct buf *out)
     const struct cold_start *c = &l->first;
     const struct learnt *o = &l->out;
     char n[32];
-    buf_addf(out,
-             "Most of it comes from %d to %d o'clock in %s: %.0f %% of a weekday. A day of the "
-             "weekend brings %.0f %% of a weekday's.\n",
-             c->busy_from, c->busy_from + 3, l->zone, c->busy_share * 100, c->weekend * 100);
+    buf_addf(
+        out,
+        "The busiest hours are %d to %d o'clock in %s, with %.0f %% of a weekday's mail. A day "
+        "of the weekend brings %.0f %% of a weekday's.\n",
+        c->busy_from, c->busy_from + 3, l->zone, c->busy_share * 100, c->weekend * 100);
     buf_addf(out, "On a day with any, a recipient gets %u (the median), and %u at the most.\n",
              c->day_median, c->day_most);
     buf_addf(out,

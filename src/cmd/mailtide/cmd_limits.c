@@ -39,11 +39,7 @@ static void limit_row(struct cli *cli, struct table *t, const struct json *l)
     table_cell(t, style_of_use(used, count), text_of(show_count(used, number)));
     table_cell(t, STYLE_PLAIN, text_of(show_count(count, number)));
     table_cell(t, STYLE_PLAIN, text_of(show_count(ask_int(l, "free"), number)));
-    tide_wall_ms reset = ask_time(l, "reset_at");
-    table_cell(t, STYLE_PLAIN,
-               text_of(!reset                ? "-"
-                       : cli->show.width > 0 ? show_relative(reset, cli->show.now, when)
-                                             : show_when(reset, cli->show.now, when)));
+    table_cell(t, STYLE_PLAIN, text_of(show_when_in(&cli->show, ask_time(l, "reset_at"), when)));
     if (cli->show.width > 0)
         buf_addf(&known, TEXT_FMT "; ", TEXT_ARG(rule));
     else

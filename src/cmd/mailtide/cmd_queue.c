@@ -3,15 +3,6 @@
 
 #include "base/macros.h"
 
-/* "23:30:35 CST (in 32 s)" where there is room, "in 32 s" on a terminal. */
-static const char *when_text(const struct cli *cli, tide_wall_ms at, char *out)
-{
-    if (!at)
-        return "-";
-    return cli->show.width > 0 ? show_relative(at, cli->show.now, out)
-                               : show_when(at, cli->show.now, out);
-}
-
 /* Into a pipe every row is one line; on a terminal the reason stands below the first that has it.
  */
 static void queue_row(struct cli *cli, struct table *t, const struct json *n, struct text *last)
@@ -26,7 +17,7 @@ static void queue_row(struct cli *cli, struct table *t, const struct json *n, st
     table_cell(t, STYLE_PLAIN, ask_text(n, "stream"));
     table_cell(t, show_style_of_state(state), state);
     table_cell(t, STYLE_PLAIN,
-               text_of(at && at <= cli->show.now ? "next" : when_text(cli, at, when)));
+               text_of(at && at <= cli->show.now ? "next" : show_when_in(&cli->show, at, when)));
     table_cell(t, STYLE_PLAIN, ask_text(n, "subject"));
     if (cli->show.width == 0)
         table_cell(t, STYLE_PLAIN, buf_text(&said));

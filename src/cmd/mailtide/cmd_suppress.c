@@ -52,8 +52,7 @@ static const char *until_text(const struct cli *cli, const struct suppression *s
         return "lifted";
     if (!s->expires_at)
         return "it is lifted";
-    return cli->show.width > 0 ? show_relative(s->expires_at, cli->show.now, out)
-                               : show_when(s->expires_at, cli->show.now, out);
+    return show_when_in(&cli->show, s->expires_at, out);
 }
 
 static void list_row(struct cli *cli, struct table *t, const struct suppression *s)

@@ -162,6 +162,15 @@ const char *show_time(tide_wall_ms t, tide_wall_ms now, char *out)
     return out;
 }
 
+/* To what text_of_duration() tells: days and hours, hours and minutes, or seconds. */
+static int64_t rounded(int64_t ms)
+{
+    int64_t unit = ms >= TIME_DAY_MS    ? TIME_HOUR_MS
+                   : ms >= TIME_HOUR_MS ? TIME_MINUTE_MS
+                                        : TIME_SECOND_MS;
+    return (ms + unit / 2) / unit * unit;
+}
+
 const char *show_relative(tide_wall_ms t, tide_wall_ms now, char *out)
 {
     char span[32];
@@ -169,9 +178,10 @@ const char *show_relative(tide_wall_ms t, tide_wall_ms now, char *out)
     if (away > -TIME_SECOND_MS && away < TIME_SECOND_MS)
         snprintf(out, SHOW_TIME_BYTES, away > 0 ? "now" : "just now");
     else if (away > 0)
-        snprintf(out, SHOW_TIME_BYTES, "in %s", text_of_duration(away, span, sizeof span));
+        snprintf(out, SHOW_TIME_BYTES, "in %s", text_of_duration(rounded(away), span, sizeof span));
     else
-        snprintf(out, SHOW_TIME_BYTES, "%s ago", text_of_duration(-away, span, sizeof span));
+        snprintf(out, SHOW_TIME_BYTES, "%s ago",
+                 text_of_duration(rounded(-away), span, sizeof span));
     return out;
 }
 
@@ -181,6 +191,13 @@ const char *show_when(tide_wall_ms t, tide_wall_ms now, char *out)
     snprintf(out, SHOW_TIME_BYTES, "%.50s (%.40s)", show_time(t, now, at),
              show_relative(t, now, away));
     return out;
+}
+
+const char *show_when_in(const struct show *s, tide_wall_ms t, char *out)
+{
+    if (!t)
+        return "-";
+    return s->width > 0 ? show_relative(t, s->now, out) : show_when(t, s->now, out);
 }
 
 /* "2026-11-21 23:30:35 UTC (in 32 s)" at the head of `t`: how long it is, 0: something else. */

@@ -47,10 +47,12 @@ enum style show_style_of_state(struct text state); /* of notifications, attempts
 
 /* "23:30:35 CST" on the day of `now`, else "2026-11-22 00:05:30 CST". Returns out. */
 const char *show_time(tide_wall_ms t, tide_wall_ms now, char *out);
-/* "in 3 h 12 min", "5 min ago", "just now". */
+/* "in 3 h 12 min", "5 min ago", "just now"; rounded, so that 30 d are not told as 29 d 23 h. */
 const char *show_relative(tide_wall_ms t, tide_wall_ms now, char *out);
 /* Both: "23:30:35 CST (in 32 s)". */
 const char *show_when(tide_wall_ms t, tide_wall_ms now, char *out);
+/* For a column: the same, of which a terminal has room for "in 32 s" alone; "-" for 0. */
+const char *show_when_in(const struct show *s, tide_wall_ms t, char *out);
 
 /* A sentence of the daemon, its instants ("2026-11-21 23:30:35 UTC (in 32 s)", true when it was
  * written) in local time. */

@@ -225,7 +225,8 @@ enum tide_err sim_trace_read(const char *path,
         *ret = r.out;
     } else {
         sim_trace_fini(&r.out);
-        rc = tide_wrap(err, rc, "log %s", path ? path : "-");
+        rc = tide_wrap(err, rc, "log %s",
+                       path && strcmp(path, "-") != 0 ? path : "on standard input");
     }
     zone_free(zone);
     strmap_fini(&r.users);
