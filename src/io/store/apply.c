@@ -116,7 +116,7 @@ static void change_verdict(struct writing *w, const struct change *c)
                      db_int(v->found_at), db_int(v->valid_until), db_int(v->provider_likely)));
 }
 
-static void change_letter(struct writing *w, const struct webhook_letter *l)
+static void letter_write(struct writing *w, const struct webhook_letter *l)
 {
     db_run(w->db, Q_LETTER_PUT,
            DB_VALUES(db_text(l->application), db_int(l->seq), db_text(l->event_id),
@@ -143,6 +143,38 @@ static void change_learned(struct writing *w, const struct change *c)
     arena_fini(&arena);
 }
 
+static void change_ledger(struct writing *w, const struct ledger_blob *l)
+{
+    if (l->blob.n)
+        db_run(w->db, Q_LEDGER_PUT, DB_VALUES(db_text(l->subject), db_blob(l->blob)));
+    else
+        db_run(w->db, Q_LEDGER_DROP, DB_VALUES(db_text(l->subject)));
+}
+
+static void change_sender(struct writing *w, const struct sender_record *s)
+{
+    db_run(w->db, Q_SENDER_PUT,
+           DB_VALUES(db_text(s->domain), db_text(s->account), db_int(s->seen_at),
+                     db_int(s->checked_at), db_int(s->passed_at), db_text(s->held),
+                     db_text(s->report)));
+}
+
+static void letter_taken(struct writing *w, const struct webhook_letter *l)
+{
+    db_run(w->db, Q_LETTER_DELETE, DB_VALUES(db_text(l->application), db_int(l->seq)));
+}
+
+static void letters_again(struct writing *w, const struct webhook_letter *l)
+{
+    db_run(w->db, Q_LETTERS_AGAIN,
+           DB_VALUES(db_text(l->application), db_int(l->seq), db_int(l->next_at)));
+}
+
+static void letters_soon(struct writing *w, const struct webhook_letter *l)
+{
+    db_run(w->db, Q_LETTERS_SOON, DB_VALUES(db_text(l->application), db_int(l->next_at)));
+}
+
 void change_write(struct writing *w,
                   const struct change *c,
                   tide_wall_ms at,
@@ -161,11 +193,7 @@ void change_write(struct writing *w,
                DB_VALUES(db_int(c->recipient.id), db_blob(c->recipient.plan)));
         break;
     case CHANGE_LEDGER:
-        if (c->ledger.blob.n)
-            db_run(w->db, Q_LEDGER_PUT,
-                   DB_VALUES(db_text(c->ledger.subject), db_blob(c->ledger.blob)));
-        else
-            db_run(w->db, Q_LEDGER_DROP, DB_VALUES(db_text(c->ledger.subject)));
+        change_ledger(w, &c->ledger);
         break;
     case CHANGE_ATTEMPT:
         change_attempt(w, c, at, touched);
@@ -177,46 +205,49 @@ void change_write(struct writing *w,
         change_verdict(w, c);
         break;
     case CHANGE_SUPPRESS:
+        suppression_write(w, &c->suppress);
+        break;
     case CHANGE_UNSUPPRESS:
+        suppression_lift(w, &c->suppress);
+        break;
     case CHANGE_NEWS:
-    case CHANGE_NEWS_SEEN:
-    case CHANGE_FINDING:
-    case CHANGE_ESP_LIST:
         news_write(w, c, at, touched);
         break;
-    case CHANGE_SENDER:
-        db_run(w->db, Q_SENDER_PUT,
-               DB_VALUES(db_text(c->sender.domain), db_text(c->sender.account),
-                         db_int(c->sender.seen_at), db_int(c->sender.checked_at),
-                         db_int(c->sender.passed_at), db_text(c->sender.held),
-                         db_text(c->sender.report)));
+    case CHANGE_NEWS_SEEN:
+        db_run(w->db, Q_NEWS_SEEN_ADD,
+               DB_VALUES(db_text(c->news_seen.key), db_int(c->news_seen.at)));
         break;
-    case CHANGE_LEARNED:
-        change_learned(w, c);
+    case CHANGE_FINDING:
+        finding_write(w, c);
+        break;
+    case CHANGE_ESP_LIST:
+        esp_list_write(w, &c->esp_list);
+        break;
+    case CHANGE_SENDER:
+        change_sender(w, &c->sender);
         break;
     case CHANGE_SENDER_GONE:
         db_run(w->db, Q_SENDER_DELETE,
                DB_VALUES(db_text(c->sender.domain), db_text(c->sender.account)));
+        break;
+    case CHANGE_LEARNED:
+        change_learned(w, c);
         break;
     case CHANGE_WEBHOOK_CURSOR:
         db_run(w->db, Q_WEBHOOK_PUT,
                DB_VALUES(db_text(c->webhook.application), db_int(c->webhook.cursor)));
         break;
     case CHANGE_LETTER:
-        change_letter(w, &c->letter);
+        letter_write(w, &c->letter);
         break;
     case CHANGE_LETTER_TAKEN:
-        db_run(w->db, Q_LETTER_DELETE,
-               DB_VALUES(db_text(c->letter.application), db_int(c->letter.seq)));
+        letter_taken(w, &c->letter);
         break;
     case CHANGE_LETTERS_AGAIN:
-        db_run(w->db, Q_LETTERS_AGAIN,
-               DB_VALUES(db_text(c->letter.application), db_int(c->letter.seq),
-                         db_int(c->letter.next_at)));
+        letters_again(w, &c->letter);
         break;
     case CHANGE_LETTERS_SOON:
-        db_run(w->db, Q_LETTERS_SOON,
-               DB_VALUES(db_text(c->letter.application), db_int(c->letter.next_at)));
+        letters_soon(w, &c->letter);
         break;
     }
 }

@@ -225,10 +225,7 @@ static void write_fate(struct writing *w,
     arena_fini(&arena);
 }
 
-static void write_news(struct writing *w,
-                       const struct change *c,
-                       tide_wall_ms at,
-                       struct touched *touched)
+void news_write(struct writing *w, const struct change *c, tide_wall_ms at, struct touched *touched)
 {
     sqlite3_stmt *row = db_row(w->db, Q_ATTEMPT_GET, DB_VALUES(db_int(c->news.id)));
     if (!row)
@@ -243,7 +240,7 @@ static void write_news(struct writing *w,
         write_fate(w, c, count, at, touched);
 }
 
-static void write_suppression(struct writing *w, const struct suppression *s)
+void suppression_write(struct writing *w, const struct suppression *s)
 {
     db_run(w->db, Q_SUPPRESS,
            DB_VALUES(db_text(s->address), db_text(s->scope),
@@ -253,7 +250,13 @@ static void write_suppression(struct writing *w, const struct suppression *s)
                      db_int(s->times)));
 }
 
-static void write_finding(struct writing *w, const struct change *c)
+void suppression_lift(struct writing *w, const struct suppression *s)
+{
+    db_run(w->db, Q_UNSUPPRESS,
+           DB_VALUES(db_text(s->address), db_text(s->scope), db_int(s->lifted_at)));
+}
+
+void finding_write(struct writing *w, const struct change *c)
 {
     const struct past_finding *f = &c->finding.finding;
     db_run(w->db, Q_FINDING_ADD,
@@ -262,52 +265,9 @@ static void write_finding(struct writing *w, const struct change *c)
                      db_text(f->reply)));
 }
 
-static void write_listed(struct writing *w, const struct esp_listed *l)
+void esp_list_write(struct writing *w, const struct esp_listed *l)
 {
     db_run(w->db, Q_ESP_LIST_PUT,
            DB_VALUES(db_text(l->account), db_text(l->address), db_text(l->list), db_text(l->cause),
                      db_text(l->state), db_int(l->since)));
-}
-
-void news_write(struct writing *w, const struct change *c, tide_wall_ms at, struct touched *touched)
-{
-    switch (c->type) {
-    case CHANGE_SUPPRESS:
-        write_suppression(w, &c->suppress);
-        break;
-    case CHANGE_UNSUPPRESS:
-        db_run(w->db, Q_UNSUPPRESS,
-               DB_VALUES(db_text(c->suppress.address), db_text(c->suppress.scope),
-                         db_int(c->suppress.lifted_at)));
-        break;
-    case CHANGE_NEWS:
-        write_news(w, c, at, touched);
-        break;
-    case CHANGE_NEWS_SEEN:
-        db_run(w->db, Q_NEWS_SEEN_ADD,
-               DB_VALUES(db_text(c->news_seen.key), db_int(c->news_seen.at)));
-        break;
-    case CHANGE_FINDING:
-        write_finding(w, c);
-        break;
-    case CHANGE_ESP_LIST:
-        write_listed(w, &c->esp_list);
-        break;
-    case CHANGE_NOTIFICATION:
-    case CHANGE_GROUP_HELD:
-    case CHANGE_RECIPIENT:
-    case CHANGE_LEDGER:
-    case CHANGE_ATTEMPT:
-    case CHANGE_JOURNAL:
-    case CHANGE_VERDICT:
-    case CHANGE_SENDER:
-    case CHANGE_SENDER_GONE:
-    case CHANGE_LEARNED:
-    case CHANGE_WEBHOOK_CURSOR:
-    case CHANGE_LETTER:
-    case CHANGE_LETTER_TAKEN:
-    case CHANGE_LETTERS_AGAIN:
-    case CHANGE_LETTERS_SOON:
-        break; /* change_write()'s own */
-    }
 }

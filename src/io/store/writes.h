@@ -57,11 +57,15 @@ void members_move(struct writing *w,
 /* Ends a change of a group: its books, and who wants to know of it. */
 void group_settle(struct writing *w, struct group *g, struct touched *touched);
 
-/* news.c: CHANGE_SUPPRESS and what follows it in enum change_type. */
+/* news.c: what is told later of an attempt, and what follows from it. */
 void news_write(struct writing *w,
                 const struct change *c,
                 tide_wall_ms at,
                 struct touched *touched);
+void suppression_write(struct writing *w, const struct suppression *s);
+void suppression_lift(struct writing *w, const struct suppression *s);
+void finding_write(struct writing *w, const struct change *c);
+void esp_list_write(struct writing *w, const struct esp_listed *l);
 
 /* Deletes a few rows of what is finished and was last changed up to `before`; with `any_age` the
  * oldest finished ones whatever their age. True: a round through all is over. */
