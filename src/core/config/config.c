@@ -180,6 +180,14 @@ int config_account_index(const struct config *c, struct text name)
     return -1;
 }
 
+const struct config_application *config_application(const struct config *c, struct text name)
+{
+    for (size_t i = 0; i < c->application_count; i++)
+        if (text_eq(text_of(c->applications[i].name), name))
+            return &c->applications[i];
+    return NULL;
+}
+
 /* Takes as long for a wrong key as for a right one of the same length. */
 static bool key_eq(struct text a, struct text b)
 {

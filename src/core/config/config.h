@@ -298,6 +298,7 @@ void config_print(const struct config *c, struct buf *ret);
 
 int config_stream_index(const struct config *c, struct text name); /* -1: unknown */
 int config_account_index(const struct config *c, struct text name);
+const struct config_application *config_application(const struct config *c, struct text name);
 const struct config_application *config_application_of_key(const struct config *c, struct text key);
 bool config_may_send_as(const struct config_application *a, struct text domain);
 

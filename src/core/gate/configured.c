@@ -33,11 +33,7 @@ static struct text name_text(const struct gate *g, uint16_t number)
 
 const struct config_application *gate_application(const struct gate *g, uint16_t name)
 {
-    struct text wanted = name_text(g, name);
-    for (size_t i = 0; i < g->config->application_count; i++)
-        if (text_eq(text_of(g->config->applications[i].name), wanted))
-            return &g->config->applications[i];
-    return NULL;
+    return config_application(g->config, name_text(g, name));
 }
 
 int gate_stream(const struct gate *g, uint16_t name)

@@ -284,12 +284,9 @@ static void mend_lists(const struct gate *g,
                        tide_wall_ms now,
                        struct gate_todo *todo)
 {
+    const struct config_application *app = config_application(g->config, application);
     for (size_t i = 0; i < g->config->account_count; i++) {
         const struct config_account *a = &g->config->accounts[i];
-        const struct config_application *app = NULL;
-        for (size_t k = 0; k < g->config->application_count; k++)
-            if (text_eq(application, text_of(g->config->applications[k].name)))
-                app = &g->config->applications[k];
         bool used = !app;
         for (size_t k = 0; app && k < app->account_count; k++)
             used |= app->accounts[k] == (int)i;

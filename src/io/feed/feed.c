@@ -77,10 +77,8 @@ static struct place *place_of(struct feed *f, const char *application)
 
 static const struct config_application *configured(const struct config *c, const char *name)
 {
-    for (size_t i = 0; i < c->application_count; i++)
-        if (strcmp(c->applications[i].name, name) == 0 && c->applications[i].webhook.url)
-            return &c->applications[i];
-    return NULL;
+    const struct config_application *a = config_application(c, text_of(name));
+    return a && a->webhook.url ? a : NULL;
 }
 
 static void open_one(struct feed *f, const struct config_application *a)

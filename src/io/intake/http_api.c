@@ -100,11 +100,8 @@ static const struct config_application *chosen(struct http_api *api, struct http
 {
     const struct config *c = intake_config(api->door.intake);
     struct text name = http_query(req, "application");
-    for (size_t i = 0; i < c->application_count && name.n > 0; i++)
-        if (text_eq(name, text_of(c->applications[i].name)))
-            return &c->applications[i];
     if (name.n > 0)
-        return NULL;
+        return config_application(c, name);
     return c->application_count == 1 ? &c->applications[0] : anonymous(c);
 }
 

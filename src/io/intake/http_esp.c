@@ -165,14 +165,6 @@ static void on_submitted(struct intake_request *in, enum tide_err rc, const stru
         job_answer(j);
 }
 
-static const struct config_application *named(const struct config *c, const char *name)
-{
-    for (size_t i = 0; i < c->application_count; i++)
-        if (strcmp(c->applications[i].name, name) == 0)
-            return &c->applications[i];
-    return NULL;
-}
-
 /* What the intake would refuse of one mail must not come after others were taken. */
 static void check_senders(struct job *j, const struct config_application *application)
 {
@@ -204,7 +196,8 @@ static void check_room(struct job *j, const struct config_application *applicati
 static void submit_all(struct job *j)
 {
     struct intake *intake = j->door.submit.intake;
-    const struct config_application *application = named(intake_config(intake), j->application);
+    const struct config_application *application =
+        config_application(intake_config(intake), text_of(j->application));
     if (!application)
         refuse(&j->why, ESP_BAD_KEY, "the application is no longer configured");
     if (j->why.fault == ESP_FINE)
@@ -247,7 +240,7 @@ static void on_counted(struct store_ask *ask, enum tide_err rc, const struct tid
 static void count_quota(struct job *j)
 {
     const struct config_application *a =
-        named(intake_config(j->door.submit.intake), j->application);
+        config_application(intake_config(j->door.submit.intake), text_of(j->application));
     int64_t per_minute = a ? a->intake_per_minute_max : 0;
     j->batch.quota = (struct esp_quota){
         .per_day = per_minute > 0 ? per_minute * 24 * 60 : -1,

@@ -258,10 +258,8 @@ static void on_submitted(struct intake_request *in, enum tide_err rc, const stru
 static void submit_all(struct job *j)
 {
     const struct config *config = intake_config(j->door.intake);
-    const struct config_application *application = NULL;
-    for (size_t i = 0; i < config->application_count; i++)
-        if (strcmp(config->applications[i].name, j->application) == 0)
-            application = &config->applications[i];
+    const struct config_application *application =
+        config_application(config, text_of(j->application));
     if (!application && j->status == 0)
         refuse(j, 401, "bad_key", "the application is no longer configured");
     for (size_t i = 0; j->status == 0 && i < j->count; i++)

@@ -59,10 +59,7 @@ static const struct config_application *application_of(const struct smtp_session
         return NULL;
     if (!smtp_session_server(s)->authenticated)
         return smtp_session_is_local(s) ? anonymous_application(c) : NULL;
-    for (size_t i = 0; i < c->application_count; i++)
-        if (strcmp(c->applications[i].name, client->application) == 0)
-            return &c->applications[i];
-    return NULL;
+    return config_application(c, text_of(client->application));
 }
 
 /* The time that this takes tells the length of the secret at most. */

@@ -84,18 +84,10 @@ static struct text domain_of(struct text address)
     return TEXT("");
 }
 
-static const struct config_application *application_of(const struct config *c, struct text name)
-{
-    for (size_t i = 0; i < c->application_count; i++)
-        if (text_eq(text_of(c->applications[i].name), name))
-            return &c->applications[i];
-    return NULL;
-}
-
 void sender_watch_seen(struct sender_watch *w, const struct submission *s)
 {
     const struct config *c = w->parts.config;
-    const struct config_application *app = application_of(c, s->application);
+    const struct config_application *app = config_application(c, s->application);
     struct text domain = domain_of(s->identity);
     int stream = config_stream_index(c, s->stream);
     tide_wall_ms due = TIDE_NEVER;
