@@ -1,5 +1,7 @@
 #include "cmd/mailtide-lab/limits.h"
 
+#include "core/address/addr.h"
+
 #include <stdlib.h>
 
 struct counted_window {
@@ -56,14 +58,6 @@ struct text meter_ip(struct text peer)
     return n > 0 ? text_cut(peer, 0, n - 1) : peer;
 }
 
-static struct text domain_of(struct text address)
-{
-    size_t at = address.n;
-    while (at > 0 && address.p[at - 1] != '@')
-        at--;
-    return at > 0 ? text_cut(address, at, address.n) : (struct text){"", 0};
-}
-
 static void subject_text(enum lab_scope scope, const struct meter_subject *who, struct buf *ret)
 {
     switch (scope) {
@@ -74,7 +68,7 @@ static void subject_text(enum lab_scope scope, const struct meter_subject *who, 
         buf_add_text(ret, who->sender);
         break;
     case LAB_SENDER_DOMAIN:
-        buf_add_text(ret, domain_of(who->sender));
+        buf_add_text(ret, addr_domain_of(who->sender));
         break;
     case LAB_PAIR:
         buf_addf(ret, TEXT_FMT " " TEXT_FMT, TEXT_ARG(who->sender), TEXT_ARG(who->mailbox));

@@ -207,6 +207,14 @@ static enum tide_err parse_domain(struct text in, size_t at, struct addr *a, str
     return rc == TIDE_OK ? rc : tide_wrap(err, rc, "domain (from octet %zu)", at + 1);
 }
 
+struct text addr_domain_of(struct text address)
+{
+    for (size_t at = address.n; at > 0; at--)
+        if (address.p[at - 1] == '@')
+            return text_cut(address, at, address.n);
+    return TEXT("");
+}
+
 enum tide_err addr_parse(struct text in, unsigned flags, struct addr *ret, struct tide_error *err)
 {
     struct addr a = {0};

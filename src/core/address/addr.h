@@ -42,6 +42,10 @@ static inline struct text addr_local(const struct addr *a)
     return (struct text){a->normal, a->local_n};
 }
 
+/* What stands behind the last "@" (a quoted local part may have one, too), as it stands: nothing is
+ * checked. "" without one. */
+struct text addr_domain_of(struct text address);
+
 TIDE_MUST_CHECK enum tide_err addr_parse(struct text in,
                                          unsigned flags,
                                          struct addr *ret,

@@ -3,14 +3,6 @@
 
 #include <stdlib.h>
 
-struct text gate_domain_of(struct text address)
-{
-    for (size_t i = address.n; i > 0; i--)
-        if (address.p[i - 1] == '@')
-            return text_cut(address, i, address.n);
-    return TEXT("");
-}
-
 struct gate_domain *gate_domain_named(struct gate *g, struct text name, struct gate_todo *todo)
 {
     struct gate_domain *d = strmap_get(&g->domains, name);

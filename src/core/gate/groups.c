@@ -3,6 +3,7 @@
 #include "core/gate/inside.h"
 
 #include "base/macros.h"
+#include "core/address/addr.h"
 
 #include <stdlib.h>
 
@@ -100,7 +101,7 @@ static struct gate_group *group_of(struct gate *g,
     g->group_count++;
     grp->application = gate_name_number(g, origin->application, todo);
     grp->sender = planner_intern(g->planner, origin->identity);
-    grp->sender_domain = planner_intern(g->planner, gate_domain_of(origin->identity));
+    grp->sender_domain = planner_intern(g->planner, addr_domain_of(origin->identity));
     return grp;
 }
 

@@ -197,7 +197,6 @@ void gate_on_config(struct gate *g, const struct config *config, struct gate_tod
 
 /* -- domains.c --------------------------------------------------------------------------------- */
 
-struct text gate_domain_of(struct text address); /* what stands behind the last '@' */
 /* Made where it is not there; NULL (and failed): no memory. */
 struct gate_domain *gate_domain_named(struct gate *g, struct text name, struct gate_todo *todo);
 void gate_leave_domain(struct gate *g, struct gate_domain *d); /* one recipient less */

@@ -10,6 +10,7 @@
 #include "core/gate/inside.h"
 
 #include "base/macros.h"
+#include "core/address/addr.h"
 #include "core/outcome/suppress.h"
 
 #define REPLY_SHOWN 400 /* bytes of what was said, in a sentence */
@@ -172,7 +173,7 @@ static void route_of(struct gate *g, const struct news_found *found, struct plan
         .gateway = planner_intern_provider(g->planner, found->recipient->verdict.gateway),
         .domain = planner_intern(g->planner, found->recipient->domain),
         .sender = planner_intern(g->planner, found->identity),
-        .sender_domain = planner_intern(g->planner, gate_domain_of(found->identity)),
+        .sender_domain = planner_intern(g->planner, addr_domain_of(found->identity)),
         .account = (uint16_t)TIDE_MAX(account, 0),
         .stream = (uint16_t)TIDE_MAX(stream, 0),
     };

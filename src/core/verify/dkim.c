@@ -2,6 +2,7 @@
 
 #include "base/base64.h"
 #include "base/macros.h"
+#include "core/address/addr.h"
 #include "core/verify/tag_list.h"
 
 #define DECODED_BYTES_MAX 2048
@@ -60,15 +61,6 @@ static bool is_or_below(struct text name, struct text domain)
            (name.n > domain.n && text_iends(name, domain) && name.p[name.n - domain.n - 1] == '.');
 }
 
-/* What follows the last "@": a quoted local part may have one, too. No "@" is no identity. */
-static struct text domain_of_identity(struct text i)
-{
-    for (size_t at = i.n; at > 0; at--)
-        if (i.p[at - 1] == '@')
-            return text_cut(i, at, i.n);
-    return TEXT("");
-}
-
 static enum tide_err read_tags(const struct tag_list *l,
                                struct dkim_signature *s,
                                struct tide_error *err)
@@ -96,7 +88,7 @@ static enum tide_err read_tags(const struct tag_list *l,
         return want(err, "one of l=, t= and x= is no number");
     if (s->expires_at_s && s->signed_at_s && s->expires_at_s <= s->signed_at_s)
         return want(err, "x= is not after t= (RFC 6376 3.5)");
-    s->identity = i.p ? domain_of_identity(i) : s->domain;
+    s->identity = i.p ? addr_domain_of(i) : s->domain;
     if (!is_or_below(s->identity, s->domain))
         return want(err, "i= is not within d=");
     if (!dkim_signs(s, "from"))

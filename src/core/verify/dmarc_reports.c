@@ -1,5 +1,6 @@
 #include "core/verify/dmarc_reports.h"
 
+#include "core/address/addr.h"
 #include "core/verify/dmarc_record.h"
 
 /* "mailto:a@host!10m", with %40 for a second "@" or none: the host; empty: another scheme's. */
@@ -10,10 +11,7 @@ static struct text host_of(struct text uri)
         return (struct text){0};
     uri = text_cut(uri, 0, text_find(uri, '!'));
     uri = text_cut(uri, 0, text_find(uri, '?'));
-    for (size_t i = uri.n; i > 0; i--)
-        if (uri.p[i - 1] == '@')
-            return text_cut(uri, i, uri.n);
-    return (struct text){0};
+    return addr_domain_of(uri);
 }
 
 static bool is_within(struct text host, struct text organizational)

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/macros.h"
+#include "core/address/addr.h"
 #include "core/verify/one_click.h"
 #include "io/watch/sender_inside.h"
 
@@ -76,19 +77,11 @@ static void see_stream(struct sender_watch *w, struct watched *x, const struct s
     x->bulk = true;
 }
 
-static struct text domain_of(struct text address)
-{
-    for (size_t i = address.n; i > 0; i--)
-        if (address.p[i - 1] == '@')
-            return text_cut(address, i, address.n);
-    return TEXT("");
-}
-
 void sender_watch_seen(struct sender_watch *w, const struct submission *s)
 {
     const struct config *c = w->parts.config;
     const struct config_application *app = config_application(c, s->application);
-    struct text domain = domain_of(s->identity);
+    struct text domain = addr_domain_of(s->identity);
     int stream = config_stream_index(c, s->stream);
     tide_wall_ms due = TIDE_NEVER;
     if (!app || !domain.n || c->sender_checks.every_ms == 0)
