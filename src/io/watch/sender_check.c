@@ -57,17 +57,10 @@ static enum tide_err judge(struct sender_watch *w, struct check *c, struct tide_
         rc = sender_trust(&c->sender, text_of(x->account), &before,
                           config->on_failure == SENDER_HOLD_BULK,
                           config->on_first_failure == SENDER_HOLD_BULK, &c->arena, &t, err);
-    char *held = rc == TIDE_OK ? watched_copy(t.held ? t.reason : TEXT("")) : NULL;
-    char *report = rc == TIDE_OK ? watched_copy(t.report) : NULL;
-    if (!held || !report) {
-        free(held);
-        free(report);
-        return rc != TIDE_OK ? rc : tide_fail(err, TIDE_ENOMEM, "%s", tide_err_text(TIDE_ENOMEM));
-    }
-    free(x->held);
-    free(x->report);
-    x->held = held;
-    x->report = report;
+    if (rc == TIDE_OK && !watched_take(x, t.held ? t.reason : TEXT(""), t.report))
+        rc = tide_fail(err, TIDE_ENOMEM, "%s", tide_err_text(TIDE_ENOMEM));
+    if (rc != TIDE_OK)
+        return rc;
     x->checked_at = now;
     if (!t.failing && !t.doubtful)
         x->passed_at = now;

@@ -98,6 +98,9 @@ void watched_tell_alarm(struct sender_watch *w,
                         const struct watched *x,
                         const struct sender_trust *t);
 char *watched_copy(struct text t);
+/* What a check has found, in place of what was found before; false: no memory, nothing has changed.
+ */
+bool watched_take(struct watched *x, struct text held, struct text report);
 
 /* -- sender_check.c ---------------------------------------------------------------------------- */
 

@@ -45,8 +45,9 @@ static void on_timer(uv_timer_t *timer)
 
 void sender_watch_wake(struct sender_watch *w)
 {
-    struct watched *x = next_due(w);
-    if (w->closing || !w->drive || w->check || !x || w->parts.config->sender_checks.every_ms == 0) {
+    bool rests = w->closing || !w->drive || w->check || !w->parts.config->sender_checks.every_ms;
+    struct watched *x = rests ? NULL : next_due(w); /* asked with each mail while a check goes on */
+    if (!x) {
         uv_timer_stop(&w->timer);
         return;
     }
@@ -56,24 +57,25 @@ void sender_watch_wake(struct sender_watch *w)
 
 /* -- Mail that is seen ------------------------------------------------------------------------- */
 
-static void see_stream(struct sender_watch *w, struct watched *x, const struct submission *s)
+static void see_stream(struct watched *x,
+                       struct text name,
+                       const struct seen_stream *seen,
+                       tide_wall_ms now)
 {
     size_t i = 0;
-    bool is_signed = false;
-    const char *problem = one_click_of_message(s->message, &is_signed);
-    while (i < x->stream_count && !text_eq(text_of(x->streams[i].name), s->stream))
+    while (i < x->stream_count && !text_eq(text_of(x->streams[i].name), name))
         i++;
     if (i == x->stream_count) {
-        char *name = i < STREAMS_MAX ? watched_copy(s->stream) : NULL;
-        if (!name)
+        char *copy = i < STREAMS_MAX ? watched_copy(name) : NULL;
+        if (!copy)
             return;
-        x->streams[x->stream_count++] = (struct seen_stream){.name = name};
-        x->due_at = TIDE_MIN(x->due_at, clock_wall(w->parts.clock) + FIRST_CHECK_MS);
-    } else if ((problem == NULL) != (x->streams[i].problem == NULL)) {
-        x->due_at = TIDE_MIN(x->due_at, clock_wall(w->parts.clock) + FIRST_CHECK_MS);
+        x->streams[x->stream_count++] = (struct seen_stream){.name = copy};
+        x->due_at = TIDE_MIN(x->due_at, now + FIRST_CHECK_MS);
+    } else if ((seen->problem == NULL) != (x->streams[i].problem == NULL)) {
+        x->due_at = TIDE_MIN(x->due_at, now + FIRST_CHECK_MS);
     }
-    x->streams[i].problem = problem;
-    x->streams[i].is_signed = is_signed;
+    x->streams[i].problem = seen->problem;
+    x->streams[i].is_signed = seen->is_signed;
     x->bulk = true;
 }
 
@@ -83,21 +85,25 @@ void sender_watch_seen(struct sender_watch *w, const struct submission *s)
     const struct config_application *app = config_application(c, s->application);
     struct text domain = addr_domain_of(s->identity);
     int stream = config_stream_index(c, s->stream);
-    tide_wall_ms due = TIDE_NEVER;
+    bool bulk = stream >= 0 && c->streams[stream].bulk, any = false;
+    struct seen_stream seen = {0};
+    tide_wall_ms now = clock_wall(w->parts.clock);
     if (!app || !domain.n || c->sender_checks.every_ms == 0)
         return;
     for (size_t i = 0; i < app->account_count; i++) {
         const struct config_account *a = &c->accounts[app->accounts[i]];
         struct watched *x =
-            a->type == ACCOUNT_OUTBOX ? NULL : watched_named(w, domain, text_of(a->name));
+            watched_can_be(c, app->accounts[i]) ? watched_named(w, domain, text_of(a->name)) : NULL;
         if (!x)
             continue;
-        x->seen_at = clock_wall(w->parts.clock);
-        if (stream >= 0 && c->streams[stream].bulk)
-            see_stream(w, x, s);
-        due = TIDE_MIN(due, x->due_at);
+        if (bulk && !any)
+            seen.problem = one_click_of_message(s->message, &seen.is_signed);
+        if (bulk)
+            see_stream(x, s->stream, &seen, now);
+        x->seen_at = now;
+        any = true;
     }
-    if (due != TIDE_NEVER && !uv_is_active((uv_handle_t *)&w->timer))
+    if (any && !uv_is_active((uv_handle_t *)&w->timer))
         sender_watch_wake(w);
 }
 

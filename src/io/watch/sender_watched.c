@@ -28,6 +28,21 @@ char *watched_copy(struct text t)
     return strndup(t.p ? t.p : "", t.n);
 }
 
+bool watched_take(struct watched *x, struct text held, struct text report)
+{
+    char *new_held = watched_copy(held), *new_report = watched_copy(report);
+    if (!new_held || !new_report) {
+        free(new_held);
+        free(new_report);
+        return false;
+    }
+    free(x->held);
+    free(x->report);
+    x->held = new_held;
+    x->report = new_report;
+    return true;
+}
+
 static struct text name_of(struct text domain, struct text account, char out[NAME_BYTES_MAX])
 {
     int n =
@@ -157,16 +172,8 @@ static bool was_bulk(struct text report)
 void watched_take_record(struct sender_watch *w, const struct sender_record *r)
 {
     struct watched *x = watched_named(w, r->domain, r->account);
-    char *held = watched_copy(r->held), *report = watched_copy(r->report);
-    if (!x || !held || !report) {
-        free(held);
-        free(report);
+    if (!x || !watched_take(x, r->held, r->report))
         return;
-    }
-    free(x->held);
-    free(x->report);
-    x->held = held;
-    x->report = report;
     x->seen_at = r->seen_at;
     x->checked_at = r->checked_at;
     x->passed_at = r->passed_at;
