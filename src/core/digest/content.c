@@ -34,13 +34,8 @@ static void visit_multipart(struct look *look,
     if (!part_delimiter(m->body, delimiter, &pos, &end, &last))
         return;
     while (!last && !look->reason) {
-        size_t start = pos;
         struct message part;
-        if (!part_delimiter(m->body, delimiter, &pos, &end, &last)) {
-            end = m->body.n;
-            last = true;
-        }
-        message_open_part(text_cut(m->body, start, end > start ? end - start : 0), &part);
+        part_next(m->body, delimiter, &pos, &last, &part);
         visit(look, &part, depth + 1, part_is(media, "multipart", "digest"));
     }
 }

@@ -97,6 +97,17 @@ bool part_delimiter(
     }
 }
 
+void part_next(
+    struct text body, struct text delimiter, size_t *pos, bool *ret_last, struct message *ret)
+{
+    size_t start = *pos, end;
+    if (!part_delimiter(body, delimiter, pos, &end, ret_last)) {
+        end = body.n;
+        *ret_last = true;
+    }
+    message_open_part(text_cut(body, start, end > start ? end - start : 0), ret);
+}
+
 struct text part_bytes(const struct message *part, size_t bytes_max, struct arena *a)
 {
     struct text raw = text_cut(part->body, 0, bytes_max);

@@ -29,6 +29,11 @@ struct text part_boundary(const struct media *media, struct arena *a);
 bool part_delimiter(
     struct text body, struct text delimiter, size_t *pos, size_t *ret_end, bool *ret_last);
 
+/* The part that begins at *pos, behind a delimiter that was not the last: up to the next one, or to
+ * the end of the body. *pos and *ret_last as above. */
+void part_next(
+    struct text body, struct text delimiter, size_t *pos, bool *ret_last, struct message *ret);
+
 /* The first `bytes_max` of the part's body, transfer encoding undone. */
 struct text part_bytes(const struct message *part, size_t bytes_max, struct arena *a);
 

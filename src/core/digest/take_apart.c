@@ -125,12 +125,7 @@ static enum tide_err take_all(struct taking *t,
     if (!part_delimiter(m->body, delimiter, &pos, &end, &last))
         return TIDE_OK;
     while (rc == TIDE_OK && !last) {
-        size_t start = pos;
-        if (!part_delimiter(m->body, delimiter, &pos, &end, &last)) {
-            end = m->body.n;
-            last = true;
-        }
-        message_open_part(text_cut(m->body, start, end > start ? end - start : 0), &part);
+        part_next(m->body, delimiter, &pos, &last, &part);
         rc = take(t, &part, depth + 1, within);
     }
     return rc;

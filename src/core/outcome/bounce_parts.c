@@ -19,13 +19,8 @@ static void walk_multipart(struct bounce_parts *r,
         return;
     }
     while (!last) {
-        size_t start = pos;
         struct message part;
-        if (!part_delimiter(m->body, delimiter, &pos, &end, &last)) {
-            end = m->body.n;
-            last = true;
-        }
-        message_open_part(text_cut(m->body, start, end > start ? end - start : 0), &part);
+        part_next(m->body, delimiter, &pos, &last, &part);
         walk(r, &part, depth + 1);
     }
 }
