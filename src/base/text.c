@@ -71,6 +71,15 @@ bool text_split(struct text *rest, char sep, struct text *ret_piece)
     return true;
 }
 
+bool text_line(struct text *rest, struct text *ret_line)
+{
+    if (!text_split(rest, '\n', ret_line))
+        return false;
+    if (ret_line->n > 0 && ret_line->p[ret_line->n - 1] == '\r')
+        ret_line->n--;
+    return true;
+}
+
 size_t text_find(struct text t, char c)
 {
     const char *hit = t.n ? memchr(t.p, c, t.n) : NULL;

@@ -46,6 +46,8 @@ struct text text_trim(struct text t);
 
 /* Takes what stands before `sep` (or all) from *rest; false when *rest was empty and done. */
 bool text_split(struct text *rest, char sep, struct text *ret_piece);
+/* The same with lines, which end in LF or CRLF. */
+bool text_line(struct text *rest, struct text *ret_line);
 
 /* First position of `c` or `needle`; t.n where there is none. */
 size_t text_find(struct text t, char c);

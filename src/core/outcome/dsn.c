@@ -124,15 +124,6 @@ struct text dsn_address(struct text value, struct arena *a)
 
 /* -- Fields ------------------------------------------------------------------------------------ */
 
-static bool take_line(struct text *rest, struct text *ret)
-{
-    if (!text_split(rest, '\n', ret))
-        return false;
-    if (ret->n > 0 && ret->p[ret->n - 1] == '\r')
-        ret->n--;
-    return true;
-}
-
 static bool is_field(struct text line, size_t *ret_colon)
 {
     size_t i = 0;
@@ -154,7 +145,7 @@ bool dsn_field(struct text *rest, struct arena *a, struct text *ret_name, struct
 {
     struct text line;
     size_t colon;
-    while (take_line(rest, &line)) {
+    while (text_line(rest, &line)) {
         *ret_name = *ret_value = (struct text){"", 0};
         if (text_trim(line).n == 0)
             return true;
@@ -166,7 +157,7 @@ bool dsn_field(struct text *rest, struct arena *a, struct text *ret_name, struct
             struct buf b = {.max = VALUE_BYTES_MAX};
             buf_add_text(&b, value);
             for (int folds = 0; folds < FOLDS_MAX && goes_on(*rest); folds++) {
-                take_line(rest, &line);
+                text_line(rest, &line);
                 buf_addc(&b, ' ');
                 buf_add_text(&b, text_trim(line));
             }

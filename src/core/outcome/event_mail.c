@@ -24,9 +24,7 @@ static struct text object_in(struct text body, struct arena *a)
     struct buf b = {.max = EVENT_MAIL_BYTES};
     struct text line;
     bool folded = false, any = false;
-    while (text_split(&body, '\n', &line)) {
-        if (line.n > 0 && line.p[line.n - 1] == '\r')
-            line.n--;
+    while (text_line(&body, &line)) {
         if (text_trim(line).n == 0 && !any)
             continue;
         if (any && !folded && (text_trim(line).n == 0 || text_eq(text_trim(line), TEXT("--"))))

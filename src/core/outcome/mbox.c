@@ -43,15 +43,6 @@ static bool closes(struct text line, struct text boundary)
            text_starts(text_cut(line, 2 + boundary.n, line.n), TEXT("--"));
 }
 
-static bool take_line(struct text *rest, struct text *ret)
-{
-    if (!text_split(rest, '\n', ret))
-        return false;
-    if (ret->n > 0 && ret->p[ret->n - 1] == '\r')
-        ret->n--;
-    return true;
-}
-
 bool mbox_next(struct text *rest, struct text *ret)
 {
     struct text whole = *rest, left = *rest, line, boundary = TEXT("");
@@ -60,7 +51,7 @@ bool mbox_next(struct text *rest, struct text *ret)
         return false;
     for (bool first = true; mbox; first = false) {
         struct text here = left;
-        if (!take_line(&left, &line))
+        if (!text_line(&left, &line))
             break;
         if (!first && blank && !open && is_from_line(line) && begins_with_field(left)) {
             *ret = text_cut(whole, 0, (size_t)(here.p - whole.p));

@@ -181,9 +181,7 @@ int64_t dkim_put_body(const struct dkim_signature *s,
     struct body_sink b = {.sink = sink, .arg = arg, .left = s->body_bytes};
     struct text rest = m->body, line;
     size_t empty = 0;
-    while (rest.n && text_split(&rest, '\n', &line)) {
-        if (line.n && line.p[line.n - 1] == '\r')
-            line.n--;
+    while (rest.n && text_line(&rest, &line)) {
         if (is_empty(line, s->relaxed_body)) {
             empty++; /* they count only when something comes after them */
             continue;
