@@ -301,16 +301,6 @@ static void mend_lists(const struct gate *g,
     }
 }
 
-static struct suppression copy_of(const struct suppression *s, struct gate_todo *todo)
-{
-    struct suppression copy = *s;
-    struct text *const texts[] = {&copy.address, &copy.scope,   &copy.evidence,
-                                  &copy.rule,    &copy.account, &copy.by};
-    for (size_t i = 0; i < TIDE_COUNT(texts); i++)
-        *texts[i] = arena_text(&todo->arena, *texts[i]);
-    return copy;
-}
-
 void gate_on_order(struct gate *g, const struct gate_event *ev, struct gate_todo *todo)
 {
     const struct gate_order *o = &ev->order;
@@ -322,7 +312,7 @@ void gate_on_order(struct gate *g, const struct gate_event *ev, struct gate_todo
     size_t lifted = 0;
     entries_of(past, &e);
     if (o->what == ORDER_SUPPRESS) {
-        struct suppression s = copy_of(o->entry, todo);
+        struct suppression s = suppression_copy(o->entry, &todo->arena);
         s.at = s.at > 0 ? TIDE_MIN(s.at, ev->now) : ev->now;
         s.times = 1;
         stop(&s, &about,

@@ -44,3 +44,13 @@ bool suppression_line_of(struct text line, struct suppression *ret)
     ret->expires_at = expires;
     return true;
 }
+
+struct suppression suppression_copy(const struct suppression *s, struct arena *a)
+{
+    struct suppression copy = *s;
+    struct text *const texts[] = {&copy.address, &copy.scope,   &copy.evidence,
+                                  &copy.rule,    &copy.account, &copy.by};
+    for (size_t i = 0; i < TIDE_COUNT(texts); i++)
+        *texts[i] = arena_text(a, *texts[i]);
+    return copy;
+}

@@ -8,6 +8,7 @@
 #ifndef CORE_RECORD_SUPPRESSION_H
 #define CORE_RECORD_SUPPRESSION_H
 
+#include "base/arena.h"
 #include "base/id.h"
 #include "base/text.h"
 #include "base/time.h"
@@ -55,6 +56,9 @@ struct suppression {
 /* As one line of struct recipient_state: "CAUSE|1 if a pause|EXPIRES_AT|SCOPE". False: it is none.
  * Only these fields are set. */
 bool suppression_line_of(struct text line, struct suppression *ret);
+
+/* A copy whose texts are in *a. */
+struct suppression suppression_copy(const struct suppression *s, struct arena *a);
 
 static inline bool suppression_is_on(const struct suppression *s, tide_wall_ms now)
 {

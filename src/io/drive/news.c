@@ -87,12 +87,6 @@ static void look_up(struct news_job *job)
     store_ask(job->drive->parts.store, &job->ask);
 }
 
-static void copy_texts(struct text *const *texts, size_t count, struct arena *a)
-{
-    for (size_t i = 0; i < count; i++)
-        *texts[i] = arena_text(a, *texts[i]);
-}
-
 void drive_news(struct drive *d, const struct mail_news *news, drive_news_cb done, void *arg)
 {
     struct news_job *job = new_job(d, done, arg);
@@ -110,7 +104,8 @@ void drive_news(struct drive *d, const struct mail_news *news, drive_news_cb don
     struct text *const texts[] = {&n->event, &n->word,       &n->source, &n->account,
                                   &n->key,   &n->message_id, &n->esp_id, &n->recipient,
                                   &n->reply, &n->remote_mta};
-    copy_texts(texts, TIDE_COUNT(texts), &job->ask.arena);
+    for (size_t i = 0; i < TIDE_COUNT(texts); i++)
+        *texts[i] = arena_text(&job->ask.arena, *texts[i]);
     look_up(job);
 }
 
@@ -121,14 +116,11 @@ void drive_order(struct drive *d, const struct gate_order *order, drive_news_cb 
         no_memory(done, arg);
         return;
     }
-    struct suppression *e = &job->entry;
-    *e = *order->entry;
     job->is_order = true;
+    job->entry = suppression_copy(order->entry, &job->ask.arena);
     job->order = *order;
-    struct text *const texts[] = {&e->address, &e->scope, &e->evidence,           &e->rule,
-                                  &e->account, &e->by,    &job->order.application};
-    copy_texts(texts, TIDE_COUNT(texts), &job->ask.arena);
-    job->news.recipient = e->address;
-    job->news.source = e->by;
+    job->order.application = arena_text(&job->ask.arena, order->application);
+    job->news.recipient = job->entry.address;
+    job->news.source = job->entry.by;
     look_up(job);
 }
