@@ -15,6 +15,7 @@
  */
 #include "io/loop/zones.h"
 #include "lib/check.h"
+#include "lib/config_text.h"
 #include "lib/gate_world.h"
 
 #include <stdlib.h>
@@ -57,36 +58,8 @@ static const char rules_text[] =
     "    cause = \"Full.\"; advice = \"Wait.\"; examples = [\"552 mailbox full\"]; };\n"
     "};\n";
 
-static enum tide_err read_text(void *arg, const char *path, struct buf *ret, struct tide_error *err)
-{
-    (void)arg;
-    if (strstr(path, "main.conf"))
-        buf_adds(ret, config_text);
-    else if (strstr(path, "qq.conf"))
-        buf_adds(ret, profile_text);
-    else
-        return tide_fail(err, TIDE_ENOENT, "%s", path);
-    return TIDE_OK;
-}
-
-static enum tide_err list_files(void *arg,
-                                const char *dir,
-                                enum tide_err (*each)(void *, const char *, struct tide_error *),
-                                void *each_arg,
-                                struct tide_error *err)
-{
-    (void)arg;
-    if (strstr(dir, "providers"))
-        return each(each_arg, "/schedules/providers/qq.conf", err);
-    return TIDE_OK;
-}
-
-static const char *no_env(void *arg, const char *name)
-{
-    (void)arg;
-    (void)name;
-    return NULL;
-}
+static const struct config_text files[] = {{"/main.conf", config_text},
+                                           {"/schedules/providers/qq.conf", profile_text}};
 
 static void accept_one(struct world *w)
 {
@@ -289,14 +262,13 @@ static uint64_t run_seed(uint64_t seed, bool report)
 {
     struct world *w = calloc(1, sizeof *w);
     struct tide_error err;
-    const struct config_source source = {.read = read_text, .list = list_files, .env = no_env};
     assert_non_null(w);
     w->queue = calloc(EVENTS_MAX, sizeof *w->queue);
     assert_non_null(w->queue);
     w->seed = seed;
     rng_seed(&w->rng, seed);
     w->now = START;
-    T_OK(config_load("/main.conf", &source, &w->config, &err), &err, "config");
+    w->config = config_of_texts(files, TIDE_COUNT(files));
     T_OK(rulebook_new(&w->rules, &err), &err, "rules");
     T_OK(rulebook_add(w->rules, "10-sim.conf", text_of(rules_text), &err), &err, "rules");
     rulebook_seal(w->rules);

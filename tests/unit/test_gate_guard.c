@@ -4,6 +4,7 @@
 #include "io/loop/files.h"
 #include "io/loop/zones.h"
 #include "lib/check.h"
+#include "lib/config_text.h"
 
 #include <stdlib.h>
 
@@ -24,27 +25,8 @@ static const char profile_text[] =
     "  source = \"published\"; reference = \"a test\"; date = \"2026-03-01\";\n"
     "  confidence = \"high\"; }; };\n";
 
-static enum tide_err read_text(void *arg, const char *path, struct buf *ret, struct tide_error *err)
-{
-    (void)arg;
-    if (strstr(path, "main.conf"))
-        buf_adds(ret, config_text);
-    else if (strstr(path, "strict.conf"))
-        buf_adds(ret, profile_text);
-    else
-        return tide_fail(err, TIDE_ENOENT, "%s", path);
-    return TIDE_OK;
-}
-
-static enum tide_err list_files(void *arg,
-                                const char *dir,
-                                enum tide_err (*each)(void *, const char *, struct tide_error *),
-                                void *each_arg,
-                                struct tide_error *err)
-{
-    (void)arg;
-    return strstr(dir, "accounts") ? each(each_arg, "/s/accounts/strict.conf", err) : TIDE_OK;
-}
+static const struct config_text files[] = {{"/main.conf", config_text},
+                                           {"/s/accounts/strict.conf", profile_text}};
 
 struct rig {
     struct config *config, *defaults; /* the latter for the folders of the real rules */
@@ -85,11 +67,10 @@ static void step(struct rig *r, struct gate_event ev)
 
 static void begin(struct rig *r)
 {
-    static const struct config_source source = {.read = read_text, .list = list_files};
     static const struct plan_zones zones = {.load = zones_load};
     struct tide_error err;
     *r = (struct rig){.now = NOON};
-    T_OK(config_load("/main.conf", &source, &r->config, &err), &err, "config");
+    r->config = config_of_texts(files, TIDE_COUNT(files));
     T_OK(planner_new(r->config, &zones, &r->planner, &err), &err, "planner");
     r->gate = gate_new(r->planner, r->config, 0, 1);
     assert_non_null(r->gate);

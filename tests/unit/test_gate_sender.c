@@ -1,8 +1,8 @@
 /* A sender that no longer passes: its bulk streams wait, and nothing else does. */
 #include "core/gate/gate.h"
-#include "io/loop/files.h"
 #include "io/loop/zones.h"
 #include "lib/check.h"
+#include "lib/config_text.h"
 
 #define NOW 1772424000000LL
 
@@ -15,33 +15,7 @@ static const char config_text[] =
     "applications: { default: { anonymous = true; senders = [\"*\"];"
     " accounts = [\"one\", \"two\"]; }; };";
 
-static enum tide_err read_config(void *arg,
-                                 const char *path,
-                                 struct buf *ret,
-                                 struct tide_error *err)
-{
-    (void)arg;
-    if (strcmp(path, "x.conf") != 0)
-        return tide_fail(err, TIDE_ENOENT, "%s", path);
-    buf_adds(ret, config_text);
-    return buf_check(ret, err);
-}
-
-static enum tide_err list_nothing(void *arg,
-                                  const char *dir,
-                                  enum tide_err (*each)(void *, const char *, struct tide_error *),
-                                  void *each_arg,
-                                  struct tide_error *err)
-{
-    (void)arg, (void)dir, (void)each, (void)each_arg, (void)err;
-    return TIDE_OK;
-}
-
-static const char *no_env(void *arg, const char *name)
-{
-    (void)arg, (void)name;
-    return NULL;
-}
+static const struct config_text file = {"x.conf", config_text};
 
 struct rig {
     struct config *config;
@@ -55,11 +29,9 @@ struct rig {
 static void begin(struct rig *r)
 {
     static const struct plan_zones zones = {.load = zones_load};
-    static const struct config_source source = {
-        .read = read_config, .list = list_nothing, .env = no_env};
     struct tide_error err;
     *r = (struct rig){.pending = {.group_id = 1, .recipient_id = 1}, .now = NOW};
-    T_OK(config_load("x.conf", &source, &r->config, &err), &err, "config");
+    r->config = config_of_texts(&file, 1);
     T_OK(planner_new(r->config, &zones, &r->planner, &err), &err, "planner");
     r->gate = gate_new(r->planner, r->config, 0, 1);
     assert_non_null(r->gate);
