@@ -14,13 +14,14 @@ struct esp_case {
     const char *mails[4];  /* are in what was handed in; none: nothing was */
     enum esp_fault fault;
     const char *headers[ESP_HEADERS_MAX + 1]; /* as struct esp.headers says; NULL ends */
+    const char *behind;                       /* as struct esp_ask.behind; NULL: "" */
 };
 
 static inline void esp_cases_run(const struct esp_case *cases, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         const struct esp_case *c = &cases[i];
-        struct esp_run run = {0};
+        struct esp_run run = {.behind = c->behind};
         esp_run(&run, c->method, c->path, c->content_type ? c->content_type : "application/json",
                 c->headers, text_of(c->body), c->fault);
         const char *answer = buf_str(&run.answer), *mails = buf_str(&run.mails);

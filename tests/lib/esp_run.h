@@ -14,6 +14,7 @@
 #define ESP_RUN_NOW 1795299446000 /* 2026-11-21T22:17:26Z */
 
 struct esp_run {
+    const char *behind; /* in: as struct esp_ask.behind; NULL: "" */
     struct arena arena;
     struct buf mails, answer; /* what is handed in, in words; "STATUS\nName: value\n\nbody" */
 };
@@ -159,6 +160,7 @@ static inline void esp_run(struct esp_run *run,
                           .now = ESP_RUN_NOW,
                           .streams = streams,
                           .stream_count = TIDE_COUNT(streams),
+                          .behind = text_of(run->behind ? run->behind : ""),
                           .recipients_max = 1000};
     struct esp_refusal why = {.fault = fault};
     struct esp_batch batch = {0};

@@ -98,6 +98,17 @@ static const struct {
      0,
      "/v2/email/outbound-emails",
      {"\"TemplateName\":\"T\",\"TemplateData\":\"{\\\"n\\\":1}\""}},
+    {"ses",
+     "/",
+     FORM,
+     "Action=SendBulkTemplatedEmail&Source=n%40s.example&Template=T&DefaultTemplateData=%7B%22n%22"
+     "%3A%22all%22%2C%22k%22%3A1%7D&Destinations.member.1.Destination.ToAddresses.member.1=a%40b."
+     "example&Destinations.member.2.Destination.ToAddresses.member.1=c%40b.example&Destinations."
+     "member.2.ReplacementTemplateData=%7B%22n%22%3A%22own%22%7D",
+     1,
+     "/v2/email/outbound-emails",
+     {"\"ToAddresses\":[\"c@b.example\"]", "\"TemplateName\":\"T\"",
+      "\"TemplateData\":\"{\\\"n\\\":\\\"own\\\",\\\"k\\\":1}\""}},
     {"mailgun",
      "/v3/s.example/messages",
      FORM,

@@ -87,23 +87,47 @@ bool esp_mails(struct esp_reading *r, size_t count)
     return true;
 }
 
-bool esp_each(struct esp_reading *r,
-              const struct json *list,
-              bool (*read)(struct esp_reading *r, const struct json *v, struct api_draft *d))
+static bool keep_refusal(struct esp_reading *r, struct esp_mail *m, const struct esp_refusal *why)
+{
+    m->refusal = ARENA_NEW(r->arena, struct esp_refusal);
+    if (!m->refusal)
+        return esp_no_memory(r);
+    *m->refusal = *why;
+    return true;
+}
+
+bool esp_each_of(
+    struct esp_reading *r,
+    const void *list,
+    bool (*read)(struct esp_reading *r, const void *list, size_t i, struct api_draft *d))
 {
     r->batch->each_own = true;
     for (size_t i = 0; i < r->batch->count; i++) {
         struct esp_mail *m = &r->batch->mails[i];
         struct esp_refusal why = {0};
         struct esp_reading own = {.ask = r->ask, .arena = r->arena, .batch = r->batch, .why = &why};
-        if (read(&own, json_element(list, i), &m->draft))
-            continue;
-        m->refusal = ARENA_NEW(r->arena, struct esp_refusal);
-        if (!m->refusal)
-            return esp_no_memory(r);
-        *m->refusal = why;
+        if (!read(&own, list, i, &m->draft) && !keep_refusal(r, m, &why))
+            return false;
     }
     return true;
+}
+
+struct json_list {
+    const struct json *list;
+    bool (*read)(struct esp_reading *r, const struct json *v, struct api_draft *d);
+};
+
+static bool read_element(struct esp_reading *r, const void *list, size_t i, struct api_draft *d)
+{
+    const struct json_list *l = list;
+    return l->read(r, json_element(l->list, i), d);
+}
+
+bool esp_each(struct esp_reading *r,
+              const struct json *list,
+              bool (*read)(struct esp_reading *r, const struct json *v, struct api_draft *d))
+{
+    return esp_each_of(r, &(struct json_list){list, read}, read_element);
 }
 
 struct text esp_string(const struct json *object, const char *name)

@@ -45,6 +45,11 @@ bool esp_mails(struct esp_reading *r, size_t count);
 bool esp_each(struct esp_reading *r,
               const struct json *list,
               bool (*read)(struct esp_reading *r, const struct json *v, struct api_draft *d));
+/* The same where the request is no JSON: read() finds the i-th of what `list` is. */
+bool esp_each_of(
+    struct esp_reading *r,
+    const void *list,
+    bool (*read)(struct esp_reading *r, const void *list, size_t i, struct api_draft *d));
 
 /* A member that is a string, else {NULL, 0}; "" is given as "". */
 struct text esp_string(const struct json *object, const char *name);

@@ -1,6 +1,9 @@
 #include "core/esp/ses.h"
 
+#include "base/macros.h"
 #include "core/digest/message.h"
+
+#include <stdio.h>
 
 static const struct esp_message_rules raw_rules = {"X-SES-*", "X-SES-CONFIGURATION-SET"};
 
@@ -80,4 +83,61 @@ bool ses_take_key(struct esp_reading *r, struct api_draft *d, int index)
                           : arena_printf(r->arena, "ses/" TEXT_FMT "/%d", TEXT_ARG(id), index);
     d->key = text_of(key);
     return key || esp_no_memory(r);
+}
+
+/* -- Templates ----------------------------------------------------------------------------------
+ */
+
+bool ses_merge_data(struct esp_reading *r, const struct text data[2], struct text *ret)
+{
+    struct json *docs[2] = {NULL, NULL};
+    struct buf all = {0}, value = {0};
+    struct json_writer w;
+    bool good = true;
+    jw_init(&w, &all);
+    jw_object(&w, NULL);
+    for (size_t i = 0; good && i < 2; i++) {
+        struct text name;
+        const struct json *v;
+        if (data[i].n > 0 && (json_parse(data[i], SIZE_MAX, &docs[i], NULL) != TIDE_OK ||
+                              json_kind(docs[i]) != JSON_KIND_OBJECT))
+            good = esp_refuse(r, ESP_BAD_VALUE, "TemplateData", "TemplateData is not valid JSON.");
+        for (void *pos = NULL; good && json_next(docs[i], &pos, &name, &v);) {
+            const char *key = arena_strndup(r->arena, name.p, name.n);
+            if (!key)
+                good = esp_no_memory(r);
+            else if (i == 0 || !json_member(docs[0], key)) {
+                buf_clear(&value);
+                json_dump(v, &value);
+                jw_json(&w, key, buf_text(&value));
+            }
+        }
+    }
+    jw_end(&w);
+    if (good) {
+        *ret = arena_text(r->arena, buf_text(&all));
+        good = (all.failed == TIDE_OK && value.failed == TIDE_OK && ret->p) || esp_no_memory(r);
+    }
+    buf_fini(&all);
+    buf_fini(&value);
+    json_free(docs[0]);
+    json_free(docs[1]);
+    return good;
+}
+
+bool ses_stored(struct esp_reading *r,
+                const struct ses_template *t,
+                struct text data,
+                struct api_draft *d)
+{
+    char unknown[ESP_MESSAGE_BYTES];
+    snprintf(unknown, sizeof unknown,
+             "Template " TEXT_FMT " does not exist: templates stored at SES are not known here.",
+             TEXT_ARG(text_cut(t->name, 0, 100)));
+    const struct esp_member members[] = {
+        {.name = "TemplateName", .value = t->name},
+        {.name = "TemplateArn", .value = t->arn},
+        {.name = "TemplateData", .value = data},
+    };
+    return esp_template(r, members, TIDE_COUNT(members), t->field, unknown, d);
 }

@@ -8,6 +8,7 @@
 #include "core/esp/part.h"
 
 #define SES_RECIPIENTS_MAX 50
+#define SES_BULK_MAX       50
 
 enum { SES_HEADER_INVOCATION }; /* place in struct esp_ask.headers */
 
@@ -26,5 +27,19 @@ bool ses_check_recipients(struct esp_reading *r, const struct api_draft *d);
 /* The SDKs send a request whose answer was lost again under the same amz-sdk-invocation-id; `index`
  * tells the mails of one request apart, -1: it is the only one. */
 bool ses_take_key(struct esp_reading *r, struct api_draft *d, int index);
+
+/* A template that SES stores; texts p NULL: not given. */
+struct ses_template {
+    struct text name, arn;
+    const char *field; /* that a refusal is about */
+};
+
+/* Makes it the draft's, with these values (JSON); refused where another ESP is behind. */
+bool ses_stored(struct esp_reading *r,
+                const struct ses_template *t,
+                struct text data,
+                struct api_draft *d);
+/* The values of bulk mail, JSON objects: an entry's own, which take the place of those for all. */
+bool ses_merge_data(struct esp_reading *r, const struct text data[2], struct text *ret);
 
 #endif

@@ -1,14 +1,15 @@
-/* Amazon SES API v1, the query API: POST / with Action=SendEmail, SendRawEmail, SendTemplatedEmail
- * or GetSendQuota.
+/* Amazon SES API v1, the query API: POST / with Action=SendEmail, SendRawEmail, SendTemplatedEmail,
+ * SendBulkTemplatedEmail or GetSendQuota.
  *
  *   mapped    Source, Destination.*, ReplyToAddresses, Message.Subject, Message.Body; Destinations
- *             and RawMessage; ConfigurationSetName or the first value of Tags that is a stream's
- *             name chooses that stream; amz-sdk-invocation-id is the idempotency key
+ *             and RawMessage; bulk: each of Destinations a mail of its own; ConfigurationSetName or
+ *             the first value of Tags that is a stream's name chooses that stream;
+ *             amz-sdk-invocation-id is the idempotency key
  *   ignored   other tags and configuration sets, the ARNs, ReturnPath (events come through
  *             mailtide); X-SES-* in a raw message
- *   passed on SendTemplatedEmail, where all accounts of the application are SES's own API; else
- *             refused: TemplateDoesNotExist
- *   refused   SendBulkTemplatedEmail: TemplateDoesNotExist; other actions: InvalidAction
+ *   passed on stored templates (SendTemplatedEmail, SendBulkTemplatedEmail), where all accounts of
+ *             the application are SES's own API; else refused: TemplateDoesNotExist
+ *   refused   other actions: InvalidAction
  *
  * Reference  Amazon SES API Reference (2010-12-01). */
 #include "core/esp/ses.h"
@@ -95,6 +96,37 @@ static void end(const struct esp_ask *ask, struct buf *b, const char *action)
              TEXT_ARG(ask->unique), action);
 }
 
+static const char *bulk_status(enum esp_fault fault)
+{
+    return fault == ESP_SENDER     ? "MailFromDomainNotVerified"
+           : fault == ESP_TEMPLATE ? "TemplateDoesNotExist"
+           : fault == ESP_RATE     ? "AccountThrottled"
+           : fault == ESP_BUSY     ? "TransientFailure"
+                                   : "InvalidParameterValue";
+}
+
+static void answer_bulk(const struct esp_ask *ask, const struct esp_batch *batch, struct buf *b)
+{
+    char id[ESP_UUID_BYTES];
+    buf_adds(b, "<SendBulkTemplatedEmailResponse xmlns=\"" NAMESPACE "\">\n"
+                "  <SendBulkTemplatedEmailResult>\n    <Status>\n");
+    for (size_t i = 0; i < batch->count; i++) {
+        const struct esp_mail *m = &batch->mails[i];
+        buf_addf(b, "      <member>\n        <Status>%s</Status>\n",
+                 m->refusal ? bulk_status(m->refusal->fault) : "Success");
+        if (m->refusal) {
+            buf_adds(b, "        <Error>");
+            add_escaped(b, m->refusal->message);
+            buf_adds(b, "</Error>\n      </member>\n");
+        } else {
+            buf_addf(b, "        <MessageId>%s</MessageId>\n      </member>\n",
+                     esp_uuid(esp_mail_id(m), id));
+        }
+    }
+    buf_adds(b, "    </Status>\n  </SendBulkTemplatedEmailResult>\n");
+    end(ask, b, "SendBulkTemplatedEmail");
+}
+
 static void answer(const struct esp_ask *ask, const struct esp_batch *batch, struct esp_answer *ret)
 {
     char id[ESP_UUID_BYTES];
@@ -108,6 +140,10 @@ static void answer(const struct esp_ask *ask, const struct esp_batch *batch, str
                  "    <MaxSendRate>%.1f</MaxSendRate>\n  </GetSendQuotaResult>\n",
                  (double)batch->quota.sent, (double)batch->quota.per_day, batch->quota.per_second);
         end(ask, b, "GetSendQuota");
+        return;
+    }
+    if (batch->each_own) {
+        answer_bulk(ask, batch, b);
         return;
     }
     const char *action = batch->mails[0].draft.message.p    ? "SendRawEmail"
@@ -136,28 +172,23 @@ static bool read_list(struct esp_reading *r,
     return true;
 }
 
-static void read_stream(struct esp_reading *r, const struct form *f, struct api_draft *d)
+/* The first value of "PREFIX.member.N.Value" that is a stream's name. */
+static void read_tags(struct esp_reading *r,
+                      const struct form *f,
+                      const char *prefix,
+                      struct api_draft *d)
 {
-    esp_choose_stream(r, d, form_value(f, "ConfigurationSetName"));
     for (size_t i = 0; i < f->count; i++)
-        if (text_starts(f->fields[i].name, TEXT("Tags.member.")) &&
+        if (text_starts(f->fields[i].name, text_of(prefix)) &&
             text_iends(f->fields[i].name, TEXT(".Value")))
             esp_choose_stream(r, d, f->fields[i].value);
 }
 
-static bool read_stored(struct esp_reading *r, const struct form *f, struct api_draft *d)
+static struct ses_template template_of(const struct form *f)
 {
-    struct text name = form_value(f, "Template"), arn = form_value(f, "TemplateArn");
-    char unknown[ESP_MESSAGE_BYTES];
-    snprintf(unknown, sizeof unknown,
-             "Template " TEXT_FMT " does not exist: templates stored at SES are not known here.",
-             TEXT_ARG(text_cut(name, 0, 100)));
-    const struct esp_member members[] = {
-        {.name = "TemplateName", .value = name},
-        {.name = "TemplateArn", .value = arn},
-        {.name = "TemplateData", .value = form_value(f, "TemplateData")},
-    };
-    return esp_template(r, members, TIDE_COUNT(members), "Template", unknown, d);
+    return (struct ses_template){.name = form_value(f, "Template"),
+                                 .arn = form_value(f, "TemplateArn"),
+                                 .field = "Template"};
 }
 
 static bool read_email(struct esp_reading *r, const struct form *f, struct api_draft *d)
@@ -174,8 +205,10 @@ static bool read_email(struct esp_reading *r, const struct form *f, struct api_d
         !read_list(r, f, "Destination.BccAddresses.member.", &d->bcc) ||
         !read_list(r, f, "ReplyToAddresses.member.", &d->reply_to) || !ses_check_recipients(r, d))
         return false;
-    if (stored)
-        return read_stored(r, f, d);
+    if (stored) {
+        const struct ses_template t = template_of(f);
+        return ses_stored(r, &t, form_value(f, "TemplateData"), d);
+    }
     if (!d->text.p && !d->html.p)
         return esp_refuse(r, ESP_MISSING, "Message", "The body wants Text or Html.");
     return (text_is_utf8(d->subject) && text_is_utf8(d->text) && text_is_utf8(d->html)) ||
@@ -190,13 +223,89 @@ static bool read_mail(struct esp_reading *r, const struct form *f, bool raw)
     struct api_draft *d = &r->batch->mails[0].draft;
     if (source.n > 0 && !ses_sender(r, source, &d->from))
         return false;
-    read_stream(r, f, d);
+    esp_choose_stream(r, d, form_value(f, "ConfigurationSetName"));
+    read_tags(r, f, "Tags.member.", d);
     if (!ses_take_key(r, d, -1))
         return false;
     if (!raw)
         return read_email(r, f, d);
     return read_list(r, f, "Destinations.member.", &d->to) &&
            ses_raw(r, form_value(f, "RawMessage.Data"), d);
+}
+
+/* -- Bulk ---------------------------------------------------------------------------------------
+ */
+
+#define DESTINATIONS "Destinations.member."
+#define NAME_BYTES   100
+
+/* The highest N of "Destinations.member.N..."; 0: one is none. An N that is left out is an entry
+ * without recipients. */
+static size_t count_destinations(const struct form *f)
+{
+    static const struct text prefix = {DESTINATIONS, sizeof DESTINATIONS - 1};
+    int64_t most = 0, n;
+    for (size_t i = 0; i < f->count; i++) {
+        struct text rest = text_cut(f->fields[i].name, prefix.n, SIZE_MAX);
+        if (!text_starts(f->fields[i].name, prefix))
+            continue;
+        rest = text_cut(rest, 0, text_find(rest, '.'));
+        if (text_starts(rest, TEXT("0")) || text_int(rest, 1, SES_BULK_MAX, &n, NULL) != TIDE_OK)
+            return 0;
+        most = TIDE_MAX(most, n);
+    }
+    return (size_t)most;
+}
+
+/* A field's name within the i-th destination. */
+static const char *within(char out[NAME_BYTES], size_t i, const char *name)
+{
+    snprintf(out, NAME_BYTES, DESTINATIONS "%zu.%s", i + 1, name);
+    return out;
+}
+
+/* The default template with recipients and values of its own. */
+static bool read_destination(struct esp_reading *r, const void *form, size_t i, struct api_draft *d)
+{
+    char name[NAME_BYTES];
+    const struct form *f = form;
+    const struct ses_template t = template_of(f);
+    const struct text data[] = {form_value(f, within(name, i, "ReplacementTemplateData")),
+                                form_value(f, "DefaultTemplateData")};
+    struct text merged = TEXT("");
+    esp_choose_stream(r, d, form_value(f, "ConfigurationSetName"));
+    read_tags(r, f, within(name, i, "ReplacementTags.member."), d);
+    read_tags(r, f, "DefaultTags.member.", d);
+    return ses_sender(r, form_value(f, "Source"), &d->from) &&
+           read_list(r, f, within(name, i, "Destination.ToAddresses.member."), &d->to) &&
+           read_list(r, f, within(name, i, "Destination.CcAddresses.member."), &d->cc) &&
+           read_list(r, f, within(name, i, "Destination.BccAddresses.member."), &d->bcc) &&
+           read_list(r, f, "ReplyToAddresses.member.", &d->reply_to) &&
+           ses_check_recipients(r, d) && ses_merge_data(r, data, &merged) &&
+           ses_stored(r, &t, merged, d);
+}
+
+static bool read_bulk(struct esp_reading *r, const struct form *f)
+{
+    const struct ses_template t = template_of(f);
+    const struct text data[] = {TEXT(""), form_value(f, "DefaultTemplateData")};
+    struct text merged = TEXT("");
+    struct api_draft common = {0};
+    size_t count = count_destinations(f);
+    if (form_value(f, "Source").n == 0)
+        return esp_refuse(r, ESP_MISSING, "Source", "Missing required Source.");
+    if (!ses_sender(r, form_value(f, "Source"), &common.from) ||
+        !ses_merge_data(r, data, &merged) || !ses_stored(r, &t, merged, &common))
+        return false; /* what is wrong for all is the request's fault */
+    if (count == 0)
+        return esp_refuse(r, ESP_TOO_MANY, "Destinations", "Want 1 to %d Destinations.",
+                          SES_BULK_MAX);
+    if (!esp_mails(r, count) || !esp_each_of(r, f, read_destination))
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (!ses_take_key(r, &r->batch->mails[i].draft, (int)i))
+            return false;
+    return true;
 }
 
 static bool read(const struct esp_ask *ask,
@@ -221,10 +330,7 @@ static bool read(const struct esp_ask *ask,
         return true;
     }
     if (text_eq(action, TEXT("SendBulkTemplatedEmail")))
-        return esp_refuse(&r, ESP_TEMPLATE, "Template",
-                          "Template " TEXT_FMT " does not exist: templates stored at SES are not "
-                          "known here.",
-                          TEXT_ARG(text_cut(form_value(&form, "Template"), 0, 100)));
+        return read_bulk(&r, &form);
     return esp_refuse(&r, ESP_NOT_FOUND, "Action",
                       "Could not find operation " TEXT_FMT " for version 2010-12-01",
                       TEXT_ARG(text_cut(action, 0, 100)));

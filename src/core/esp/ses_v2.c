@@ -21,8 +21,6 @@
 
 #include <stdio.h>
 
-#define BULK_MAX 50
-
 /* -- Answers ------------------------------------------------------------------------------------
  */
 
@@ -294,62 +292,16 @@ static bool fill_in(struct esp_reading *r,
     return good;
 }
 
-/* An entry's own values take the place of those for all, as in bulk mail at SES. */
-static bool merge_data(struct esp_reading *r, const struct text data[2], struct text *ret)
-{
-    struct json *docs[2] = {NULL, NULL};
-    struct buf all = {0}, value = {0};
-    struct json_writer w;
-    bool good = true;
-    jw_init(&w, &all);
-    jw_object(&w, NULL);
-    for (size_t i = 0; good && i < 2; i++) {
-        struct text name;
-        const struct json *v;
-        if (data[i].n > 0 && (json_parse(data[i], SIZE_MAX, &docs[i], NULL) != TIDE_OK ||
-                              json_kind(docs[i]) != JSON_KIND_OBJECT))
-            good = esp_refuse(r, ESP_BAD_VALUE, "TemplateData", "TemplateData is not valid JSON.");
-        for (void *pos = NULL; good && json_next(docs[i], &pos, &name, &v);) {
-            const char *key = arena_strndup(r->arena, name.p, name.n);
-            if (!key)
-                good = esp_no_memory(r);
-            else if (i == 0 || !json_member(docs[0], key)) {
-                buf_clear(&value);
-                json_dump(v, &value);
-                jw_json(&w, key, buf_text(&value));
-            }
-        }
-    }
-    jw_end(&w);
-    if (good) {
-        *ret = arena_text(r->arena, buf_text(&all));
-        good = (all.failed == TIDE_OK && value.failed == TIDE_OK && ret->p) || esp_no_memory(r);
-    }
-    buf_fini(&all);
-    buf_fini(&value);
-    json_free(docs[0]);
-    json_free(docs[1]);
-    return good;
-}
-
 static bool read_stored(struct esp_reading *r,
                         const struct json *v,
                         const struct text data[2],
                         struct api_draft *d)
 {
+    const struct ses_template t = {.name = esp_string(v, "TemplateName"),
+                                   .arn = esp_string(v, "TemplateArn"),
+                                   .field = "TemplateName"};
     struct text merged = TEXT("");
-    char unknown[ESP_MESSAGE_BYTES];
-    snprintf(unknown, sizeof unknown,
-             "Template " TEXT_FMT " does not exist: templates stored at SES are not known here.",
-             TEXT_ARG(text_cut(esp_string(v, "TemplateName"), 0, 100)));
-    if (!merge_data(r, data, &merged))
-        return false;
-    const struct esp_member members[] = {
-        {.of = v, .name = "TemplateName"},
-        {.of = v, .name = "TemplateArn"},
-        {.name = "TemplateData", .value = merged},
-    };
-    return esp_template(r, members, TIDE_COUNT(members), "TemplateName", unknown, d);
+    return ses_merge_data(r, data, &merged) && ses_stored(r, &t, merged, d);
 }
 
 static bool read_template(struct esp_reading *r,
@@ -441,9 +393,9 @@ static bool read_bulk(const struct esp_ask *ask,
     const struct json *entries = json_member(ret->doc, "BulkEmailEntries");
     const struct json *template = json_member(json_member(ret->doc, "DefaultContent"), "Template");
     size_t count = json_kind(entries) == JSON_KIND_ARRAY ? json_count(entries) : 0;
-    if (count == 0 || count > BULK_MAX)
+    if (count == 0 || count > SES_BULK_MAX)
         return esp_refuse(&r, ESP_TOO_MANY, "BulkEmailEntries", "Want 1 to %d BulkEmailEntries.",
-                          BULK_MAX);
+                          SES_BULK_MAX);
     if (!read_template(&r, template, TEXT(""), &common))
         return false; /* what is wrong for all is the request's fault */
     if (!esp_mails(&r, count) || !esp_each(&r, entries, read_entry))
