@@ -3,9 +3,9 @@
 #include "base/file.h"
 #include "base/map.h"
 #include "core/outcome/bounce.h"
-#include "io/loop/files.h"
 #include "lib/check.h"
 #include "lib/classes.h"
+#include "lib/real_rules.h"
 #include "lib/tsv.h"
 
 #include <dirent.h>
@@ -203,11 +203,8 @@ static void test_bounces(void **state)
     const char *dir = corpora_dir("bounces");
     if (!dir)
         return;
-    struct tide_error err = {0};
-    const char *env = getenv("MAILTIDE_SCHEDULES");
-    char *folders[] = {(char *)(uintptr_t)(env ? env : "./schedules")};
     verbose = getenv("VERBOSE") != NULL;
-    T_OK(rulebook_load(&files_source, folders, 1, &book, &err), &err, "rules");
+    book = real_rules();
 
     size_t size, n = 0;
     char *content = tsv_read(dir, "bounces/labels.tsv", &size);

@@ -1,9 +1,9 @@
 /* The replies of the corpus: their class, and the action where it is labelled, by the rule base.
  * Counts are printed; below them VERBOSE=1 shows each miss. */
 #include "core/outcome/finding.h"
-#include "io/loop/files.h"
 #include "lib/check.h"
 #include "lib/classes.h"
+#include "lib/real_rules.h"
 #include "lib/tsv.h"
 
 #include <stdlib.h>
@@ -16,11 +16,7 @@ static void test_replies(void **state)
     const char *dir = corpora_dir("replies");
     if (!dir)
         return;
-    struct tide_error err = {0};
-    struct rulebook *book = NULL;
-    const char *env = getenv("MAILTIDE_SCHEDULES");
-    char *folders[] = {(char *)(uintptr_t)(env ? env : "./schedules")};
-    T_OK(rulebook_load(&files_source, folders, 1, &book, &err), &err, "rules");
+    struct rulebook *book = real_rules();
 
     size_t n, labelled = 0, exact = 0, near = 0, all = 0, known = 0, by_text = 0;
     char *content = tsv_read(dir, "replies/replies.tsv", &n);

@@ -3,10 +3,8 @@
 #include "core/esp/list_judge.h"
 
 #include "base/macros.h"
-#include "io/loop/files.h"
 #include "lib/check.h"
-
-#include <stdlib.h>
+#include "lib/real_rules.h"
 
 static const struct list_account account = {
     .key = {"KEY-1", 5}, .domain = {"shop.test", 9}, .prefix = {"/eu", 3}};
@@ -291,20 +289,10 @@ static void test_said(void **state)
 
 /* -- What is done with an entry ----------------------------------------------------------------*/
 
-static struct rulebook *rules_of_schedules(void)
-{
-    struct rulebook *rules = NULL;
-    struct tide_error err = {0};
-    const char *env = getenv("MAILTIDE_SCHEDULES");
-    char *folders[] = {(char *)(uintptr_t)(env ? env : "./schedules")};
-    T_OK(rulebook_load(&files_source, folders, 1, &rules, &err), &err, "schedules");
-    return rules;
-}
-
 static void test_judge(void **state)
 {
     (void)state;
-    struct rulebook *rules = rules_of_schedules();
+    struct rulebook *rules = real_rules();
     static const struct recipient_past reached = {.delivered_at = 2000},
                                        before = {.delivered_at = 1};
     static const struct {

@@ -4,21 +4,15 @@
 #include "core/outcome/finding.h"
 #include "io/loop/files.h"
 #include "lib/check.h"
-
-#include <stdlib.h>
+#include "lib/real_rules.h"
 
 static struct rulebook *book;
 
 static int load(void **state)
 {
     (void)state;
-    struct tide_error err = {0};
-    const char *env = getenv("MAILTIDE_SCHEDULES");
-    char *folders[] = {(char *)(uintptr_t)(env ? env : "./schedules")};
-    enum tide_err rc = rulebook_load(&files_source, folders, 1, &book, &err);
-    if (rc != TIDE_OK)
-        print_error("%s\n", err.text);
-    return rc == TIDE_OK ? 0 : -1;
+    book = real_rules();
+    return 0;
 }
 
 static int unload(void **state)

@@ -1,9 +1,7 @@
 /* What a refusal, a complaint or a delivery does to a recipient's mail; with the real rules. */
 #include "core/outcome/suppress.h"
-#include "io/loop/files.h"
 #include "lib/check.h"
-
-#include <stdlib.h>
+#include "lib/real_rules.h"
 
 #define NOW  1772424000000LL
 #define HOUR TIME_HOUR_MS
@@ -14,9 +12,7 @@ static struct rulebook *rules;
 static int load_rules(void **state)
 {
     (void)state;
-    struct tide_error err;
-    char *folders[] = {(char *)"schedules"};
-    T_OK(rulebook_load(&files_source, folders, 1, &rules, &err), &err, "rules");
+    rules = real_rules();
     return 0;
 }
 
@@ -26,6 +22,10 @@ static int free_rules(void **state)
     rulebook_free(rules);
     return 0;
 }
+
+/* What a row wants: all mail refused for so long, or held. */
+#define STOPPED(cause, span_ms, times) true, true, false, SUPPRESSION_##cause, "", span_ms, times
+#define PAUSED(cause, span_ms, times)  true, true, true, SUPPRESSION_##cause, "", span_ms, times
 
 #define GONE "550 5.1.1 <ann@example.com>: Recipient address rejected: User unknown"
 
@@ -54,18 +54,7 @@ static const struct {
      NEWS_BOUNCED,
      {.finding_at = NOW - DAY, .finding = "recipient"},
      .note = false},
-    {"5.1.1 in words",
-     "",
-     GONE,
-     NEWS_BOUNCED,
-     {0},
-     true,
-     true,
-     false,
-     SUPPRESSION_INVALID,
-     "",
-     90 * DAY,
-     1},
+    {"5.1.1 in words", "", GONE, NEWS_BOUNCED, {0}, STOPPED(INVALID, 90 * DAY, 1)},
     {"the same as a deferral", "", GONE, NEWS_DEFERRED, {0}, .note = false},
     {"of a mailbox that took mail last week: once is not enough",
      "",
@@ -78,13 +67,7 @@ static const struct {
      GONE,
      NEWS_BOUNCED,
      {.delivered_at = NOW - 7 * DAY, .finding_at = NOW - DAY, .finding = "recipient"},
-     true,
-     true,
-     false,
-     SUPPRESSION_INVALID,
-     "",
-     90 * DAY,
-     1},
+     STOPPED(INVALID, 90 * DAY, 1)},
     {"what a delivery came after",
      "",
      GONE,
@@ -108,13 +91,7 @@ static const struct {
      "550 user unknown",
      NEWS_BOUNCED,
      {.finding_at = NOW - HOUR, .finding = "recipient"},
-     true,
-     true,
-     false,
-     SUPPRESSION_INVALID,
-     "",
-     90 * DAY,
-     1},
+     STOPPED(INVALID, 90 * DAY, 1)},
     {"and a minute later: one event",
      "",
      "550 user unknown",
@@ -139,13 +116,7 @@ static const struct {
      "double-checking the recipient's email address",
      NEWS_BOUNCED,
      {0},
-     true,
-     true,
-     false,
-     SUPPRESSION_INVALID,
-     "",
-     90 * DAY,
-     1},
+     STOPPED(INVALID, 90 * DAY, 1)},
     {"again after its term: longer",
      "",
      GONE,
@@ -154,13 +125,7 @@ static const struct {
                 .at = NOW - 91 * DAY,
                 .expires_at = NOW - DAY,
                 .times = 1}},
-     true,
-     true,
-     false,
-     SUPPRESSION_INVALID,
-     "",
-     365 * DAY,
-     2},
+     STOPPED(INVALID, 365 * DAY, 2)},
     {"the third time: for ever",
      "",
      GONE,
@@ -169,13 +134,7 @@ static const struct {
                 .at = NOW - 400 * DAY,
                 .expires_at = NOW - DAY,
                 .times = 2}},
-     true,
-     true,
-     false,
-     SUPPRESSION_INVALID,
-     "",
-     0,
-     3},
+     STOPPED(INVALID, 0, 3)},
     {"while it stands",
      "",
      GONE,
@@ -201,30 +160,8 @@ static const struct {
      NEWS_BOUNCED,
      {.entry = {.cause = SUPPRESSION_COMPLAINT, .at = NOW - DAY, .times = 1}},
      .note = true},
-    {"full",
-     "",
-     "552 5.2.2 mailbox full",
-     NEWS_BOUNCED,
-     {0},
-     true,
-     true,
-     true,
-     SUPPRESSION_FULL,
-     "",
-     6 * HOUR,
-     1},
-    {"full, for now",
-     "",
-     "452 4.2.2 mailbox full",
-     NEWS_DEFERRED,
-     {0},
-     true,
-     true,
-     true,
-     SUPPRESSION_FULL,
-     "",
-     6 * HOUR,
-     1},
+    {"full", "", "552 5.2.2 mailbox full", NEWS_BOUNCED, {0}, PAUSED(FULL, 6 * HOUR, 1)},
+    {"full, for now", "", "452 4.2.2 mailbox full", NEWS_DEFERRED, {0}, PAUSED(FULL, 6 * HOUR, 1)},
     {"full for the third time",
      "",
      "552 5.2.2 mailbox full",
@@ -234,13 +171,7 @@ static const struct {
                 .at = NOW - 2 * DAY,
                 .expires_at = NOW - DAY,
                 .times = 2}},
-     true,
-     true,
-     true,
-     SUPPRESSION_FULL,
-     "",
-     3 * DAY,
-     3},
+     PAUSED(FULL, 3 * DAY, 3)},
     {"full for the fifth time: no pause any more",
      "",
      "552 5.2.2 mailbox full",
@@ -250,13 +181,7 @@ static const struct {
                 .at = NOW - 9 * DAY,
                 .expires_at = NOW - DAY,
                 .times = 4}},
-     true,
-     true,
-     false,
-     SUPPRESSION_FULL,
-     "",
-     30 * DAY,
-     5},
+     STOPPED(FULL, 30 * DAY, 5)},
     {"full again after mail arrived: from the beginning",
      "",
      "552 5.2.2 mailbox full",
@@ -267,25 +192,13 @@ static const struct {
                 .at = NOW - 9 * DAY,
                 .expires_at = NOW - 2 * DAY,
                 .times = 4}},
-     true,
-     true,
-     true,
-     SUPPRESSION_FULL,
-     "",
-     6 * HOUR,
-     1},
+     PAUSED(FULL, 6 * HOUR, 1)},
     {"disabled",
      "google",
      "550 5.2.1 The email account that you tried to reach is disabled",
      NEWS_BOUNCED,
      {0},
-     true,
-     true,
-     true,
-     SUPPRESSION_DISABLED,
-     "",
-     DAY,
-     1},
+     PAUSED(DISABLED, DAY, 1)},
     {"the recipient blocked us",
      "qq",
      "550 Mail is rejected by recipients. https://service.mail.qq.com/detail/122/92",
