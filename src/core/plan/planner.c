@@ -81,6 +81,7 @@ enum tide_err planner_new(const struct config *config,
     if (zones)
         p->zones = *zones;
     p->policy = policy_even();
+    p->plain_day = window_hash(planner_plain_day());
     subjects_init(&p->subjects);
     learn_init(&p->learn, &p->subjects, &p->zones);
     enum tide_err rc = planner_configure(p, config, err);
@@ -165,8 +166,8 @@ void planner_days(struct planner *p,
         if (is_own_day(m->limit) && !idmap_get(&told, m->window) && idmap_put(&told, m->window, m))
             each(arg, m->window, &m->rule);
     struct window_rule plain = {.def = planner_plain_day()};
-    if (!idmap_get(&told, window_hash(plain.def)))
-        each(arg, window_hash(plain.def), &plain);
+    if (!idmap_get(&told, p->plain_day))
+        each(arg, p->plain_day, &plain);
     idmap_fini(&told);
 }
 

@@ -28,7 +28,7 @@ void planner_learning_day(const struct planner *p, tide_wall_ms now, struct poli
     const struct applied *a = daily(&p->ready);
     int64_t number = now / TIME_DAY_MS;
     *ret = (struct policy_day){
-        .id = window_hash(planner_plain_day()),
+        .id = p->plain_day,
         .day = (int32_t)number,
         .window = {number * TIME_DAY_MS, (number + 1) * TIME_DAY_MS},
     };

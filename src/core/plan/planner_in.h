@@ -40,6 +40,7 @@ struct planner {
     struct plan_zones zones;
     struct rules *rules;
     const struct policy *policy;
+    uint32_t plain_day; /* what the forecast's rows call days of UTC by */
     struct subjects subjects;
     uint32_t linked; /* of their names: the first so many know their provider's limits */
     struct learn learn;
