@@ -187,11 +187,10 @@ void quiet_policy_take(struct quiet_policy *q,
                        const struct quiet_job *job,
                        struct quiet_table *take_table)
 {
+    const struct place *p = find_place(q, job->window_id);
     for (unsigned i = 0; i < q->table_count; i++) {
         struct table_entry *t = &q->tables[i];
-        if (!t->building || t->place->window_id != job->window_id ||
-            t->quota != job->wanted.quota || t->reserve != job->wanted.reserve ||
-            fabsf(t->urgent_part - job->urgent_part) > 1e-6f)
+        if (!t->building || !is_for(t, p, job->wanted.quota, job->wanted.reserve, job->urgent_part))
             continue;
         t->building = false;
         if (take_table) {
@@ -263,6 +262,43 @@ static double between(double wait, double next, double part)
     return part < 0.5 ? wait : next;
 }
 
+/* Site and recipient are brought to the day. */
+static void roll(struct place *p, const struct policy_view *v, int32_t day)
+{
+    site_roll(&p->site, day);
+    forecast_roll(v->forecast, &p->site, day);
+}
+
+/* How many he gets on that day, as it looks when the share `gone` of it has usually come. */
+static double mean_of(const struct quiet_policy *q, const struct policy_view *v, double gone)
+{
+    struct forecast_level level =
+        expected_level(&q->expected, v->recipient_id, v->now, &v->forecast->level);
+    return forecast_level_now(&level, v->forecast->today, gone);
+}
+
+static double pending_of(const struct policy_view *v)
+{
+    return v->weight > 0 ? v->weight : v->pending ? v->pending->digestible : 1;
+}
+
+static unsigned table_pending(double pending)
+{
+    return (unsigned)TIDE_MIN(TIDE_MAX(lround(pending), 1), QUIET_PENDING);
+}
+
+/* So many minutes after `from`, as the table has it; at `end` at the latest. */
+static tide_wall_ms after(const struct policy_view *v,
+                          tide_wall_ms from,
+                          double minutes,
+                          tide_wall_ms end)
+{
+    if (minutes >= QUIET_FOREVER)
+        return end;
+    tide_wall_ms ms = (tide_wall_ms)(minutes * (double)TIME_MINUTE_MS);
+    return ms < AT_ONCE_MS ? v->now : TIDE_MIN(from + ms, end);
+}
+
 /* -- Windows that are no days -------------------------------------------------------------------
  */
 
@@ -328,28 +364,20 @@ static tide_wall_ms other_wish(struct quiet_policy *q, const struct policy_view 
         return v->now;
     if (!t)
         return policy_even()->wish(NULL, v);
-    site_roll(&p->site, day->day);
-    forecast_roll(v->forecast, &p->site, day->day);
+    roll(p, v, day->day);
     tide_wall_ms from = TIDE_MIN(v->last_at, v->now);
     bool carried = v->window.end && from < v->window.start;
     from = carried ? v->window.start : from;
     struct horizon h = scarcest(v, from);
-    struct forecast_level level =
-        expected_level(&q->expected, v->recipient_id, v->now, &v->forecast->level);
     double x = (double)(from - day->window.start) / (double)(day->window.end - day->window.start);
-    double mean = forecast_level_now(&level, v->forecast->today, site_gone(&p->site, day->day, x));
-    mean = rate_between(p, day, mean, from, from + (tide_wall_ms)(h.minutes * 60000));
-    double k = v->weight > 0 ? v->weight : v->pending ? v->pending->digestible : 1;
-    double slot = (1 - TIDE_MIN(h.minutes / 1440, 1)) * QUIET_SLOTS;
-    unsigned s = TIDE_MIN((unsigned)slot, QUIET_SLOTS - 1),
-             pending = (unsigned)TIDE_MIN(TIDE_MAX(lround(k), 1), QUIET_PENDING);
-    int b = (int)TIDE_MIN(TIDE_MAX(h.sends, 1), QUIET_QUOTA_MAX);
-    double wait = quiet_wait_minutes(t, false, mean, s, b, pending);
     tide_wall_ms end = from + (tide_wall_ms)(h.minutes * 60000);
-    if (wait >= QUIET_FOREVER)
-        return end;
-    tide_wall_ms ms = (tide_wall_ms)(wait * (double)TIME_MINUTE_MS);
-    return ms < AT_ONCE_MS ? v->now : TIDE_MIN(from + ms, end);
+    double mean = mean_of(q, v, site_gone(&p->site, day->day, x));
+    mean = rate_between(p, day, mean, from, end);
+    double slot = (1 - TIDE_MIN(h.minutes / 1440, 1)) * QUIET_SLOTS;
+    unsigned s = TIDE_MIN((unsigned)slot, QUIET_SLOTS - 1);
+    int b = (int)TIDE_MIN(TIDE_MAX(h.sends, 1), QUIET_QUOTA_MAX);
+    double wait = quiet_wait_minutes(t, false, mean, s, b, table_pending(pending_of(v)));
+    return after(v, from, wait, end);
 }
 
 static tide_wall_ms quiet_wish(void *arg, const struct policy_view *v)
@@ -363,19 +391,15 @@ static tide_wall_ms quiet_wish(void *arg, const struct policy_view *v)
     int64_t left = v->count - v->used - v->reserve;
     if (left < 1)
         return v->now; /* the limit holds it */
-    site_roll(&p->site, v->day);
-    forecast_roll(v->forecast, &p->site, v->day);
+    roll(p, v, v->day);
 
     bool weekend = forecast_weekend(v->day);
     tide_wall_ms last = TIDE_MIN(v->last_at, v->now);
     bool carried = last < v->window.start;
     tide_wall_ms from = carried ? v->window.start : last;
     double x = part_of_day(v, from);
-    struct forecast_level level =
-        expected_level(&q->expected, v->recipient_id, v->now, &v->forecast->level);
-    double mean = forecast_level_now(&level, v->forecast->today, site_gone(&p->site, v->day, x));
-    double k = v->weight > 0 ? v->weight : v->pending ? v->pending->digestible : 1;
-    unsigned pending = (unsigned)TIDE_MIN(TIDE_MAX(lround(k), 1), QUIET_PENDING);
+    double mean = mean_of(q, v, site_gone(&p->site, v->day, x)), k = pending_of(v);
+    unsigned pending = table_pending(k);
     if (!carried) /* what was carried over once is not put off again */
         left = TIDE_MIN(left, his_part(p, v, mean, k, x));
     const struct quiet_table *t = table_for(q, p, v->count, v->reserve_full, 1);
@@ -390,10 +414,7 @@ static tide_wall_ms quiet_wish(void *arg, const struct policy_view *v)
     if (slot + 1 < QUIET_SLOTS)
         wait = between(wait, quiet_wait_minutes(t, weekend, mean, slot + 1, b, pending),
                        x * QUIET_SLOTS - slot);
-    if (wait >= QUIET_FOREVER)
-        return v->window.end;
-    tide_wall_ms ms = (tide_wall_ms)(wait * (double)TIME_MINUTE_MS);
-    return ms < AT_ONCE_MS ? v->now : TIDE_MIN(from + ms, v->window.end);
+    return after(v, from, wait, v->window.end);
 }
 
 static bool quiet_foresee(void *arg, const struct policy_view *v, struct foreseen *ret)
@@ -402,8 +423,7 @@ static bool quiet_foresee(void *arg, const struct policy_view *v, struct foresee
     struct place *p = v->is_day && v->forecast ? get_place(q, v->window_id) : NULL;
     if (!p)
         return false;
-    site_roll(&p->site, v->day);
-    forecast_roll(v->forecast, &p->site, v->day);
+    roll(p, v, v->day);
     struct forecast_level next = v->forecast->level,
                           level = expected_level(&q->expected, v->recipient_id, v->now, &next);
     double gone = site_gone(&p->site, v->day, part_of_day(v, v->now));
