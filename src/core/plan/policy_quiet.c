@@ -245,10 +245,12 @@ static tide_wall_ms fluid_due(const struct policy_view *v,
 /* When a limit that all share will not hold what all have still to get, each is planned with his
  * part of it: digests lengthen everywhere before anything stops. */
 static int64_t his_part(
-    const struct place *p, const struct policy_view *v, double mean, double pending, double x)
+    const struct place *p, const struct policy_view *v, double mean, double pending, double gone)
 {
-    double gone = site_gone(&p->site, v->day, x), all = site_rest(&p->site, v->day, gone);
-    if (!v->is_shared || all <= (double)v->shared_left)
+    if (!v->is_shared)
+        return INT64_MAX;
+    double all = site_rest(&p->site, v->day, gone);
+    if (all <= (double)v->shared_left)
         return INT64_MAX;
     double his = mean * (1 - gone) + pending;
     return TIDE_MAX(lround(his * (double)v->shared_left / all), 1);
@@ -398,10 +400,10 @@ static tide_wall_ms quiet_wish(void *arg, const struct policy_view *v)
     bool carried = last < v->window.start;
     tide_wall_ms from = carried ? v->window.start : last;
     double x = part_of_day(v, from);
-    double mean = mean_of(q, v, site_gone(&p->site, v->day, x)), k = pending_of(v);
+    double gone = site_gone(&p->site, v->day, x), mean = mean_of(q, v, gone), k = pending_of(v);
     unsigned pending = table_pending(k);
     if (!carried) /* what was carried over once is not put off again */
-        left = TIDE_MIN(left, his_part(p, v, mean, k, x));
+        left = TIDE_MIN(left, his_part(p, v, mean, k, gone));
     const struct quiet_table *t = table_for(q, p, v->count, v->reserve_full, 1);
     /* The fluid price would hold the first mail of a day that has room for all. */
     if (!t && !q->settings.fluid_only && (double)left > v->direct_share * (double)v->count)
