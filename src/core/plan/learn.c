@@ -4,6 +4,7 @@
 #include "core/config/limits.h"
 #include "core/plan/planner.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -65,41 +66,53 @@ void learn_mark(struct learn *l, struct learn_key *k)
 
 /* -- Keys -------------------------------------------------------------------------------------- */
 
+/* Where in a route the names of a scope stand; 0, where the recipient's id stands: it has none. */
+#define AT(field) offsetof(struct learn_route, field)
+static const struct {
+    size_t a, b;
+} parts[LIMIT_SCOPES] = {
+    [LIMIT_RECIPIENT] = {0, 0},
+    [LIMIT_PAIR] = {AT(sender), 0},
+    [LIMIT_DOMAIN] = {AT(domain), 0},
+    [LIMIT_PROVIDER] = {AT(provider), 0},
+    [LIMIT_SENDER_DOMAIN_PROVIDER] = {AT(sender_domain), AT(provider)},
+    [LIMIT_IP_PROVIDER] = {AT(pool), AT(provider)},
+    [LIMIT_IP_DOMAIN] = {AT(pool), AT(domain)},
+    [LIMIT_ACCOUNT] = {AT(account), 0},
+    [LIMIT_ACCOUNT_STREAM] = {AT(account), AT(stream)},
+};
+#undef AT
+
+static uint32_t part_of(const struct learn_route *r, size_t at)
+{
+    return at ? *(const uint32_t *)((const char *)r + at) : 0;
+}
+
+static void set_part(struct learn_route *r, size_t at, uint32_t name)
+{
+    if (at)
+        *(uint32_t *)((char *)r + at) = name;
+}
+
 void learn_parts(enum limit_scope scope,
                  const struct learn_route *r,
                  uint32_t *ret_a,
                  uint32_t *ret_b)
 {
-    *ret_a = *ret_b = 0;
-    switch (scope) {
-    case LIMIT_RECIPIENT:
-    case LIMIT_SCOPES:
-        break;
-    case LIMIT_PAIR:
-        *ret_a = r->sender;
-        break;
-    case LIMIT_DOMAIN:
-        *ret_a = r->domain;
-        break;
-    case LIMIT_PROVIDER:
-        *ret_a = r->provider;
-        break;
-    case LIMIT_SENDER_DOMAIN_PROVIDER:
-        *ret_a = r->sender_domain, *ret_b = r->provider;
-        break;
-    case LIMIT_IP_PROVIDER:
-        *ret_a = r->pool, *ret_b = r->provider;
-        break;
-    case LIMIT_IP_DOMAIN:
-        *ret_a = r->pool, *ret_b = r->domain;
-        break;
-    case LIMIT_ACCOUNT:
-        *ret_a = r->account;
-        break;
-    case LIMIT_ACCOUNT_STREAM:
-        *ret_a = r->account, *ret_b = r->stream;
-        break;
-    }
+    *ret_a = part_of(r, parts[scope].a);
+    *ret_b = part_of(r, parts[scope].b);
+}
+
+void learn_route_of(struct learn *l,
+                    enum limit_scope scope,
+                    int64_t recipient_id,
+                    struct text a_name,
+                    struct text b_name,
+                    struct learn_route *ret)
+{
+    *ret = (struct learn_route){.recipient_id = recipient_id};
+    set_part(ret, parts[scope].a, subjects_intern(l->subjects, a_name));
+    set_part(ret, parts[scope].b, subjects_intern(l->subjects, b_name));
 }
 
 /* Scope in the upper bits, what it counts below: interned numbers are far smaller than 28 bits, a
@@ -107,14 +120,12 @@ void learn_parts(enum limit_scope scope,
 static int64_t key_of(enum limit_scope scope, const struct learn_route *r)
 {
     uint32_t a, b;
-    bool two = scope == LIMIT_SENDER_DOMAIN_PROVIDER || scope == LIMIT_IP_PROVIDER ||
-               scope == LIMIT_IP_DOMAIN || scope == LIMIT_ACCOUNT_STREAM;
     learn_parts(scope, r, &a, &b);
     if (limit_scope_is_own(scope))
         return r->recipient_id ? (int64_t)scope << 57 | 1LL << 56 | (int64_t)(a & 0xFFFF) << 40 |
                                      r->recipient_id
                                : 0;
-    return a && (b || !two) ? (int64_t)scope << 57 | (int64_t)a << 28 | b : 0;
+    return a && (b || !parts[scope].b) ? (int64_t)scope << 57 | (int64_t)a << 28 | b : 0;
 }
 
 struct learn_key *learn_find(const struct learn *l,

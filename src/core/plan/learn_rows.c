@@ -265,46 +265,6 @@ static bool read_blob(struct learn *l, struct learn_key *k, struct text blob)
     return true;
 }
 
-void learn_route_of(struct learn *l,
-                    enum limit_scope scope,
-                    int64_t recipient_id,
-                    struct text a_name,
-                    struct text b_name,
-                    struct learn_route *ret)
-{
-    uint32_t a = subjects_intern(l->subjects, a_name), b = subjects_intern(l->subjects, b_name);
-    *ret = (struct learn_route){.recipient_id = recipient_id};
-    switch (scope) {
-    case LIMIT_PAIR:
-        ret->sender = a;
-        break;
-    case LIMIT_DOMAIN:
-        ret->domain = a;
-        break;
-    case LIMIT_PROVIDER:
-        ret->provider = a;
-        break;
-    case LIMIT_SENDER_DOMAIN_PROVIDER:
-        ret->sender_domain = a, ret->provider = b;
-        break;
-    case LIMIT_IP_PROVIDER:
-        ret->pool = a, ret->provider = b;
-        break;
-    case LIMIT_IP_DOMAIN:
-        ret->pool = a, ret->domain = b;
-        break;
-    case LIMIT_ACCOUNT:
-        ret->account = a;
-        break;
-    case LIMIT_ACCOUNT_STREAM:
-        ret->account = a, ret->stream = b;
-        break;
-    case LIMIT_RECIPIENT:
-    case LIMIT_SCOPES:
-        break;
-    }
-}
-
 /* The route on which the row's key lies. */
 static bool route_of_row(struct learn *l,
                          struct text row,
