@@ -17,11 +17,14 @@ void verified_put_head(enum verified_form format, struct buf *out)
 /* Evidence has a line for each record seen; a row has to stay one line. */
 static void put_evidence(struct buf *out, struct text evidence)
 {
-    struct buf line = {0};
-    for (size_t i = 0; i < evidence.n; i++)
-        buf_adds(&line, evidence.p[i] == '\n' ? " | " : (char[]){evidence.p[i], '\0'});
-    csv_put(out, buf_text(&line));
-    buf_fini(&line);
+    struct buf one = {0};
+    struct text line;
+    for (const char *between = ""; text_split(&evidence, '\n', &line); between = " | ") {
+        buf_adds(&one, between);
+        buf_add_text(&one, line);
+    }
+    csv_put(out, buf_text(&one));
+    buf_fini(&one);
 }
 
 static void put_csv(const struct verified *row, struct buf *out)
