@@ -267,6 +267,17 @@ void http_resume(struct request *r)
     http_kick(r->h);
 }
 
+static void set_headers(struct request *r,
+                        const char *content_type,
+                        const struct http_header *headers,
+                        size_t count)
+{
+    if (r->response && content_type)
+        MHD_add_response_header(r->response, MHD_HTTP_HEADER_CONTENT_TYPE, content_type);
+    for (size_t i = 0; r->response && i < count; i++)
+        MHD_add_response_header(r->response, headers[i].name, headers[i].value);
+}
+
 void http_reply(struct http_request *req,
                 unsigned status,
                 const char *content_type,
@@ -287,10 +298,7 @@ void http_reply(struct http_request *req,
     /* MHD only reads what it must copy */
     r->response =
         MHD_create_response_from_buffer(body.n, (void *)(uintptr_t)body.p, MHD_RESPMEM_MUST_COPY);
-    if (r->response && content_type)
-        MHD_add_response_header(r->response, MHD_HTTP_HEADER_CONTENT_TYPE, content_type);
-    for (size_t i = 0; r->response && i < header_count; i++)
-        MHD_add_response_header(r->response, headers[i].name, headers[i].value);
+    set_headers(r, content_type, headers, header_count);
     if (r->response && h->closing)
         MHD_add_response_header(r->response, MHD_HTTP_HEADER_CONNECTION, "close");
     http_resume(r); /* inside the handler nothing is suspended: http_on_access() goes on */
@@ -362,10 +370,7 @@ void http_begin(struct http_request *req,
     list_append(&r->h->streams, &s->node);
     r->response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, HTTP_STREAM_BYTES_MAX / 2,
                                                     on_reader, r, NULL);
-    if (r->response)
-        MHD_add_response_header(r->response, MHD_HTTP_HEADER_CONTENT_TYPE, content_type);
-    for (size_t i = 0; r->response && i < header_count; i++)
-        MHD_add_response_header(r->response, headers[i].name, headers[i].value);
+    set_headers(r, content_type, headers, header_count);
     http_resume(r);
 }
 
