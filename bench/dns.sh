@@ -9,11 +9,7 @@ build=${BUILD:-build/gcc}
 bench=dns
 . "$(dirname "$0")/lib/nsd"
 seq 1 20000 | awk '{ printf "d%d.test MX\n", $1 }' | shuf --random-source=/dev/zero >"$dir/questions"
-tries=0
-until "$build/bench/bench_dns" "127.0.0.1:$port" "$dir/questions" 0.01 1 2>/dev/null | grep -q '(0 failed'; do
-    tries=$((tries + 1))
-    [ $tries -lt 50 ] || { echo "dns: nsd does not answer"; cat "$dir/log"; exit 1; }
-done
+until_nsd_answers '(0 failed' "$build/bench/bench_dns" "127.0.0.1:$port" "$dir/questions" 0.01 1
 i=0
 while [ $i -lt "$rounds" ]; do
     "$build/bench/bench_dns" "127.0.0.1:$port" "$dir/questions" "$seconds" $at_once >>"$dir/ours"
@@ -22,7 +18,7 @@ while [ $i -lt "$rounds" ]; do
 done
 cat "$dir/ours"
 awk '/Queries per second/ { printf "dnsperf_queries_per_s %.0f queries/s\n", $4 }' "$dir/peer"
-ours=$(awk '{ print $2 }' "$dir/ours" | sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }')
-peer=$(awk '/Queries per second/ { print $4 }' "$dir/peer" | sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }')
+ours=$(awk '{ print $2 }' "$dir/ours" | median)
+peer=$(awk '/Queries per second/ { print $4 }' "$dir/peer" | median)
 awk -v a="$ours" -v b="$peer" 'BEGIN { printf "dns_resolver_to_dnsperf %.2f ratio (medians)\n", a / b }'
 "$build/bench/bench_dns"

@@ -10,7 +10,6 @@ PATH=$PATH:/usr/sbin
 seconds=${1:-3} rounds=${2:-3} at_once=200
 build=${BUILD:-build/gcc}
 bench=verify
-median() { sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
 
 compare() { # "" or "_minimal", behind each name
     nsd_minimal=$([ -n "$1" ] && echo yes || echo no)
@@ -19,12 +18,8 @@ compare() { # "" or "_minimal", behind each name
     head -1 "$dir/domains" >"$dir/first"
     awk '{ printf "%s MX\nmx1.%s A\n", $1, $1 }' "$dir/domains" >"$dir/questions"
     awk '{ printf "ann@%s\nbob@%s\n", $1, $1 }' "$dir/domains" >"$dir/list"
-    tries=0
-    until "$build/bench/bench_verify" "127.0.0.1:$port" "$dir/first" 0.01 1 2>/dev/null | grep -q '(0 not deliverable'; do
-        tries=$((tries + 1))
-        sleep 0.05
-        [ $tries -lt 100 ] || { echo "verify: nsd does not answer"; cat "$dir/log"; exit 1; }
-    done
+    until_nsd_answers '(0 not deliverable' \
+        "$build/bench/bench_verify" "127.0.0.1:$port" "$dir/first" 0.01 1
     i=0
     while [ $i -lt "$rounds" ]; do
         "$build/bench/bench_verify" "127.0.0.1:$port" "$dir/domains" "$seconds" $at_once >>"$dir/ours"
