@@ -96,13 +96,28 @@ static void test_registrable(void **state)
     suffixes_close(s);
 }
 
+static void test_within(void **state)
+{
+    static const struct {
+        const char *name, *domain;
+        bool want;
+    } names[] = {
+        {"example.org", "example.org", true},    {"a.b.Example.org", "exAmple.org", true},
+        {".example.org", "example.org", true},   {"notexample.org", "example.org", false},
+        {"example.org", "a.example.org", false}, {"org", "example.org", false},
+    };
+    (void)state;
+    for (size_t i = 0; i < TIDE_COUNT(names); i++)
+        T_EQ(domain_is_within(text_of(names[i].name), text_of(names[i].domain)), names[i].want,
+             "%s within %s", names[i].name, names[i].domain);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_domain_parse),
-        cmocka_unit_test(test_domain_unicode),
-        cmocka_unit_test(test_domain_is_ip),
-        cmocka_unit_test(test_registrable),
+        cmocka_unit_test(test_domain_parse), cmocka_unit_test(test_domain_unicode),
+        cmocka_unit_test(test_domain_is_ip), cmocka_unit_test(test_registrable),
+        cmocka_unit_test(test_within),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -59,6 +59,12 @@ bool domain_is_ip(struct text t)
     return inet_pton(AF_INET, s, address) == 1 || inet_pton(AF_INET6, s, address) == 1;
 }
 
+bool domain_is_within(struct text name, struct text domain)
+{
+    return text_ieq(name, domain) ||
+           (name.n > domain.n && text_iends(name, domain) && name.p[name.n - domain.n - 1] == '.');
+}
+
 /* Before IDNA: no ASCII but LDH and dots, no empty label. libidn2 would let others pass, or with
  * STD3 rules delete them and so make another domain of it. */
 static enum tide_err check_input(struct text in, bool *ret_ascii, struct tide_error *err)

@@ -45,6 +45,9 @@ bool domain_is_ldh(struct text ascii);
 /* 127.0.0.1 or ::1, with or without brackets: what some zones put where a name belongs. */
 bool domain_is_ip(struct text t);
 
+/* The same name, or one below it; ASCII case apart. */
+bool domain_is_within(struct text name, struct text domain);
+
 struct suffixes;
 
 /* The public suffix list: the newer of the library's own and the system's. */

@@ -55,12 +55,6 @@ static bool read_number(struct text t, int64_t preset, int64_t *ret)
     return !t.p || text_int(t, 0, INT64_MAX, ret, NULL) == TIDE_OK;
 }
 
-static bool is_or_below(struct text name, struct text domain)
-{
-    return text_ieq(name, domain) ||
-           (name.n > domain.n && text_iends(name, domain) && name.p[name.n - domain.n - 1] == '.');
-}
-
 static enum tide_err read_tags(const struct tag_list *l,
                                struct dkim_signature *s,
                                struct tide_error *err)
@@ -89,7 +83,7 @@ static enum tide_err read_tags(const struct tag_list *l,
     if (s->expires_at_s && s->signed_at_s && s->expires_at_s <= s->signed_at_s)
         return want(err, "x= is not after t= (RFC 6376 3.5)");
     s->identity = i.p ? addr_domain_of(i) : s->domain;
-    if (!is_or_below(s->identity, s->domain))
+    if (!domain_is_within(s->identity, s->domain))
         return want(err, "i= is not within d=");
     if (!dkim_signs(s, "from"))
         return want(err, "h= does not have From (RFC 6376 5.4)");

@@ -14,13 +14,6 @@ static struct text host_of(struct text uri)
     return addr_domain_of(uri);
 }
 
-static bool is_within(struct text host, struct text organizational)
-{
-    return text_ieq(host, organizational) ||
-           (host.n > organizational.n && text_iends(host, organizational) &&
-            host.p[host.n - organizational.n - 1] == '.');
-}
-
 static bool is_known(const struct dmarc_reports *d, struct text host)
 {
     for (size_t i = 0; i < d->count; i++)
@@ -34,7 +27,7 @@ static void add_targets(struct dmarc_reports *d, struct text list, struct text o
     struct text uri;
     while (list.n && text_split(&list, ',', &uri)) {
         struct text host = host_of(uri);
-        if (!host.n || is_within(host, organizational) || is_known(d, host) ||
+        if (!host.n || domain_is_within(host, organizational) || is_known(d, host) ||
             d->count == DMARC_TARGETS_MAX)
             continue;
         char *name = arena_printf(d->arena, TEXT_FMT "._report._dmarc." TEXT_FMT,

@@ -2,7 +2,7 @@
 #include "core/verify/sender_inside.h"
 
 #include "base/macros.h"
-
+#include "core/address/domain.h"
 #include "core/verify/one_click.h"
 
 #include <stdarg.h>
@@ -263,9 +263,7 @@ static bool speaks_for_from(const struct sender *s, struct text domain)
         if (s->identifiers[i].dkim && s->identifiers[i].aligned &&
             text_ieq(s->identifiers[i].domain, domain))
             return true;
-    return text_ieq(domain, s->in.domain) ||
-           (domain.n < s->in.domain.n && text_iends(s->in.domain, domain) &&
-            s->in.domain.p[s->in.domain.n - domain.n - 1] == '.');
+    return domain_is_within(s->in.domain, domain);
 }
 
 static void check_key(struct report *r, const struct sender_key *k)

@@ -118,12 +118,6 @@ static bool answers_ip(const struct spf *s, const struct dns_answer *a, const st
     return false;
 }
 
-static bool is_or_below(struct text name, struct text domain)
-{
-    return text_ieq(name, domain) ||
-           (name.n > domain.n && text_iends(name, domain) && name.p[name.n - domain.n - 1] == '.');
-}
-
 /* -- PTR: for the mechanism and for %{p} (RFC 7208 5.5, 7.3) ------------------------------------*/
 
 static bool ask_ptr(struct spf *s, enum spf_wait wait, struct question *todo)
@@ -480,7 +474,7 @@ static bool next_ptr_name(struct spf *s, struct question *todo)
     bool for_macro = s->wait != SPF_WAIT_NOTHING;
     while (s->host_at < s->host_count) {
         struct text name = s->hosts[s->host_at++];
-        if (question_name_ok(name) && (for_macro || is_or_below(name, s->target)))
+        if (question_name_ok(name) && (for_macro || domain_is_within(name, s->target)))
             return ask(s, SPF_AT_PTR_ADDRESS, name, is_address4(s) ? DNS_A : DNS_AAAA, todo);
     }
     return for_macro ? validated(s, (struct text){0}, todo) : next_term(s);
@@ -493,7 +487,7 @@ static void sort_names(struct spf *s)
     for (int pass = 0; pass < 2; pass++)
         for (size_t i = front; i < s->host_count; i++) {
             struct text name = s->hosts[i];
-            if (pass == 0 ? !text_ieq(name, s->target) : !is_or_below(name, s->target))
+            if (pass == 0 ? !text_ieq(name, s->target) : !domain_is_within(name, s->target))
                 continue;
             for (size_t k = i; k > front; k--)
                 s->hosts[k] = s->hosts[k - 1];
