@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#define LABEL_COLUMNS  13
 #define TEXT_BYTES_MAX (64u << 10)
 
 struct run {
@@ -71,8 +70,7 @@ static int read_words(struct cli *cli, struct buf *ret)
 
 static void line(struct cli *cli, const char *label, struct text text)
 {
-    buf_addf(&cli->out, "  %-*s", LABEL_COLUMNS - 2, label);
-    show_paragraph(&cli->show, LABEL_COLUMNS, LABEL_COLUMNS, text);
+    show_labelled(&cli->show, label, STYLE_PLAIN, text);
 }
 
 static void linef(struct cli *cli, const char *label, const char *fmt, ...) TIDE_PRINTF(3, 4);

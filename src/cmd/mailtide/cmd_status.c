@@ -13,13 +13,6 @@
 
 #define TOP_EVERY_MS 2000
 
-static void heading(struct cli *cli, const char *text)
-{
-    buf_addc(&cli->out, '\n');
-    show_styled(&cli->show, STYLE_BOLD, text_of(text));
-    buf_addc(&cli->out, '\n');
-}
-
 static void show_head(struct cli *cli, const struct json *doc)
 {
     char span[32], when[SHOW_TIME_BYTES];
@@ -47,7 +40,7 @@ static void show_alarms(struct cli *cli, const struct json *doc)
     const struct json *alarms = json_member(doc, "alarms");
     char when[SHOW_TIME_BYTES];
     if (json_count(alarms))
-        heading(cli, json_count(alarms) == 1 ? "alarm" : "alarms");
+        show_heading(&cli->show, json_count(alarms) == 1 ? "alarm" : "alarms");
     for (size_t i = 0; i < json_count(alarms); i++) {
         const struct json *a = json_element(alarms, i);
         struct text severity = ask_text(a, "severity");
@@ -75,7 +68,7 @@ static void show_notifications(struct cli *cli, const struct json *doc)
     char number[32], when[SHOW_TIME_BYTES];
     struct text name;
     int64_t n, waiting = 0;
-    heading(cli, "notifications");
+    show_heading(&cli->show, "notifications");
     for (void *pos = NULL; json_next(counts, &pos, &name, &value);) {
         if (!json_int(value, &n) || n == 0)
             continue;
@@ -106,7 +99,7 @@ static void show_flow(struct cli *cli, const struct json *doc)
         {"flying", "mails under way"},
     };
     char a[32], r[32], d[32];
-    heading(cli, "since start");
+    show_heading(&cli->show, "since start");
     buf_addf(&cli->out, "  %12s  accepted\n  %12s  mails released, %s of them digests\n",
              show_count(ask_int(since, "accepted"), a), show_count(ask_int(since, "released"), r),
              show_count(ask_int(since, "digests"), d));
@@ -116,7 +109,7 @@ static void show_flow(struct cli *cli, const struct json *doc)
     if (ask_int(since, "refused_at_intake") > 0)
         buf_addf(&cli->out, "  %12s  refused at the door\n",
                  show_count(ask_int(since, "refused_at_intake"), a));
-    heading(cli, "now");
+    show_heading(&cli->show, "now");
     for (size_t i = 0; i < TIDE_COUNT(parts); i++)
         buf_addf(&cli->out, "  %12s  %s\n", show_count(ask_int(queues, parts[i].name), a),
                  parts[i].text);
@@ -133,7 +126,7 @@ static void show_accounts(struct cli *cli, const struct json *doc)
     const struct json *accounts = json_member(doc, "accounts");
     struct table t;
     char when[SHOW_TIME_BYTES], number[32];
-    heading(cli, "accounts");
+    show_heading(&cli->show, "accounts");
     table_init(&t, &cli->show, columns);
     for (size_t i = 0; i < json_count(accounts); i++) {
         const struct json *a = json_element(accounts, i);
@@ -165,7 +158,7 @@ static void show_rest(struct cli *cli, const struct json *doc)
     const struct json *store = json_member(doc, "store"), *dns = json_member(doc, "dns");
     const struct json *servers = json_member(dns, "servers");
     char size[SHOW_TIME_BYTES], left[SHOW_TIME_BYTES], n[32];
-    heading(cli, "store and DNS");
+    show_heading(&cli->show, "store and DNS");
     buf_addf(&cli->out, "  %s", show_bytes(ask_int(store, "database_bytes"), size));
     if (ask_int(store, "free_bytes") > 0)
         buf_addf(&cli->out, ", %s free on its disk",

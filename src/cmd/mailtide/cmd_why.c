@@ -3,25 +3,11 @@
 
 #include "base/macros.h"
 
-/* "  label  text", the text wrapped behind the label. */
-#define LABEL_COLUMNS 13
-
-static void labelled(struct cli *cli, const char *label, enum style style, struct text t)
-{
-    buf_addf(&cli->out, "  %-*s", LABEL_COLUMNS - 2, label);
-    if (style != STYLE_PLAIN) {
-        show_styled(&cli->show, style, t);
-        buf_addc(&cli->out, '\n');
-    } else {
-        show_paragraph(&cli->show, LABEL_COLUMNS, LABEL_COLUMNS, t);
-    }
-}
-
 static void labelled_sentence(struct cli *cli, const char *label, struct text sentence)
 {
     struct buf b = {0};
     show_sentence(&b, sentence, SHOW_SPAN_NOW, cli->show.now);
-    labelled(cli, label, STYLE_PLAIN, buf_text(&b));
+    show_labelled(&cli->show, label, STYLE_PLAIN, buf_text(&b));
     buf_fini(&b);
 }
 
@@ -52,7 +38,7 @@ static void show_listed(struct cli *cli, const struct json *lists)
                  listed_state(ask_text(v, "state")),
                  show_when(ask_time(v, "since"), cli->show.now, when),
                  TEXT_ARG(ask_text(v, "cause")));
-        labelled(cli, i == 0 ? "ESP's list" : "", STYLE_PLAIN, buf_text(&b));
+        show_labelled(&cli->show, i == 0 ? "ESP's list" : "", STYLE_PLAIN, buf_text(&b));
         buf_fini(&b);
     }
 }
@@ -67,22 +53,23 @@ static void show_recipient(struct cli *cli, const struct json *r)
     char when[SHOW_TIME_BYTES];
     show_styled(&cli->show, STYLE_BOLD, ask_text(r, "address"));
     buf_addc(&cli->out, '\n');
-    labelled(cli, "domain", STYLE_PLAIN, ask_text(r, "domain"));
+    show_labelled(&cli->show, "domain", STYLE_PLAIN, ask_text(r, "domain"));
     bool certain = true;
     (void)json_bool(json_member(v, "provider_certain"), &certain);
-    labelled(cli, certain ? "provider" : "likely at", STYLE_PLAIN,
-             provider.n ? provider : TEXT("not one that is known"));
+    show_labelled(&cli->show, certain ? "provider" : "likely at", STYLE_PLAIN,
+                  provider.n ? provider : TEXT("not one that is known"));
     if (gateway.n > 0)
-        labelled(cli, "behind", STYLE_PLAIN, gateway);
-    labelled(cli, "verdict", show_style_of_state(verdict), verdict);
+        show_labelled(&cli->show, "behind", STYLE_PLAIN, gateway);
+    show_labelled(&cli->show, "verdict", show_style_of_state(verdict), verdict);
     if (ask_text(v, "reason").n > 0)
         labelled_sentence(cli, "", ask_text(v, "reason"));
     for (const char *label = "evidence"; text_split(&rest, '\n', &line); label = "")
-        labelled(cli, label, STYLE_PLAIN, line);
+        show_labelled(&cli->show, label, STYLE_PLAIN, line);
     if (found)
-        labelled(cli, "found", STYLE_PLAIN, text_of(show_when(found, cli->show.now, when)));
+        show_labelled(&cli->show, "found", STYLE_PLAIN,
+                      text_of(show_when(found, cli->show.now, when)));
     if (suppressed.n > 0)
-        labelled(cli, "suppressed", STYLE_BAD, suppressed);
+        show_labelled(&cli->show, "suppressed", STYLE_BAD, suppressed);
     show_listed(cli, json_member(r, "esp_lists"));
 }
 
@@ -118,13 +105,14 @@ static void show_details(struct cli *cli, const struct json *n)
     buf_add_text(&from, ask_text(n, "sender"));
     if (stream.n > 0)
         buf_addf(&from, ", stream " TEXT_FMT, TEXT_ARG(stream));
-    labelled(cli, "  from", STYLE_PLAIN, buf_text(&from));
+    show_labelled(&cli->show, "  from", STYLE_PLAIN, buf_text(&from));
     buf_fini(&from);
     if (is_pending(state) && at)
-        labelled(cli, "  release", STYLE_PLAIN,
-                 text_of(at <= cli->show.now ? "next" : show_when(at, cli->show.now, when)));
+        show_labelled(&cli->show, "  release", STYLE_PLAIN,
+                      text_of(at <= cli->show.now ? "next" : show_when(at, cli->show.now, when)));
     if (is_pending(state) && deadline)
-        labelled(cli, "  deadline", STYLE_PLAIN, text_of(show_when(deadline, cli->show.now, when)));
+        show_labelled(&cli->show, "  deadline", STYLE_PLAIN,
+                      text_of(show_when(deadline, cli->show.now, when)));
     if (reason.n > 0)
         labelled_sentence(cli, is_pending(state) ? "  because" : "  outcome", show_reason(reason));
 }
@@ -149,7 +137,7 @@ static void show_notifications(struct cli *cli, const struct json *list, bool pe
         if (is_pending(ask_text(n, "state")) != pending)
             continue;
         if (!last)
-            show_heading(cli, pending ? "pending" : "done");
+            show_heading(&cli->show, pending ? "pending" : "done");
         else if (!are_alike(last, n))
             show_details(cli, last);
         show_line(cli, n);

@@ -10,6 +10,7 @@
 #include <wchar.h>
 
 #define PARAGRAPH_COLUMNS_MIN 20
+#define LABEL_COLUMNS         13
 
 /* -- Text ----------------------------------------------------------------------------------------
  */
@@ -119,6 +120,24 @@ void show_paragraph(struct show *s, size_t column, size_t indent, struct text t)
         first = false;
     }
     buf_addc(s->out, '\n');
+}
+
+void show_heading(struct show *s, const char *text)
+{
+    buf_addc(s->out, '\n');
+    show_styled(s, STYLE_BOLD, text_of(text));
+    buf_addc(s->out, '\n');
+}
+
+void show_labelled(struct show *s, const char *label, enum style style, struct text t)
+{
+    buf_addf(s->out, "  %-*s", LABEL_COLUMNS - 2, label);
+    if (style == STYLE_PLAIN) {
+        show_paragraph(s, LABEL_COLUMNS, LABEL_COLUMNS, t);
+    } else {
+        show_styled(s, style, t);
+        buf_addc(s->out, '\n');
+    }
 }
 
 enum style show_style_of_state(struct text state)

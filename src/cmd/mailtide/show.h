@@ -38,6 +38,11 @@ void show_styled(struct show *s, enum style style, struct text t);
 /* A paragraph: its first line begins where the cursor is (`column`), the others are indented. */
 void show_paragraph(struct show *s, size_t column, size_t indent, struct text t);
 
+/* A line in bold with an empty one before it. */
+void show_heading(struct show *s, const char *text);
+/* "  label      text", the text wrapped behind the label when it is plain. */
+void show_labelled(struct show *s, const char *label, enum style style, struct text t);
+
 enum style show_style_of_state(struct text state); /* of notifications, attempts and verdicts */
 
 /* -- Times ---------------------------------------------------------------------------------------

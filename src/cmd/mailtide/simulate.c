@@ -295,36 +295,39 @@ static enum tide_err read_numbers(const struct cli *cli,
                                   struct sim_options *o,
                                   struct tide_error *err)
 {
-    const char *days = cli_option_value(cli, "warmup-days"),
-               *hold = cli_option_value(cli, "hold-max");
-    const char *reserve = cli_option_value(cli, "reserve"),
-               *weight = cli_option_value(cli, "direct-weight");
-    const char *margin = cli_option_value(cli, "margin"), *spread = cli_option_value(cli, "spread");
-    enum tide_err rc = TIDE_OK;
-    int64_t n;
-    if (days && (rc = text_int(text_of(days), 0, 3650, &n, err)) != TIDE_OK)
-        return tide_wrap(err, rc, "--warmup-days");
-    if (days)
-        o->warmup_days = (int)n;
-    if (reserve && (rc = text_int(text_of(reserve), 0, 1000000, &n, err)) != TIDE_OK)
-        return tide_wrap(err, rc, "--reserve");
-    if (reserve)
-        o->reserve = (int)n;
-    if (hold && (rc = text_duration_ms(text_of(hold), &o->hold_ms_max, err)) != TIDE_OK)
-        return tide_wrap(err, rc, "--hold-max");
-    const char *site = cli_option_value(cli, "site-quota");
-    if (site && (rc = text_int(text_of(site), 1, 1000000000, &n, err)) != TIDE_OK)
-        return tide_wrap(err, rc, "--site-quota");
-    if (site)
-        o->site_quota = (int)n;
-    if (margin && (rc = text_duration_ms(text_of(margin), &o->margin_ms, err)) != TIDE_OK)
-        return tide_wrap(err, rc, "--margin");
-    if (spread && (rc = text_duration_ms(text_of(spread), &o->spread_ms, err)) != TIDE_OK)
-        return tide_wrap(err, rc, "--spread");
-    if (weight && (rc = text_int(text_of(weight), 1, 1000, &n, err)) != TIDE_OK)
-        return tide_wrap(err, rc, "--direct-weight");
+    int weight = 0;
+    const struct {
+        const char *name;
+        int64_t least, most;
+        int *ret;
+    } numbers[] = {{"warmup-days", 0, 3650, &o->warmup_days},
+                   {"reserve", 0, 1000000, &o->reserve},
+                   {"site-quota", 1, 1000000000, &o->site_quota},
+                   {"direct-weight", 1, 1000, &weight}};
+    const struct {
+        const char *name;
+        int64_t *ret;
+    } spans[] = {
+        {"hold-max", &o->hold_ms_max}, {"margin", &o->margin_ms}, {"spread", &o->spread_ms}};
+    enum tide_err rc;
+    for (size_t i = 0; i < TIDE_COUNT(numbers); i++) {
+        const char *given = cli_option_value(cli, numbers[i].name);
+        int64_t n;
+        if (!given)
+            continue;
+        rc = text_int(text_of(given), numbers[i].least, numbers[i].most, &n, err);
+        if (rc != TIDE_OK)
+            return tide_wrap(err, rc, "--%s", numbers[i].name);
+        *numbers[i].ret = (int)n;
+    }
+    for (size_t i = 0; i < TIDE_COUNT(spans); i++) {
+        const char *given = cli_option_value(cli, spans[i].name);
+        rc = given ? text_duration_ms(text_of(given), spans[i].ret, err) : TIDE_OK;
+        if (rc != TIDE_OK)
+            return tide_wrap(err, rc, "--%s", spans[i].name);
+    }
     if (weight)
-        o->direct_weight = (double)n;
+        o->direct_weight = weight;
     return TIDE_OK;
 }
 

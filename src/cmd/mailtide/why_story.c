@@ -10,13 +10,6 @@
 #define EVENT_COLUMNS  10 /* most events are not longer */
 #define DEPTH_COLUMNS  4
 
-void show_heading(struct cli *cli, const char *text)
-{
-    buf_addc(&cli->out, '\n');
-    show_styled(&cli->show, STYLE_BOLD, text_of(text));
-    buf_addc(&cli->out, '\n');
-}
-
 /* -- One entry -----------------------------------------------------------------------------------
  */
 
@@ -386,7 +379,7 @@ void show_story(struct cli *cli, const struct json *doc)
                       .notifications = json_member(doc, "notifications")};
     s.count = (int)json_count(s.journal);
     if (s.count > 0 && join(&s)) {
-        show_heading(cli, "what happened");
+        show_heading(&cli->show, "what happened");
         show_below(&s, -1, 0);
     }
     free(s.cause);

@@ -10,6 +10,4 @@
 /* The answer of /v1/why. With --full nothing is folded. */
 void show_story(struct cli *cli, const struct json *doc);
 
-void show_heading(struct cli *cli, const char *text);
-
 #endif
