@@ -27,14 +27,6 @@ static struct hash hash_of(struct db *db, struct text a, struct text b)
     return h;
 }
 
-static struct hash hash_text(struct db *db, struct text t)
-{
-    struct hash h = {{0}};
-    if (EVP_Digest(t.n ? t.p : "", t.n, h.bytes, NULL, EVP_sha256(), NULL) != 1)
-        db_fail(db, TIDE_ENOMEM, "out of memory for a SHA-256");
-    return h;
-}
-
 static struct text hash_bytes_of(const struct hash *h)
 {
     return (struct text){(const char *)h->bytes, HASH_BYTES};
@@ -72,8 +64,7 @@ static uint64_t get_u64(const char *p)
 
 static void key_hash(struct db *db, struct text normal, char *out)
 {
-    struct hash h = hash_text(db, normal);
-    memcpy(out, h.bytes, KEY_HASH_BYTES);
+    put_u64(out, (uint64_t)name_hash(db, normal));
 }
 
 static void key_add(struct writing *w,

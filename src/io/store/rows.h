@@ -116,7 +116,8 @@ bool recipient_find(struct db *db,
                     struct arena *a,
                     struct recipient_state *ret);
 
-/* names.c: the number that stands for a name of an attempt; 0: it has none. */
+/* names.c: the number that stands for a name of an attempt, or for an address beside a key: the
+ * first 8 bytes of its SHA-256; 0: it is "". */
 int64_t name_hash(struct db *db, struct text name);
 
 void journal_add(struct writing *w, const struct journal_entry *e);
