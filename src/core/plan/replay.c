@@ -1,12 +1,9 @@
 #include "core/plan/replay.h"
 
-#include "base/heap.h"
 #include "base/macros.h"
-#include "core/plan/policy_quiet.h"
+#include "core/plan/replay_in.h"
 
 #include <stdlib.h>
-
-#define NONE UINT32_MAX
 
 const char *replay_policy_name(enum replay_policy p)
 {
@@ -28,231 +25,12 @@ const char *replay_policy_help(enum replay_policy p)
     return helps[p];
 }
 
-/* A line of events, through struct run.next. */
-struct line {
-    uint32_t first, last; /* NONE: empty */
-    uint32_t count;
-};
-
-/* How many in the window of now; of a rolling one the last `quota` instants. */
-struct tally_of_window {
-    tide_wall_ms start, *ring;
-    uint32_t count;
-};
-
-struct user {
-    struct heap_node wake;
-    struct plan_recipient plan;
-    struct group_pending pending;
-    tide_wall_ms last_at;
-    double weight; /* of what is pending */
-    struct line urgent, normal;
-    struct tally_of_window mails, events; /* of the limit's window, counted anew */
-    int32_t event_day;
-    uint32_t events_of_day;
-    tide_wall_ms warned_at; /* of event_day; 0: not */
-    bool full;
-};
-
-struct run {
-    const struct replay_trace *trace;
-    const struct replay_settings *settings;
-    struct replay_result *out;
-    struct config config;
-    struct config_account account;
-    struct config_stream streams[2];
-    struct limit limit, site_limit;
-    struct profile provider, esp;
-    struct planner *planner;
-    struct quiet_policy *quiet;
-    struct zone *zone; /* for counting anew what the ledger counts */
-    struct window_rule rule;
-    tide_wall_ms *rings; /* of rolling windows */
-    struct plan_route route;
-    struct user *users;
-    uint32_t *next; /* [event] */
-    struct heap heap;
-    struct tally_of_class {
-        uint32_t *counts;
-        uint64_t count;
-        double sum_s, max_s;
-    } delays[REPLAY_CLASSES];
-    tide_wall_ms scored_from;
-    double mean_weight;
-    bool failed;
-};
-
-/* -- Policies that need no planning ------------------------------------------------------------ */
-
-static tide_wall_ms at_once_wish(void *arg, const struct policy_view *v)
-{
-    (void)arg;
-    return v->now;
-}
-
-static tide_wall_ms hourly_wish(void *arg, const struct policy_view *v)
-{
-    (void)arg;
-    tide_wall_ms first = v->pending->oldest_at;
-    return (first + TIME_HOUR_MS - 1) / TIME_HOUR_MS * TIME_HOUR_MS;
-}
-
-static uint32_t keep_word(void *arg, tide_wall_ms now, bool urgent, uint32_t word)
-{
-    (void)arg, (void)now, (void)urgent;
-    return word;
-}
-
-static const struct policy at_once = {
-    .name = "at-once", .wish = at_once_wish, .charged = keep_word};
-static const struct policy hourly = {.name = "hourly", .wish = hourly_wish, .charged = keep_word};
-
-/* -- Making the world -------------------------------------------------------------------------- */
-
-static char *literal(const char *s)
-{
-    return (char *)(uintptr_t)s; /* the configuration's strings are not const, and not written */
-}
-
-static int reserve_of(const struct replay_settings *s)
-{
-    if (s->reserve >= 0)
-        return s->reserve;
-    return s->policy == REPLAY_QUIET ? 0 : 1;
-}
-
-static struct window window_of(const struct replay_settings *s)
-{
-    struct window w = s->window;
-    if (w.kind == WINDOW_CALENDAR && w.unit == 0)
-        w.unit = WINDOW_DAY;
-    if (window_is_fixed(&w))
-        w.zone = literal(s->zone);
-    return w;
-}
-
-static void make_config(struct run *r)
-{
-    const struct replay_settings *s = r->settings;
-    r->limit = (struct limit){.name = literal("mailbox/day"),
-                              .scope = LIMIT_RECIPIENT,
-                              .count = s->quota,
-                              .window = window_of(s)};
-    r->provider =
-        (struct profile){.name = literal("mailbox"), .limits = &r->limit, .limit_count = 1};
-    r->site_limit = (struct limit){
-        .name = literal("esp/day"),
-        .scope = LIMIT_ACCOUNT,
-        .count = s->site_quota,
-        .window = {.kind = WINDOW_CALENDAR, .unit = WINDOW_DAY, .zone = literal(s->zone)}};
-    r->esp = (struct profile){.name = literal("esp")};
-    if (s->site_quota > 0) {
-        r->esp.limits = &r->site_limit;
-        r->esp.limit_count = 1;
-    }
-    r->account = (struct config_account){.name = literal("esp"), .profile = &r->esp};
-    r->streams[0] = (struct config_stream){.name = literal("normal"), .digest = true};
-    r->streams[1] = (struct config_stream){.name = literal("urgent"), .urgent = true};
-    r->config = (struct config){.planner = {.reserve = reserve_of(s),
-                                            .margin_ms = s->margin_ms,
-                                            .spread_ms = s->spread_ms,
-                                            .direct_share = 0.5},
-                                .streams = r->streams,
-                                .stream_count = 2,
-                                .accounts = &r->account,
-                                .account_count = 1,
-                                .profiles = {.providers = &r->provider, .provider_count = 1}};
-}
-
-static enum tide_err set_policy(struct run *r, struct tide_error *err)
-{
-    const struct replay_settings *s = r->settings;
-    const struct quiet_settings quiet = {.urgent_cost = (float)s->urgent_cost,
-                                         .fluid_only = s->policy == REPLAY_FLUID};
-    switch (s->policy) {
-    case REPLAY_QUIET:
-    case REPLAY_FLUID:
-        r->quiet = quiet_policy_new(&quiet);
-        if (!r->quiet)
-            return tide_fail(err, TIDE_ENOMEM, "policy");
-        planner_set_policy(r->planner, quiet_policy(r->quiet));
-        break;
-    case REPLAY_AT_ONCE:
-        planner_set_policy(r->planner, &at_once);
-        break;
-    case REPLAY_HOURLY:
-        planner_set_policy(r->planner, &hourly);
-        break;
-    case REPLAY_EVEN:
-    case REPLAY_OPTIMUM:
-    case REPLAY_POLICY_COUNT:
-        break;
-    }
-    return TIDE_OK;
-}
-
-static enum tide_err open_run(struct run *r, struct tide_error *err)
-{
-    const struct replay_trace *t = r->trace;
-    make_config(r);
-    enum tide_err rc =
-        r->settings->zones->load(r->settings->zones->arg, r->settings->zone, &r->zone, err);
-    r->rule = (struct window_rule){.def = &r->limit.window, .zone = r->zone};
-    if (rc == TIDE_OK)
-        rc = planner_new(&r->config, r->settings->zones, &r->planner, err);
-    if (rc == TIDE_OK)
-        rc = set_policy(r, err);
-    if (rc != TIDE_OK)
-        return rc;
-    r->users = calloc(t->user_count + 1, sizeof *r->users);
-    r->next = malloc((t->count + 1) * sizeof *r->next);
-    bool ok = r->users && r->next;
-    if (!window_is_fixed(&r->limit.window)) {
-        r->rings = calloc((size_t)t->user_count * 2 + 1, (size_t)r->settings->quota * 8);
-        ok = ok && r->rings;
-    }
-    for (int c = 0; c < REPLAY_CLASSES; c++) {
-        r->delays[c].counts = calloc(REPLAY_DELAY_S_MAX + 1, sizeof(uint32_t));
-        ok = ok && r->delays[c].counts;
-    }
-    if (!ok)
-        return tide_fail(err, TIDE_ENOMEM, "%u users, %zu events", t->user_count, t->count);
-    for (uint32_t u = 0; u < t->user_count; u++) {
-        r->users[u].urgent = r->users[u].normal = (struct line){NONE, NONE, 0};
-        r->users[u].event_day = INT32_MIN;
-        r->users[u].mails.start = r->users[u].events.start = INT64_MIN;
-        if (r->rings) {
-            r->users[u].mails.ring = r->rings + (size_t)u * 2 * (size_t)r->settings->quota;
-            r->users[u].events.ring = r->users[u].mails.ring + r->settings->quota;
-        }
-    }
-    heap_init(&r->heap);
-    r->route =
-        (struct plan_route){.provider = planner_intern_provider(r->planner, TEXT("mailbox"))};
-    return TIDE_OK;
-}
-
-static void close_run(struct run *r)
-{
-    for (uint32_t u = 0; r->users && u < r->trace->user_count; u++)
-        plan_recipient_fini(&r->users[u].plan);
-    for (int c = 0; c < REPLAY_CLASSES; c++)
-        free(r->delays[c].counts);
-    heap_fini(&r->heap);
-    free(r->users);
-    free(r->next);
-    free(r->rings);
-    planner_free(r->planner);
-    quiet_policy_free(r->quiet);
-    zone_free(r->zone);
-}
-
 /* -- Playing ----------------------------------------------------------------------------------- */
 
-static void line_add(struct run *r, struct line *l, uint32_t event)
+static void line_add(struct replay *r, struct replay_line *l, uint32_t event)
 {
-    r->next[event] = NONE;
-    if (l->first == NONE)
+    r->next[event] = REPLAY_NONE;
+    if (l->first == REPLAY_NONE)
         l->first = event;
     else
         r->next[l->last] = event;
@@ -260,23 +38,23 @@ static void line_add(struct run *r, struct line *l, uint32_t event)
     l->count++;
 }
 
-static uint32_t line_take(struct run *r, struct line *l)
+static uint32_t line_take(struct replay *r, struct replay_line *l)
 {
     uint32_t event = l->first;
     l->first = r->next[event];
-    if (l->first == NONE)
-        l->last = NONE;
+    if (l->first == REPLAY_NONE)
+        l->last = REPLAY_NONE;
     l->count--;
     return event;
 }
 
-static void score(struct run *r, uint32_t event, tide_wall_ms now)
+static void score(struct replay *r, uint32_t event, tide_wall_ms now)
 {
     const struct replay_event *e = &r->trace->events[event];
     tide_wall_ms at = e->at_s * TIME_SECOND_MS;
     if (at < r->scored_from)
         return;
-    struct tally_of_class *d = &r->delays[e->class];
+    struct replay_class_tally *d = &r->delays[e->class];
     double s = (double)(now - at) / 1000;
     d->counts[TIDE_MIN((int64_t)s, REPLAY_DELAY_S_MAX)]++;
     d->count++;
@@ -284,7 +62,7 @@ static void score(struct run *r, uint32_t event, tide_wall_ms now)
     d->max_s = TIDE_MAX(d->max_s, s);
 }
 
-static int32_t day_at(const struct run *r, tide_wall_ms t, int *ret_hour)
+static int32_t day_at(const struct replay *r, tide_wall_ms t, int *ret_hour)
 {
     int64_t local = zone_local_ms(r->zone, t);
     *ret_hour = (int)(local % TIME_DAY_MS / TIME_HOUR_MS);
@@ -292,7 +70,7 @@ static int32_t day_at(const struct run *r, tide_wall_ms t, int *ret_hour)
 }
 
 /* One more, beside the ledger. True: it is over the limit. */
-static bool count_one(struct run *r, struct tally_of_window *t, tide_wall_ms now)
+static bool count_one(struct replay *r, struct replay_tally *t, tide_wall_ms now)
 {
     uint32_t quota = (uint32_t)r->settings->quota;
     if (!window_is_fixed(&r->limit.window)) {
@@ -313,7 +91,7 @@ static bool count_one(struct run *r, struct tally_of_window *t, tide_wall_ms now
 }
 
 /* A mail has left: counted anew. */
-static void count_mail(struct run *r, struct user *u, tide_wall_ms now, bool digest)
+static void count_mail(struct replay *r, struct replay_user *u, tide_wall_ms now, bool digest)
 {
     int hour;
     (void)day_at(r, now, &hour);
@@ -326,7 +104,10 @@ static void count_mail(struct run *r, struct user *u, tide_wall_ms now, bool dig
     r->out->over += over;
 }
 
-static struct plan_query query_of(struct run *r, struct user *u, bool urgent, tide_wall_ms now)
+static struct plan_query query_of(struct replay *r,
+                                  struct replay_user *u,
+                                  bool urgent,
+                                  tide_wall_ms now)
 {
     struct plan_query q = {.now = now,
                            .recipient = &u->plan,
@@ -344,14 +125,14 @@ static struct plan_query query_of(struct run *r, struct user *u, bool urgent, ti
     return q;
 }
 
-static double weight_of(const struct run *r, uint32_t event)
+static double weight_of(const struct replay *r, uint32_t event)
 {
     bool direct = r->trace->events[event].class == REPLAY_DIRECT;
     return direct && r->settings->direct_weight > 0 ? r->settings->direct_weight : 1;
 }
 
 /* The oldest that is pending, of both kinds. */
-static void refresh(struct run *r, struct user *u)
+static void refresh(struct replay *r, struct replay_user *u)
 {
     const struct replay_event *e = r->trace->events;
     u->pending.urgent = u->urgent.count;
@@ -363,9 +144,9 @@ static void refresh(struct run *r, struct user *u)
         u->weight = 0;
 }
 
-static void send(struct run *r, struct user *u, const struct plan_query *q)
+static void send(struct replay *r, struct replay_user *u, const struct plan_query *q)
 {
-    struct line *l = q->urgent ? &u->urgent : &u->normal;
+    struct replay_line *l = q->urgent ? &u->urgent : &u->normal;
     uint32_t n = q->urgent ? 1 : l->count;
     planner_charge(r->planner, q);
     count_mail(r, u, q->now, n > 1);
@@ -375,11 +156,11 @@ static void send(struct run *r, struct user *u, const struct plan_query *q)
 }
 
 /* Everything that may leave leaves; the user sleeps until the next instant that matters. */
-static void settle(struct run *r, struct user *u, tide_wall_ms now)
+static void settle(struct replay *r, struct replay_user *u, tide_wall_ms now)
 {
     tide_wall_ms wake = TIDE_NEVER;
     for (int urgent = 1; urgent >= 0; urgent--) {
-        const struct line *l = urgent ? &u->urgent : &u->normal;
+        const struct replay_line *l = urgent ? &u->urgent : &u->normal;
         while (l->count) {
             struct plan_query q = query_of(r, u, urgent, now);
             struct plan_answer a;
@@ -397,7 +178,7 @@ static void settle(struct run *r, struct user *u, tide_wall_ms now)
         r->failed = true;
 }
 
-static void build_tables(struct run *r)
+static void build_tables(struct replay *r)
 {
     struct quiet_job job;
     while (r->quiet && quiet_policy_wants(r->quiet, &job)) {
@@ -407,13 +188,13 @@ static void build_tables(struct run *r)
 }
 
 /* A warning that nothing came of. */
-static void end_event_day(struct run *r, struct user *u)
+static void end_event_day(struct replay *r, struct replay_user *u)
 {
     r->out->warned_in_vain += u->warned_at && !u->full && u->warned_at >= r->scored_from;
     u->warned_at = 0;
 }
 
-static void count_full(struct run *r, struct user *u, tide_wall_ms now)
+static void count_full(struct replay *r, struct replay_user *u, tide_wall_ms now)
 {
     if (now < r->scored_from)
         return;
@@ -424,7 +205,7 @@ static void count_full(struct run *r, struct user *u, tide_wall_ms now)
     r->out->warned_hours += (double)(now - u->warned_at) / (double)TIME_HOUR_MS;
 }
 
-static void count_arrival(struct run *r, struct user *u, tide_wall_ms now, bool urgent)
+static void count_arrival(struct replay *r, struct replay_user *u, tide_wall_ms now, bool urgent)
 {
     int hour;
     int32_t day = day_at(r, now, &hour);
@@ -450,10 +231,10 @@ static void count_arrival(struct run *r, struct user *u, tide_wall_ms now, bool 
     r->out->notifications += !urgent;
 }
 
-static void arrive(struct run *r, uint32_t event)
+static void arrive(struct replay *r, uint32_t event)
 {
     const struct replay_event *e = &r->trace->events[event];
-    struct user *u = &r->users[e->user];
+    struct replay_user *u = &r->users[e->user];
     tide_wall_ms now = e->at_s * TIME_SECOND_MS;
     bool urgent = e->class == REPLAY_URGENT;
     count_arrival(r, u, now, urgent);
@@ -476,11 +257,11 @@ static void arrive(struct run *r, uint32_t event)
     build_tables(r);
 }
 
-static void wake_until(struct run *r, tide_wall_ms until)
+static void wake_until(struct replay *r, tide_wall_ms until)
 {
     struct heap_node *n;
     while ((n = heap_first(&r->heap)) && n->key <= until && !r->failed) {
-        settle(r, container_of(n, struct user, wake), n->key);
+        settle(r, container_of(n, struct replay_user, wake), n->key);
         build_tables(r);
     }
 }
@@ -496,12 +277,12 @@ struct known {
 };
 
 static void know(
-    struct run *r, uint32_t user, struct known *k, tide_wall_ms first, tide_wall_ms last)
+    struct replay *r, uint32_t user, struct known *k, tide_wall_ms first, tide_wall_ms last)
 {
-    const struct line *l = &r->users[user].normal;
+    const struct replay_line *l = &r->users[user].normal;
     struct window_rule rule = {.def = &r->limit.window, .zone = r->zone};
     k->count = k->windows = 0;
-    for (uint32_t e = l->first; e != NONE; e = r->next[e]) {
+    for (uint32_t e = l->first; e != REPLAY_NONE; e = r->next[e]) {
         tide_wall_ms at = r->trace->events[e].at_s * TIME_SECOND_MS;
         k->at[k->count] = at;
         k->weight[k->count++] = at >= r->scored_from;
@@ -513,14 +294,14 @@ static void know(
         k->resets[k->windows] = w.end;
     }
     size_t w = 0;
-    for (uint32_t e = r->users[user].urgent.first; e != NONE; e = r->next[e]) {
+    for (uint32_t e = r->users[user].urgent.first; e != REPLAY_NONE; e = r->next[e]) {
         while (r->trace->events[e].at_s * TIME_SECOND_MS >= k->resets[w + 1])
             w++;
         k->quota[w] -= k->quota[w] > 0;
     }
 }
 
-static enum tide_err run_optimum(struct run *r, struct tide_error *err)
+static enum tide_err run_optimum(struct replay *r, struct tide_error *err)
 {
     const struct replay_event *e = r->trace->events;
     size_t n = r->trace->count;
@@ -530,10 +311,10 @@ static enum tide_err run_optimum(struct run *r, struct tide_error *err)
                       .weight = malloc(n * sizeof *k.weight),
                       .resets = malloc((days + 1) * sizeof *k.resets),
                       .quota = malloc(days * sizeof *k.quota)};
-    struct tally_of_class *d = &r->delays[REPLAY_DIRECT];
+    struct replay_class_tally *d = &r->delays[REPLAY_DIRECT];
     bool ok = k.at && k.weight && k.resets && k.quota;
     for (uint32_t i = 0; i < n; i++) {
-        struct user *u = &r->users[e[i].user];
+        struct replay_user *u = &r->users[e[i].user];
         bool urgent = e[i].class == REPLAY_URGENT;
         count_arrival(r, u, e[i].at_s * TIME_SECOND_MS, urgent);
         line_add(r, urgent ? &u->urgent : &u->normal, i);
@@ -565,7 +346,7 @@ static double quantile_of(const uint32_t *counts, uint64_t total, double q)
     return 0;
 }
 
-static struct replay_delays summary(const struct tally_of_class *d)
+static struct replay_delays summary(const struct replay_class_tally *d)
 {
     struct replay_delays r = {.count = d->count};
     if (!d->count)
@@ -578,13 +359,13 @@ static struct replay_delays summary(const struct tally_of_class *d)
     return r;
 }
 
-static void summarise(struct run *r)
+static void summarise(struct replay *r)
 {
     struct replay_result *out = r->out;
-    struct tally_of_class *all = &r->delays[REPLAY_DIRECT];
+    struct replay_class_tally *all = &r->delays[REPLAY_DIRECT];
     for (int c = 0; c < REPLAY_CLASSES; c++)
         out->by_class[c] = summary(&r->delays[c]);
-    const struct tally_of_class *watched = &r->delays[REPLAY_WATCHED];
+    const struct replay_class_tally *watched = &r->delays[REPLAY_WATCHED];
     for (int s = 0; s <= REPLAY_DELAY_S_MAX; s++)
         all->counts[s] += watched->counts[s];
     all->count += watched->count;
@@ -595,7 +376,7 @@ static void summarise(struct run *r)
     all->counts = NULL;
 }
 
-static void find_mean_weight(struct run *r)
+static void find_mean_weight(struct replay *r)
 {
     double sum = 0;
     size_t n = 0;
@@ -611,7 +392,7 @@ static void find_mean_weight(struct run *r)
 
 static enum tide_err check_trace(const struct replay_trace *t, struct tide_error *err)
 {
-    if (t->count >= NONE)
+    if (t->count >= REPLAY_NONE)
         return tide_fail(err, TIDE_ERANGE, "%zu events are too many", t->count);
     for (size_t i = 0; i < t->count; i++) {
         if (t->events[i].user >= t->user_count || t->events[i].class >= REPLAY_CLASSES)
@@ -622,7 +403,7 @@ static enum tide_err check_trace(const struct replay_trace *t, struct tide_error
     return TIDE_OK;
 }
 
-static enum tide_err play(struct run *r, struct tide_error *err)
+static enum tide_err play(struct replay *r, struct tide_error *err)
 {
     const struct replay_trace *t = r->trace;
     find_mean_weight(r);
@@ -644,13 +425,13 @@ enum tide_err replay_run(const struct replay_trace *trace,
                          struct tide_error *err)
 {
     struct replay_result out = {0};
-    struct run r = {.trace = trace, .settings = settings, .out = &out};
+    struct replay r = {.trace = trace, .settings = settings, .out = &out};
     enum tide_err rc = check_trace(trace, err);
     if (rc != TIDE_OK)
         return rc;
     if (settings->policy == REPLAY_OPTIMUM && !window_is_fixed(&settings->window))
         return tide_fail(err, TIDE_EINVAL, "the optimum is not known for rolling windows");
-    rc = open_run(&r, err);
+    rc = replay_open(&r, err);
     if (rc == TIDE_OK && trace->count) {
         r.scored_from =
             trace->events[0].at_s * TIME_SECOND_MS + settings->warmup_days * TIME_DAY_MS;
@@ -661,7 +442,7 @@ enum tide_err replay_run(const struct replay_trace *trace,
         summarise(&r);
         *ret = out;
     }
-    close_run(&r);
+    replay_close(&r);
     return rc;
 }
 
