@@ -159,8 +159,9 @@ struct config_account {
     bool events_open; /* nothing is proven: for private networks */
     bool verp;        /* smtp: the envelope sender is an address of bounce.domain */
     int64_t quota_every_ms; /* its quota is read so often; 0: never */
-    int64_t lists_every_ms, /* the ESP's own lists are read so often; 0: never */
-        unknown_wait_ms;    /* an attempt of unknown fate waits so long for news, then is retried */
+    int64_t lists_every_ms; /* the ESP's own lists are read so often; 0: never */
+    /* An attempt of unknown fate waits so long for news, then is retried. */
+    int64_t unknown_wait_ms;
     /* "PROFILE/LIMIT", or "ACCOUNT/LIMIT" without a profile: in place of the profile's of the same
      * name, beside the others */
     struct limit *limits;

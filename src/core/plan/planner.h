@@ -103,8 +103,8 @@ struct plan_query {
     bool digest;          /* the release would take all digestible ones */
     bool is_reply;        /* answers the recipient: free where the limit says so */
     bool by_hand;         /* an operator's release: counted, but only hard limits hold it */
-    tide_wall_ms
-        hold_until_max; /* policy may not hold longer (hold_ms_max, deadline); 0: no bound */
+    /* The policy may not hold longer (hold_ms_max, deadline); 0: no bound. */
+    tide_wall_ms hold_until_max;
 };
 
 enum plan_kind { PLAN_NOW, PLAN_DIGEST, PLAN_HOLD };
