@@ -15,10 +15,10 @@
  * Threads   one at a time. Pure: answers and `now` are the caller's.
  * Errors    running out of memory is SPF_TEMPERROR. `problem` says what led to an error result.
  * Limits    SPF_LOOKUPS_MAX terms that ask, SPF_VOIDS_MAX of them in vain, SPF_HOSTS_MAX hosts of
- * an MX (more: permerror) and names of a PTR (more: not looked at), SPF_DEPTH_MAX records at once.
- * So no record makes it ask more than about 240 questions. Standards RFC 7208. Void lookups are
- * counted once a term, on the term's own question (4.6.4 speaks of terms): an IPv6 client does not
- * fail on MX hosts that have IPv4 alone.
+ *           an MX (more: permerror) and names of a PTR (more: not looked at), SPF_DEPTH_MAX records
+ *           at once. So no record makes it ask more than about 240 questions.
+ * Standards RFC 7208. Void lookups are counted once a term, on the term's own question (4.6.4
+ *           speaks of terms): an IPv6 client does not fail on MX hosts that have IPv4 alone.
  */
 #ifndef CORE_VERIFY_SPF_H
 #define CORE_VERIFY_SPF_H

@@ -4,11 +4,11 @@
  * against its `ses_secret`, over the body that has come as a whole.
  *
  * Owns      nothing.
- * Threads   loop thread only. Keys and signatures are compared in constant time. Whether a
- * signature is fresh is told by the machine's own clock, never the scaled one: the client knows no
- *           other.
+ * Threads   loop thread only. Keys and signatures are compared in constant time.
+ *           Whether a signature is fresh is told by the machine's own clock, never the scaled one:
+ *           the client knows no other.
  * Known gap a signed request may be sent again for 15 minutes, as at AWS; amz-sdk-invocation-id
- * makes it the same mail.
+ *           makes it the same mail.
  */
 #ifndef IO_INTAKE_ESP_AUTH_H
 #define IO_INTAKE_ESP_AUTH_H
