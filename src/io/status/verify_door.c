@@ -1,6 +1,5 @@
 #include "io/status/verify_door.h"
 
-#include "base/list.h"
 #include "base/macros.h"
 #include "core/address/addr.h"
 #include "core/proto/json.h"
@@ -29,14 +28,11 @@ struct words {
 struct verify_door {
     struct verify_door_parts parts;
     struct words *words;
-    struct list jobs;
     size_t streams;
-    bool closing;
 };
 
 /* One list, or one address. */
 struct job {
-    struct list node;
     struct verify_door *door;
     struct http_request *req; /* NULL: the client has gone */
     struct words *words;
@@ -48,7 +44,7 @@ struct job {
     struct text given[BATCH_MAX], normal[BATCH_MAX];
     size_t batch_count, batch_at;
     struct buf line;
-    bool asking, fed, ended, full, is_one;
+    bool asking, fed, ended, full;
     char *column;
     struct tide_error failed; /* why the list ends before its end; "" */
 };
@@ -96,7 +92,6 @@ static struct text normal_of(struct arena *arena, struct text given)
 
 static void job_free(struct job *j)
 {
-    list_remove(&j->node);
     j->door->streams--;
     if (j->list)
         verify_list_close(j->list);
@@ -270,11 +265,13 @@ static void start(struct verify_door *d, struct http_request *req, struct text b
         view_no_memory(req);
         return;
     }
-    *j = (struct job){.door = d, .req = req, .words = d->words, .body = body, .is_one = is_one};
+    j->door = d;
+    j->req = req;
+    j->words = d->words;
+    j->body = body;
     j->column = column.n ? strndup(column.p, column.n) : NULL;
     d->words->refs++;
     d->streams++;
-    list_append(&d->jobs, &j->node);
     addresses_init(&j->input, j->column);
     const struct verify_list_options options = {.verifier = d->parts.verifier,
                                                 .clock = d->parts.clock,
@@ -438,7 +435,6 @@ enum tide_err verify_door_open(const struct verify_door_parts *parts,
     if (!d)
         return tide_fail(err, TIDE_ENOMEM, "%s", tide_err_text(TIDE_ENOMEM));
     d->parts = *parts;
-    list_init(&d->jobs);
     enum tide_err rc = verify_door_configure(d, config, err);
     if (rc == TIDE_OK)
         *ret = d;

@@ -13,8 +13,9 @@
  *           Verifier, store and clock are the caller's and outlive it.
  * Threads   loop thread only.
  * Errors    answered as {"error":{"code","message"}}: 400, 429 (VERIFY_STREAMS_MAX), 503. What is
- * no address is a line of the answer. Limits    what is held of a list is its body (http.body_max)
- * and a window of it; further lists are refused while VERIFY_STREAMS_MAX are under way.
+ *           no address is a line of the answer.
+ * Limits    what is held of a list is its body (http.body_max) and a window of it; further lists
+ *           are refused while VERIFY_STREAMS_MAX are under way.
  */
 #ifndef IO_STATUS_VERIFY_DOOR_H
 #define IO_STATUS_VERIFY_DOOR_H
