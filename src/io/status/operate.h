@@ -5,8 +5,8 @@
  * read or written answers later by `done`; what only tells what memory holds answers at once.
  *
  * Owns      a request struct and all that it points to stay the caller's and must not move until
- *           `done`, which comes exactly once, on the loop thread; from inside the call only where it
- *           is refused at once (what was typed is wrong, or memory ran out).
+ *           `done`, which comes exactly once, on the loop thread; from inside the call only where
+ *           it is refused at once (what was typed is wrong, or memory ran out).
  *           Answers live in the request's arena (zeroed by the caller, arena_fini() by the caller).
  * Threads   loop thread only.
  * Errors    TIDE_ENOENT no such notification or recipient, or another application's; TIDE_ESTATE it
