@@ -133,11 +133,15 @@ enum tide_err db_open(struct db *db, const char *path, enum db_mode mode, struct
         rc = tide_fail(err, TIDE_ENOMEM, "database %s: out of memory", path);
     else if (opened != SQLITE_OK)
         rc = fail_sql(db, err);
-    if (rc == TIDE_OK)
-        sqlite3_busy_timeout(db->sql, BUSY_TIMEOUT_MS);
-    else
+    if (rc != TIDE_OK) {
         db_close(db);
-    return rc;
+        return rc;
+    }
+    sqlite3_busy_timeout(db->sql, BUSY_TIMEOUT_MS);
+    /* Without it SQLite compiles a statement anew for every value that it compares with a partial
+     * index's condition, to see whether the index serves that value. */
+    sqlite3_db_config(db->sql, SQLITE_DBCONFIG_ENABLE_QPSG, 1, NULL);
+    return TIDE_OK;
 }
 
 enum tide_err db_tune(struct db *db, enum db_mode mode, struct tide_error *err)
