@@ -87,6 +87,33 @@ static const struct {
      "deferred deferred a@x.test 452 4.2.2 m b1|a@x.test\n"},
     {"ses", "{\"eventType\":\"New Thing\",\"mail\":{\"destination\":[\"a@x.test\"]}}",
      "other unknown a@x.test 0 0.0.0 - -\n"},
+    {"ses",
+     "{\"eventType\":\"Complaint\",\"mail\":{\"messageId\":\"m\"},\"complaint\":{"
+     "\"complaintFeedbackType\":\"not-spam\",\"complainedRecipients\":[{\"emailAddress\":"
+     "\"a@x.test\"}]}}",
+     "other complained a@x.test 0 0.0.0 m -\n"},
+    {"ses",
+     "{\"eventType\":\"Complaint\",\"mail\":{\"messageId\":\"m\"},\"complaint\":{"
+     "\"complaintSubType\":\"OnAccountSuppressionList\",\"complainedRecipients\":[{"
+     "\"emailAddress\":"
+     "\"a@x.test\"}]}}",
+     "dropped complained a@x.test 0 0.0.0 m -\n"},
+    {"ses",
+     "{\"eventType\":\"Subscription\",\"mail\":{\"destination\":[\"a@x.test\"]},\"subscription\":{"
+     "\"newTopicPreferences\":{\"unsubscribeAll\":true}}}",
+     "unsubscribed unsubscribed a@x.test 0 0.0.0 - -\n"},
+    {"ses",
+     "{\"eventType\":\"Subscription\",\"mail\":{\"destination\":[\"a@x.test\"]},\"subscription\":{"
+     "\"newTopicPreferences\":{\"unsubscribeAll\":false,\"topicSubscriptionStatus\":[{"
+     "\"topicName\":"
+     "\"t\",\"subscriptionStatus\":\"OptIn\"}]}}}",
+     "other subscribed a@x.test 0 0.0.0 - -\n"},
+    {"ses",
+     "{\"eventType\":\"Subscription\",\"mail\":{\"destination\":[\"a@x.test\"]},\"subscription\":{"
+     "\"newTopicPreferences\":{\"unsubscribeAll\":false,\"topicSubscriptionStatus\":[{"
+     "\"topicName\":"
+     "\"t\",\"subscriptionStatus\":\"OptOut\"}]}}}",
+     "unsubscribed unsubscribed a@x.test 0 0.0.0 - -\n"},
     {"mailgun",
      "{\"event-data\":{\"event\":\"failed\",\"severity\":\"permanent\",\"reason\":"
      "\"suppress-bounce\",\"id\":\"i\",\"timestamp\":1.5,\"recipient\":\"a@x.test\",\"message\":{"
@@ -111,6 +138,13 @@ static const struct {
      "{\"RecordType\":\"SubscriptionChange\",\"SuppressSending\":true,\"SuppressionReason\":"
      "\"ManualSuppression\",\"Recipient\":\"a@x.test\"}",
      "unsubscribed unsubscribed a@x.test 0 0.0.0 - -\n"},
+    {"postmark",
+     "{\"ID\":5,\"Type\":\"HardBounce\",\"MessageID\":\"u\",\"Email\":\"a@x.test\",\"BouncedAt\":"
+     "\"2014-08-01T13:28:10.2735393-04:00\"}",
+     "bounced bounced a@x.test 0 0.0.0 u Bounce|5\n"},
+    {"postmark",
+     "{\"MessageID\":\"u\",\"Recipient\":\"a@x.test\",\"DeliveredAt\":\"1970-01-01T00:00:01Z\"}",
+     "delivered delivered a@x.test 0 0.0.0 u Delivery|||u|a@x.test|1000\n"},
     {"sparkpost",
      "[{\"msys\":{}},{\"msys\":{\"message_event\":{\"type\":\"out_of_band\",\"bounce_class\":10,"
      "\"error_code\":\"550\",\"raw_reason\":\"550 5.1.1 no\",\"raw_rcpt_to\":\"A@x.test\","
@@ -123,6 +157,10 @@ static const struct {
      "\"mailtide_attempt\":\"" A "\"},\"bounce\":{\"type\":\"Permanent\",\"subType\":\"General\","
      "\"message\":\"m\",\"diagnosticCode\":[\"smtp; 550 5.1.1 no\"]}}}",
      "bounced+ bounced a@x.test 550 5.1.1 u -\n"},
+    {"resend", "{\"type\":\"suppression.added\",\"data\":{\"id\":\"s\",\"email\":\"a@x.test\"}}",
+     "other unknown a@x.test 0 0.0.0 - -\n"},
+    {"brevo", "[{\"event\":\"complaint\",\"email\":\"a@x.test\"},{\"event\":\"unsubscribed\"}]",
+     "complained complained a@x.test 0 0.0.0 - -\nunsubscribed unsubscribed - 0 0.0.0 - -\n"},
     {"resend", "{\"type\":\"email.received\",\"data\":{}}", "other unknown - 0 0.0.0 - -\n"},
     {"brevo",
      "{\"event\":\"soft_bounce\",\"email\":\"a@x.test\",\"ts_epoch\":1604933623,\"message-id\":"
@@ -134,6 +172,18 @@ static const struct {
      "\"recipient\":\"a@x.test\",\"message_id\":\"m\",\"meta\":{\"bounce_reason\":\"550 no\"}}}",
      "bounced bounced a@x.test 550 0.0.0 m i\n"},
     {"mailersend", "{\"type\":\"webhook.test\"}", ""},
+    {"mailersend",
+     "{\"type\":\"activity.spam_complaint\",\"data\":{\"id\":\"i\",\"type\":\"delivered\","
+     "\"email\":\"a@x.test\",\"message_id\":\"m\",\"meta\":null}}",
+     "complained complained a@x.test 0 0.0.0 m i\n"},
+    {"mailersend",
+     "{\"type\":\"activity.soft_bounced\",\"data\":{\"id\":\"i\",\"type\":\"rejected\","
+     "\"recipient\":\"a@x.test\",\"meta\":{\"bounce_code\":\"4.2.2\",\"bounce_reason\":\"full\"}}}",
+     "bounced bounced a@x.test 0 4.2.2 - i\n"},
+    {"mailersend",
+     "{\"type\":\"activity.brand_new\",\"data\":{\"type\":\"deferred\",\"recipient\":\"a@x.test\"}"
+     "}",
+     "deferred deferred a@x.test 0 0.0.0 - -\n"},
     {"mailjet", "{\"event\":\"bounce\",\"MessageID\":12345678901234567,\"email\":\"a@x.test\"}",
      "bounced bounced a@x.test 0 0.0.0 12345678901234567 -\n"},
     {"mailtrap",

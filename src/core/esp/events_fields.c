@@ -258,6 +258,15 @@ void events_status(struct mail_news *n, struct text status)
         memcpy(n->status, enhanced, sizeof n->status);
 }
 
+void events_code(struct mail_news *n, struct text code)
+{
+    int64_t number;
+    if (text_int(code, 200, 599, &number, NULL) == TIDE_OK)
+        n->code = (int)number;
+    else
+        events_status(n, code);
+}
+
 struct text events_brackets(struct text id, struct arena *a)
 {
     if (id.n == 0 || id.p[0] == '<')

@@ -72,6 +72,8 @@ tide_id events_attempt_of(struct text id);
 void events_reply(struct mail_news *n, struct text words);
 /* "5.1.1", if it is one. */
 void events_status(struct mail_news *n, struct text status);
+/* "550", or "5.1.1", if it is one. */
+void events_code(struct mail_news *n, struct text code);
 
 /* "<a@b>" from "a@b" too; "" from "". */
 struct text events_brackets(struct text id, struct arena *a);

@@ -77,12 +77,10 @@ static void read_failure(const struct json *e, struct arena *a, struct mail_news
 {
     const struct json *status = events_object(e, "delivery-status");
     static const char *const words[] = {"message", "description", NULL};
-    int64_t code;
     struct text reason = events_text(e, "reason", a);
     if (status) {
         /* 605 and the like are Mailgun's own: its list, not a provider. */
-        if (json_int(json_member(status, "code"), &code) && code >= 200 && code < 600)
-            n->code = (int)code;
+        events_code(n, events_text(status, "code", a));
         events_status(n, events_text(status, "enhanced-code", a));
         events_reply(n, events_first(status, words, a));
     }
@@ -124,7 +122,7 @@ static enum events_end read_old(const struct events_ask *ask,
 {
     static const char *const replies[] = {"error", "notification", "description"};
     struct form f;
-    int64_t code, at = 0;
+    int64_t at = 0;
     if (events_form(ask, a, &f, ret) != EVENTS_READ)
         return EVENTS_REFUSED;
     struct text event = form_value(&f, "event"), id = form_value(&f, "Message-Id");
@@ -139,8 +137,7 @@ static enum events_end read_old(const struct events_ask *ask,
     n->message_id = events_brackets(id.n > 0 ? id : form_value(&f, "message-id"), a);
     n->esp_id = n->message_id;
     n->recipient = form_value(&f, "recipient");
-    if (text_int(form_value(&f, "code"), 200, 599, &code, NULL) == TIDE_OK)
-        n->code = (int)code;
+    events_code(n, form_value(&f, "code"));
     for (size_t i = 0; i < TIDE_COUNT(replies) && n->reply.n == 0; i++)
         events_reply(n, form_value(&f, replies[i]));
     return events_done(ret);

@@ -88,6 +88,13 @@ static enum events_end prove(const struct events_ask *ask,
                          "The signature is not Mandrill's under events_key for this address.");
 }
 
+/* A mail that is deferred has its provider's words in the last of its tries alone. */
+static struct text last_diagnosis(const struct json *tries, struct arena *a)
+{
+    size_t n = json_count(tries);
+    return n > 0 ? events_text(json_element(tries, n - 1), "diag", a) : TEXT("");
+}
+
 static bool read_one(const struct json *e, struct arena *a, struct events_batch *ret)
 {
     static const char *const types[] = {"event", "type", NULL};
@@ -99,12 +106,14 @@ static bool read_one(const struct json *e, struct arena *a, struct events_batch 
     static const char *const words[] = {"diag", "bounce_description", NULL};
     static const char *const reasons[] = {"detail", "reason", NULL};
     n->at = events_seconds(json_member(e, "ts"));
-    n->esp_id = events_text(e, "_id", a);
+    n->esp_id = events_text(json_member(e, "_id") ? e : msg, "_id", a);
     n->recipient = events_text(msg, "email", a);
     if (n->recipient.n == 0)
         n->recipient = events_text(reject, "email", a);
     n->attempt_id = events_attempt(json_member(msg, "metadata"), a);
     events_reply(n, events_first(msg, words, a));
+    if (n->kind != NEWS_OTHER && n->reply.n == 0)
+        events_reply(n, last_diagnosis(events_list(msg, "smtp_events"), a));
     if (n->reply.n == 0)
         n->reply = events_first(reject, reasons, a);
     return true;

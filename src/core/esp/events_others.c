@@ -84,9 +84,17 @@ static enum events_end read_mailersend(const struct events_ask *ask,
                              "It is mail received: not a webhook of what was sent.");
     const struct json *data = events_object(ret->doc, "data"),
                       *email = events_object(data, "email");
+    static const char *const recipients[] = {"recipient", "email", NULL};
+    /* What happened; data.type may be what the mail was before: "delivered" of one called spam. */
+    static const struct text activity = {"activity.", 9};
+    struct text outer = text_cut(type, text_starts(type, activity) ? activity.n : 0, SIZE_MAX);
     struct text event = events_text(data, "type", a);
-    struct mail_news *n = events_add(
-        ret, a, event, events_word(event, mailersend_names, TIDE_COUNT(mailersend_names)));
+    enum event_word word = events_word(outer, mailersend_names, TIDE_COUNT(mailersend_names));
+    if (word == EVENT_UNKNOWN)
+        word = events_word(event, mailersend_names, TIDE_COUNT(mailersend_names));
+    else
+        event = outer;
+    struct mail_news *n = events_add(ret, a, event, word);
     if (!n)
         return EVENTS_REFUSED;
     n->key = events_text(data, "id", a);
@@ -94,7 +102,8 @@ static enum events_end read_mailersend(const struct events_ask *ask,
     n->esp_id = email ? events_text(events_object(email, "message"), "id", a)
                       : events_text(data, "message_id", a);
     n->recipient = email ? events_text(events_object(email, "recipient"), "email", a)
-                         : events_text(data, "recipient", a);
+                         : events_first(data, recipients, a);
+    events_code(n, events_text(events_object(data, "meta"), "bounce_code", a));
     events_reply(n, email ? events_first(events_object(data, "morph"), old_words, a)
                           : events_first(events_object(data, "meta"), new_words, a));
     return EVENTS_READ;
@@ -146,7 +155,6 @@ static enum events_end read_mailtrap(const struct events_ask *ask,
                                  "It is mail received: not a webhook of what was sent.");
         struct mail_news *n = events_add(
             ret, a, event, events_word(event, mailtrap_names, TIDE_COUNT(mailtrap_names)));
-        int64_t code;
         if (!n)
             return EVENTS_REFUSED;
         if (json_kind(e) != JSON_KIND_OBJECT)
@@ -156,8 +164,7 @@ static enum events_end read_mailtrap(const struct events_ask *ask,
         n->attempt_id = events_attempt(events_object(e, "custom_variables"), a);
         n->esp_id = events_text(e, "message_id", a);
         n->recipient = events_text(e, "email", a);
-        if (json_int(json_member(e, "response_code"), &code) && code >= 200 && code < 600)
-            n->code = (int)code;
+        events_code(n, events_text(e, "response_code", a));
         events_reply(n, events_first(e, words, a));
     }
     return EVENTS_READ;

@@ -102,6 +102,10 @@ static enum events_end read(const struct events_ask *ask, struct arena *a, struc
     if (text_eq(record, TEXT("Inbound")) || (record.n == 0 && json_member(e, "FromFull")))
         return events_refuse(ret, EVENTS_BAD_BODY,
                              "It is a mail received: not a webhook of what was sent.");
+    if (record.n == 0) /* before 2018 a record did not say what it was */
+        record = json_member(e, "Type")          ? TEXT("Bounce")
+                 : json_member(e, "DeliveredAt") ? TEXT("Delivery")
+                                                 : record;
     struct sense s = {.event = record, .word = EVENT_UNKNOWN, .kind = NEWS_OTHER};
     find_sense(record, records, TIDE_COUNT(records), &s);
     look_closer(e, a, &s);

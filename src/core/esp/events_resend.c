@@ -122,6 +122,8 @@ static enum events_end read(const struct events_ask *ask, struct arena *a, struc
     n->recipient =
         events_address(json_kind(to) == JSON_KIND_ARRAY ? json_string_text(json_element(to, 0))
                                                         : json_string_text(to));
+    if (n->recipient.n == 0) /* of an entry of its list */
+        n->recipient = events_text(data, "email", a);
     read_reason(data, a, n);
     return EVENTS_READ;
 }

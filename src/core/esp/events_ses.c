@@ -232,6 +232,34 @@ static void add_bounce(struct reading *r)
         r->batch->news[i].kind = NEWS_DROPPED;
 }
 
+/* Not all feedback is a complaint: "not-spam" is the opposite, "auth-failure" tells of a mail in
+ * the domain's name. And what stands on the account's list for one was not tried again. */
+static void add_complaint(struct reading *r)
+{
+    size_t first = r->batch->count;
+    struct text type = events_text(r->event_part, "complaintFeedbackType", r->arena);
+    bool listed = text_eq(events_text(r->event_part, "complaintSubType", r->arena),
+                          TEXT("OnAccountSuppressionList"));
+    bool none = text_ieq(type, TEXT("not-spam")) || text_ieq(type, TEXT("auth-failure"));
+    add_listed(r, events_list(r->event_part, "complainedRecipients"));
+    for (size_t i = first; i < r->batch->count && (listed || none); i++)
+        r->batch->news[i].kind = listed ? NEWS_DROPPED : NEWS_OTHER;
+}
+
+/* The recipient may have come back, too. */
+static bool wants_mail(const struct json *subscription, struct arena *a)
+{
+    const struct json *now = events_object(subscription, "newTopicPreferences");
+    const struct json *topics = events_list(now, "topicSubscriptionStatus");
+    bool out = true;
+    if (!json_bool(json_member(now, "unsubscribeAll"), &out) || out)
+        return false;
+    for (size_t i = 0; i < json_count(topics); i++)
+        if (!text_ieq(events_text(json_element(topics, i), "subscriptionStatus", a), TEXT("OptIn")))
+            return false;
+    return true;
+}
+
 static void add_event(struct reading *r)
 {
     const struct json *everybody = events_list(r->mail, "destination");
@@ -241,7 +269,7 @@ static void add_event(struct reading *r)
         add_bounce(r);
         break;
     case EVENT_COMPLAINED:
-        add_listed(r, events_list(r->event_part, "complainedRecipients"));
+        add_complaint(r);
         break;
     case EVENT_DEFERRED:
         add_listed(r, events_list(r->event_part, "delayedRecipients"));
@@ -295,6 +323,8 @@ static enum events_end read_event(const struct json *e,
     if (text_eq(r.event, TEXT("Received")))
         return events_refuse(ret, EVENTS_BAD_BODY,
                              "It tells of mail received: not a topic of what was sent.");
+    if (r.word == EVENT_UNSUBSCRIBED && wants_mail(r.event_part, a))
+        r.word = EVENT_SUBSCRIBED;
     if (r.at == 0)
         r.at = events_time(events_text(r.event_part, "timestamp", a));
     if (r.at == 0)

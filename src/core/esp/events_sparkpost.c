@@ -41,7 +41,6 @@ static bool read_one(const struct json *e, struct arena *a, struct events_batch 
     enum event_word word = events_word(type, names, TIDE_COUNT(names)),
                     better = events_word(class, classes, TIDE_COUNT(classes));
     struct mail_news *n = events_add(ret, a, type, better != EVENT_UNKNOWN ? better : word);
-    int64_t code;
     if (!n)
         return false;
     n->at = events_seconds(json_member(e, "timestamp"));
@@ -49,8 +48,7 @@ static bool read_one(const struct json *e, struct arena *a, struct events_batch 
     n->attempt_id = events_attempt(json_member(e, "rcpt_meta"), a);
     n->esp_id = events_text(e, "transmission_id", a);
     n->recipient = events_first(e, recipients, a);
-    if (text_int(events_text(e, "error_code", a), 200, 599, &code, NULL) == TIDE_OK)
-        n->code = (int)code;
+    events_code(n, events_text(e, "error_code", a));
     events_reply(n, events_first(e, words, a));
     return true;
 }
