@@ -185,7 +185,7 @@ static void test_records(void **state)
     free(data);
     printf("spf: %zu records, %zu of them otherwise than the corpus (RFC 7208 7.1)\n", cases,
            listed);
-    T_TRUE(cases >= 13, "the corpus was read");
+    T_TRUE(cases >= 6, "the corpus was read");
 }
 
 int main(void)

@@ -18,6 +18,8 @@ static const struct {
     {"\"a..b\"@example.org", "\"a..b\"@example.org", true},
     {"a+b=c/d@example.org", "a+b=c/d@example.org", true},
     {"юзер@екзампл.ком", "юзер@xn--80ajglhfv.xn--j1aef", true},
+    {"می\u200Cخواهم@x.org", "می\u200Cخواهم@x.org", true}, /* a joiner is part of the word */
+    {"e\u0301@x.org", "e\u0301@x.org", true},
     {X60 "abcd@x.org", X60 "abcd@x.org", true},
     {X60 "abcde@x.org", "the local part has 65 octets, 64 are possible at most", false},
     {"\"" X60 "ab c\"@x.org", "the local part has 66 octets", false},
@@ -43,6 +45,19 @@ static const struct {
     {"a\xff@x.org", "not well-formed UTF-8", false},
     {"a\xc2\x85@x.org", "control characters are not taken", false},
     {"\"a\nb\"@x.org", "octet 3 (0x0A): control characters", false},
+    /* unseen, turned, private, none at all */
+    {"a\u200Bb@x.org", "octet 2 (0xE2): characters that cannot be seen", false},
+    {"\u202Egro.x@x.org", "octet 1 (0xE2): characters that cannot be seen", false},
+    {"a\u00ADb@x.org", "octet 2 (0xC2): characters that cannot be seen", false},
+    {"\uE000a@x.org", "octet 1 (0xEE): private characters", false},
+    {"a\uFDD0@x.org", "octet 2 (0xEF): this is no character", false},
+    {"a\U0001FFFF@x.org", "octet 2 (0xF0): this is no character", false},
+    {"a\u2003b@x.org", "octet 2 (0xE2): no blank but the space", false},
+    {"a\u00A0b@x.org", "octet 2 (0xC2): no blank but the space", false},
+    {"\"a\u2003b\"@x.org", "octet 3 (0xE2): no blank but the space", false},
+    {"\"\u0301a\"@x.org", "octet 2 (0xCC): an address does not begin with a combining", false},
+    {"\u0301a@x.org", "octet 1 (0xCC): an address does not begin with a combining", false},
+    {"\"" X60 "a\\b\"@x.org", "the local part has 65 octets", false}, /* as written */
 };
 
 static void test_addr_parse(void **state)

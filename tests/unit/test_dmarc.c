@@ -13,6 +13,7 @@ static const struct {
     {"_dmarc.test.example", "v=DMARC1; p=reject; t=y"},
     {"_dmarc.e.f.g.h.deep.example", "v=DMARC1; p=reject"},
     {"_dmarc.broken.example", "v=DMARC1; adkim=s"},
+    {"_dmarc.shop.lame", "v=DMARC1; p=reject"},
     {"_dmarc.twice.org", "v=DMARC1; p=none"},
     {"_dmarc.twice.org", "v=DMARC1; p=reject"},
 };
@@ -27,17 +28,17 @@ static const struct {
     {"example.org", "mail.example.org", DMARC_PASS, "example.org", "example.org", DMARC_REJECT,
      DMARC_REJECT, 5},
     {"there.example.org", "example.com", DMARC_FAIL, "example.org", "example.org", DMARC_QUARANTINE,
-     DMARC_QUARANTINE, 6},
+     DMARC_QUARANTINE, 4},
     {"gone.example.org", "gone.example.org", DMARC_PASS, "example.org", "example.org", DMARC_REJECT,
      DMARC_REJECT, 4},
     /* psd=n ends the walk: its neighbours are others */
     {"own.example.org", "example.org", DMARC_FAIL, "own.example.org", "own.example.org", DMARC_NONE,
-     DMARC_NONE, 3},
+     DMARC_NONE, 1},
     {"x.own.example.org", "y.own.example.org", DMARC_PASS, "own.example.org", "own.example.org",
      DMARC_NONE, DMARC_NONE, 4},
     /* below a public suffix with a policy */
     {"b.bank", "mail.b.bank", DMARC_PASS, "bank", "b.bank", DMARC_REJECT, DMARC_REJECT, 6},
-    {"www.a.bank", "c.bank", DMARC_FAIL, "a.bank", "a.bank", DMARC_NONE, DMARC_NONE, 5},
+    {"www.a.bank", "c.bank", DMARC_FAIL, "a.bank", "a.bank", DMARC_NONE, DMARC_NONE, 3},
     /* t=y asks for one less */
     {"test.example", "", DMARC_FAIL, "test.example", "test.example", DMARC_REJECT, DMARC_QUARANTINE,
      2},
@@ -48,6 +49,15 @@ static const struct {
      DMARC_UNSET, 2},
     {"twice.org", "twice.org", DMARC_NO_POLICY, "", "twice.org", DMARC_UNSET, DMARC_UNSET, 2},
     {"slow.org", "slow.org", DMARC_TEMPERROR, "", "", DMARC_UNSET, DMARC_UNSET, 1},
+    /* the walk fails above the record: only what is neither the same name nor a stranger's is in
+     * doubt */
+    {"shop.lame", "shop.lame", DMARC_PASS, "shop.lame", "", DMARC_REJECT, DMARC_REJECT, 2},
+    {"shop.lame", "mail.shop.lame", DMARC_TEMPERROR, "shop.lame", "", DMARC_REJECT, DMARC_REJECT,
+     2},
+    {"shop.lame", "other.example", DMARC_FAIL, "shop.lame", "", DMARC_REJECT, DMARC_REJECT, 2},
+    {"mail.shop.lame", "", DMARC_TEMPERROR, "", "", DMARC_UNSET, DMARC_UNSET, 3},
+    {"test.example", "slow.test.example", DMARC_TEMPERROR, "test.example", "test.example",
+     DMARC_REJECT, DMARC_QUARANTINE, 3},
 };
 
 static void test_walk(void **state)
@@ -59,6 +69,8 @@ static void test_walk(void **state)
     dns_world_add(w, TEXT("there.example.org"), DNS_A, TEXT("192.0.2.1"));
     dns_world_add(w, TEXT("b.bank"), DNS_A, TEXT("192.0.2.1"));
     dns_world_status(w, TEXT("_dmarc.slow.org"), DNS_TXT, DNS_SERVFAIL);
+    dns_world_status(w, TEXT("_dmarc.lame"), DNS_TXT, DNS_SERVFAIL);
+    dns_world_status(w, TEXT("_dmarc.slow.test.example"), DNS_TXT, DNS_TIMEOUT);
     for (size_t i = 0; i < TIDE_COUNT(cases); i++) {
         struct arena arena = {0};
         struct dmarc d;

@@ -119,6 +119,51 @@ static void read_key(struct dkim_key *k, struct text p, struct arena *arena)
     buf_fini(&bytes);
 }
 
+/* RFC 6376 3.1: hyphenated-word = ALPHA [ *(ALPHA / DIGIT / "-") (ALPHA / DIGIT) ] */
+static bool is_word(struct text t)
+{
+    for (size_t i = 0; i < t.n; i++)
+        if (!ascii_is_alnum(t.p[i]) && t.p[i] != '-')
+            return false;
+    return t.n && ascii_is_alpha(t.p[0]) && t.p[t.n - 1] != '-';
+}
+
+/* What is against the grammar of a tag's value, and yet read by most receivers; NULL: nothing. */
+static const char *fault_of_value(const struct tag *t)
+{
+    struct text rest = t->value, one;
+    bool names = text_eq(t->name, TEXT("k")) || text_eq(t->name, TEXT("s"));
+    if (!names && !text_eq(t->name, TEXT("t")) && !text_eq(t->name, TEXT("h")))
+        return NULL;
+    if (t->value.n == 0)
+        return "a tag of it has no value (RFC 6376 3.6.1)";
+    while (text_split(&rest, ':', &one)) {
+        one = text_trim(one);
+        if (!is_word(one) && !text_eq(one, TEXT("*")))
+            return "a list in it has something that is no word (RFC 6376 3.6.1)";
+        for (size_t i = 0; names && i < one.n; i++)
+            if (one.p[i] != ascii_lower(one.p[i]))
+                return "k= and s= are written in lower case, and some receivers insist (RFC 6376 "
+                       "3.2)";
+    }
+    return NULL;
+}
+
+static const char *fault_of(struct text txt, const struct tag_list *l)
+{
+    /* RFC 6376 3.2: a semicolon may end the list, blanks after it may not. */
+    struct text trimmed = text_trim(txt);
+    bool blank_end = txt.n && (txt.p[txt.n - 1] == ' ' || txt.p[txt.n - 1] == '\t');
+    const char *fault = NULL;
+    if (blank_end && trimmed.n && trimmed.p[trimmed.n - 1] == ';')
+        return "a blank stands after the last semicolon (RFC 6376 3.2)";
+    if (l->malformed)
+        return "something between semicolons is no NAME=VALUE (RFC 6376 3.2)";
+    for (size_t i = 0; i < l->count && !fault; i++)
+        fault = fault_of_value(&l->tags[i]);
+    return fault;
+}
+
 static void read_tags(struct dkim_key *k, const struct tag_list *l, struct arena *arena)
 {
     struct text type = tag_value(l, "k"), hashes = tag_value(l, "h"), service = tag_value(l, "s");
@@ -130,11 +175,11 @@ static void read_tags(struct dkim_key *k, const struct tag_list *l, struct arena
     k->algorithm = text_ieq(type, TEXT("ed25519")) ? DKIM_ED25519 : DKIM_RSA;
     if (!p.p)
         is(k, DKIM_KEY_MALFORMED, "the tag p, the key itself, is missing");
-    else if (p.n == 0)
-        is(k, DKIM_KEY_REVOKED, "p= is empty: the key is revoked");
     else if (type.p && !text_ieq(type, TEXT("rsa")) && k->algorithm == DKIM_RSA)
         is(k, DKIM_KEY_UNUSABLE, "k=" TEXT_FMT " is no kind of key that receivers know",
            TEXT_ARG(text_cut(type, 0, 20)));
+    else if (p.n == 0)
+        is(k, DKIM_KEY_REVOKED, "p= is empty: the key is revoked");
     else if (hashes.p && !lists(hashes, "sha256"))
         is(k, DKIM_KEY_UNUSABLE, "h= does not allow sha256, and sha1 is refused (RFC 8301)");
     else if (service.p && !lists(service, "email"))
@@ -168,14 +213,10 @@ void dkim_key_parse(struct text txt, struct arena *arena, struct dkim_key *ret)
         is(ret, DKIM_KEY_MALFORMED, "v=DKIM1 must be the first tag, or left out");
     else
         read_tags(ret, &l, arena);
-    /* RFC 6376 3.2: a semicolon may end the list, blanks after it may not. */
-    bool blank_end = txt.n && (txt.p[txt.n - 1] == ' ' || txt.p[txt.n - 1] == '\t');
-    blank_end = blank_end && text_trim(txt).n && text_trim(txt).p[text_trim(txt).n - 1] == ';';
-    ret->faulty = l.malformed || blank_end;
-    if (ret->faulty && ret->state == DKIM_KEY_OK)
-        (void)snprintf(ret->why, sizeof ret->why, "%s",
-                       blank_end ? "a blank stands after the last semicolon (RFC 6376 3.2)"
-                                 : "something between semicolons is no NAME=VALUE (RFC 6376 3.2)");
+    const char *fault = fault_of(txt, &l);
+    ret->faulty = fault != NULL;
+    if (fault && ret->state == DKIM_KEY_OK)
+        (void)snprintf(ret->why, sizeof ret->why, "%s", fault);
 }
 
 void dkim_key_of_answer(const struct dns_answer *a, struct arena *arena, struct dkim_key *ret)

@@ -139,26 +139,25 @@ static struct text organizational_of(const struct dmarc *d)
 
 /* -- Judging ------------------------------------------------------------------------------------*/
 
+static void take_record(struct dmarc *d, struct text record, struct text at)
+{
+    d->record = record;
+    dmarc_record_parse(record, &d->parsed);
+    if (d->parsed.usable) /* else it is seen, and of no use */
+        d->record_at = at;
+}
+
 /* RFC 9989 4.10.1: the From domain's own, its organizational domain's, the public suffix's. */
 static void choose_policy(struct dmarc *d)
 {
     const struct dmarc_walk *w = &d->walk;
     d->organizational = organizational_of(d);
-    if (w->own_record.n) {
-        d->record = w->own_record;
-        d->record_at = d->from;
-    } else if (w->top.n && (d->suffixes || text_eq(w->top, d->organizational))) {
-        d->record = w->top_record;
-        d->record_at = w->top;
-    } else if (w->psd.n) {
-        d->record = w->psd_record;
-        d->record_at = w->psd;
-    }
-    if (!d->record.n)
-        return;
-    dmarc_record_parse(d->record, &d->parsed);
-    if (!d->parsed.usable)
-        d->record_at = (struct text){0}; /* seen, and of no use */
+    if (w->own_record.n)
+        take_record(d, w->own_record, d->from);
+    else if (w->top.n && (d->suffixes || text_eq(w->top, d->organizational)))
+        take_record(d, w->top_record, w->top);
+    else if (w->psd.n)
+        take_record(d, w->psd_record, w->psd);
 }
 
 static bool has_policy(const struct dmarc *d)
@@ -188,12 +187,17 @@ static void judge(struct dmarc *d)
 
 static void done(struct dmarc *d, struct question *todo)
 {
-    if (d->doubt != DNS_OK || d->out_of_memory)
+    bool unknown = d->doubt != DNS_OK || d->out_of_memory;
+    if (unknown)
         d->result = DMARC_TEMPERROR;
     else if (!has_policy(d))
         d->result = DMARC_NO_POLICY;
     else
         judge(d);
+    if (d->result == DMARC_FAIL && d->identifier_doubt != DNS_OK) {
+        d->result = DMARC_TEMPERROR;
+        d->doubt = d->identifier_doubt;
+    }
     dmarc_move(d, DMARC_AT_DONE);
     *todo = (struct question){.done = true};
 }
@@ -204,6 +208,17 @@ static bool start_walk(struct dmarc *d, struct text domain, struct question *tod
     return ask(d, DMARC_AT_WALK, "_dmarc.", domain, DNS_TXT, todo);
 }
 
+/* Both names can only have one organizational domain that both lie in. Where the walk up from
+ * `from` failed, that may be any name above it, down to the last label. */
+static bool may_share_domain(const struct dmarc *d, struct text domain)
+{
+    struct text top = d->organizational;
+    for (struct text name = d->from; !top.n; name = parent_of(name))
+        if (count_labels(name) == 1)
+            top = name;
+    return domain_is_within(domain, top);
+}
+
 /* Whether one look at the names is enough. */
 static bool judged_at_once(struct dmarc *d, struct dmarc_identifier *id)
 {
@@ -211,7 +226,12 @@ static bool judged_at_once(struct dmarc *d, struct dmarc_identifier *id)
     id->aligned = text_ieq(id->domain, d->from);
     if (!id->aligned && !strict && d->suffixes)
         id->aligned = text_ieq(registrable(d, id->domain), d->organizational);
-    return id->aligned || strict || d->suffixes || id->domain.n == 0;
+    if (id->aligned || strict || d->suffixes || !may_share_domain(d, id->domain))
+        return true;
+    if (d->organizational.n)
+        return false;
+    d->identifier_doubt = d->walk_doubt;
+    return true;
 }
 
 /* Relaxed alignment wants the organizational domain of every identifier. */
@@ -239,11 +259,30 @@ static void walk_ended(struct dmarc *d, struct question *todo)
     next_identifier(d, todo);
 }
 
+/* The record of the From domain itself is the policy, whatever stands above it; what was not to be
+ * learnt matters to those identifiers alone that are not the From domain (RFC 9989 4.10.2). */
+static void walk_failed(struct dmarc *d, enum dns_status status, struct question *todo)
+{
+    if (d->with_own && !d->walk.own_record.n) {
+        d->doubt = status;
+        done(d, todo);
+        return;
+    }
+    if (d->with_own) {
+        d->with_own = false;
+        d->walk_doubt = status;
+        take_record(d, d->walk.own_record, d->from);
+    } else {
+        d->identifier_doubt = status;
+        d->at++;
+    }
+    next_identifier(d, todo);
+}
+
 static void on_walk(struct dmarc *d, const struct dns_answer *a, struct question *todo)
 {
     if (!dns_status_is_final(a->status)) {
-        d->doubt = a->status;
-        done(d, todo);
+        walk_failed(d, a->status, todo);
         return;
     }
     struct text record = only_record(d, a), next;

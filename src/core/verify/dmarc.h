@@ -53,14 +53,16 @@ struct dmarc {
     struct dmarc_identifier *identifiers;
     size_t identifier_count, at;
     struct dmarc_walk walk;
-    bool with_own;     /* the walk of the From domain itself */
-    unsigned too_many; /* names with more than one record */
-    enum dns_status doubt;
+    bool with_own;                    /* the walk of the From domain itself */
+    unsigned too_many;                /* names with more than one record */
+    enum dns_status doubt;            /* why the result is a temperror */
+    enum dns_status walk_doubt;       /* the walk up from `from` failed above its own record */
+    enum dns_status identifier_doubt; /* whether one is aligned was not to be learnt */
     bool out_of_memory;
 
     /* Once done. */
     enum dmarc_result result;
-    struct text organizational;    /* of the From domain */
+    struct text organizational;    /* of the From domain; empty: the walk failed */
     struct text record_at, record; /* "example.org", its text; empty: none */
     struct dmarc_record parsed;
     enum dmarc_policy asked;   /* what the record asks receivers to do with mail of `from` */

@@ -227,8 +227,9 @@ static void feed_dmarc(void *machine, const struct dns_answer *a, struct questio
     if (!todo->done || (d->result != DMARC_PASS && d->result != DMARC_FAIL))
         return;
     m->reporting = true;
-    dmarc_reports_init(&m->reports, d->record_at, d->organizational, d->parsed.rua, d->parsed.ruf,
-                       d->arena);
+    dmarc_reports_init(&m->reports, d->record_at,
+                       d->organizational.n ? d->organizational : d->record_at, d->parsed.rua,
+                       d->parsed.ruf, d->arena);
     dmarc_reports_start(&m->reports, todo);
 }
 
