@@ -8,9 +8,11 @@ import hashlib
 import hmac
 import json
 import os
+import ssl
 import subprocess
 import sys
 import time
+import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 
@@ -19,7 +21,7 @@ import suite
 from esps import APIS, WEBHOOK_KEYS, account, world
 from fake_dns import FakeDns
 from lab import Lab
-from mailtide import ROOT, Clock, Daemon, Scratch, base_config, until
+from mailtide import PATIENCE, ROOT, Clock, Daemon, Scratch, base_config, until
 
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:mail"
 LAB_TOPIC = "arn:aws:sns:us-east-1:123456789012:lab"
@@ -391,6 +393,63 @@ def esps_tell():
                 assert "webhook.refused" not in daemon.log(), (api, daemon.log())
 
 
+def sns_subscribes():
+    """The lab plays SNS: it asks whether the subscription is wanted, tells events once that is confirmed,
+    and says goodbye. Who forges one, or asks for another topic, makes mailtide ask for nothing."""
+    with Scratch() as scratch, Lab(scratch, Clock("2026-03-02T01:00:00Z"),
+                                   world(scratch, "ses", "webhook_confirm = true;", tls=True)) as lab:
+        os.symlink(os.path.join(ROOT, "schedules"), scratch / "schedules")
+        keys(scratch)  # a forger's
+        sns = f'events_topics = ["{LAB_TOPIC}"]; events_sns = "https://localhost:{lab.http_port("esp")}";'
+        text = base_config(scratch, f"""
+            dns: {{ servers = ["{lab.dns}"]; private_addresses = true; }}; store: {{ free_min = "0"; }};
+            applications: {{ app: {{ anonymous = true; senders = ["app.test"]; }}; }};
+            {account("ses", lab, sns, scratch)}""")
+        with Daemon(scratch, text, lab.clock) as daemon:
+            def told(kind):
+                return [e["data"] for e in daemon.status(f"/v1/events?types={kind}")["events"]]
+
+            def forged(host="sns.us-east-1.amazonaws.com", topic=LAB_TOPIC, kind="SubscriptionConfirmation"):
+                m = {"Message": "join", "MessageId": "f-1", "Timestamp":
+                     datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.000Z"), "Token": "t", "TopicArn": topic,
+                     "SubscribeURL": f"https://sns.us-east-1.amazonaws.com/?Action=ConfirmSubscription&TopicArn={topic}",
+                     "Type": kind}
+                signed = "".join(f"{n}\n{m[n]}\n" for n in sorted(m))
+                m["Signature"] = base64.b64encode(openssl("dgst", "-sha256", "-sign", scratch / "sns.key",
+                                                          stdin=signed.encode())).decode()
+                m |= {"SignatureVersion": "2", "SigningCertURL": f"https://{host}/SimpleNotificationService-lab.pem"}
+                refused(daemon.http("POST", "/v1/events/esp", json.dumps(m), {
+                    "x-amz-sns-message-type": kind, "x-amz-sns-message-id": "f-1"}), 403, "bad_proof")
+
+            # a foreign topic, a foreign host: nothing is asked for, not even the certificate
+            forged(topic=LAB_TOPIC + "-else")
+            forged(host="sns.us-east-1.amazonaws.com.evil.test")
+            assert lab.esp_books()["sns_asked"] == 0
+            url = f"http://127.0.0.1:{daemon.http_port}/v1/events/esp"
+            assert lab.ask("POST", "/webhook", {"esp": "esp", "url": url})[0] == 200
+            until("SNS was answered", lambda: lab.esp_books()["subscribed"])
+            until("it is journalled", lambda: told("webhook.confirmed"))
+            assert lab.esp_books()["sns_asked"] == 2  # the certificate and the confirmation, once each
+            ids = {}
+            for to, fate in (("ann@friendly.example", "delivered"), ("gone@friendly.example", "bounced")):
+                code, answer = daemon.http("POST", "/v1/notifications", {
+                    "from": "n@app.test", "to": to, "subject": "s", "text": "t", "stream": "urgent"})
+                assert code == 202, answer
+                ids[answer["notifications"][0]["id"]] = fate
+            for id, fate in ids.items():
+                until(fate, lambda: daemon.notification(id)["state"] == fate)
+            # signed by somebody else: the certificate is there, the address is not asked for
+            forged()
+            forged(kind="UnsubscribeConfirmation")
+            assert lab.esp_books()["sns_asked"] == 2 and not told("webhook.noted")
+            trust = ssl.create_default_context(cafile=str(scratch / "ca.pem"))
+            with urllib.request.urlopen(f"https://localhost:{lab.http_port('esp')}/?Action=Unsubscribe",
+                                        context=trust, timeout=PATIENCE) as answer:
+                assert answer.status == 200
+            said = until("the end is journalled", lambda: told("webhook.noted"))
+            assert LAB_TOPIC in json.dumps(said) and not lab.esp_books()["subscribed"], said
+
+
 if __name__ == "__main__":
     sys.exit(suite.run([sendgrid_tells, forged_and_stale, ses_tells, mailgun_tells, resend_tells, found_by_name, strange_words, all_at_once,
-                        metadata_comes_back, esps_tell]))
+                        metadata_comes_back, esps_tell, sns_subscribes]))

@@ -9,7 +9,7 @@
 #define ANSWER(status, body) "HTTP/1.1 " status "\r\n\r\n" body
 #define URL                  TEXT("https://sns.eu-west-1.amazonaws.com/Simple-1.pem")
 
-static char noted[512];
+static char noted[512], name[] = "ses";
 static int notes;
 
 /* Stands in for the desk. */
@@ -25,6 +25,7 @@ struct world {
     struct certificate certificate;
     struct fake_http server;
     struct amazon *amazon;
+    struct config_account account;
     char base[64], pem[128], error[256];
     int answers;
     bool closed;
@@ -44,8 +45,10 @@ static void world_open(struct world *w,
          &err, "tls");
     fake_http_open(&w->server, &w->loop);
     snprintf(w->base, sizeof w->base, "https://127.0.0.1:%d", w->server.port);
-    const struct webhooks_options options = {
-        .loop = &w->loop, .amazon = w->base, .ca_file = trusted ? w->certificate.cert_file : NULL};
+    const struct webhooks_options options = {.loop = &w->loop};
+    w->account = (struct config_account){.name = name,
+                                         .events_sns = w->base,
+                                         .tls_ca_file = trusted ? w->certificate.cert_file : NULL};
     w->amazon = amazon_new(&options);
     T_TRUE(w->amazon, "memory");
     notes = 0;
@@ -89,18 +92,18 @@ static void test_certificate(void **state)
                                                   {HTTP_ANSWERS, ANSWER("200 OK", "other")}};
     struct world w;
     world_open(&w, script, 2, true);
-    amazon_certificate(w.amazon, URL, on_certificate, &w);
+    amazon_certificate(w.amazon, &w.account, URL, on_certificate, &w);
     T_EQ(w.answers, 0, "never from inside the call");
     run_until(&w, &w.answers, 1);
     T_STR(w.pem, "PEM", "certificate");
     T_TRUE(text_starts(buf_text(&w.server.requests[0]), TEXT("GET /Simple-1.pem HTTP/1.1\r\n")),
            "%s", buf_str(&w.server.requests[0]));
-    amazon_certificate(w.amazon, URL, on_certificate, &w); /* it is kept */
+    amazon_certificate(w.amazon, &w.account, URL, on_certificate, &w); /* it is kept */
     T_EQ(w.answers, 2, "at once");
     T_STR(w.pem, "PEM", "certificate");
     T_EQ(w.server.request_count, 1, "requests");
-    amazon_certificate(w.amazon, TEXT("https://sns.us-east-1.amazonaws.com/2.pem"), on_certificate,
-                       &w);
+    amazon_certificate(w.amazon, &w.account, TEXT("https://sns.us-east-1.amazonaws.com/2.pem"),
+                       on_certificate, &w);
     run_until(&w, &w.answers, 3);
     T_STR(w.pem, "other", "another address");
     world_close(&w);
@@ -115,19 +118,19 @@ static void test_failures(void **state)
                                                   {HTTP_ANSWERS, ANSWER("200 OK", "PEM")}};
     struct world w;
     world_open(&w, script, 3, true);
-    amazon_certificate(w.amazon, URL, on_certificate, &w);
+    amazon_certificate(w.amazon, &w.account, URL, on_certificate, &w);
     run_until(&w, &w.answers, 1);
     T_STR(w.pem, "", "404");
     T_STR(w.error, "Amazon answered 404", "404");
-    amazon_certificate(w.amazon, URL, on_certificate, &w);
+    amazon_certificate(w.amazon, &w.account, URL, on_certificate, &w);
     run_until(&w, &w.answers, 2);
     T_TRUE(w.pem[0] == '\0' && w.error[0], "reset");
-    amazon_certificate(w.amazon, URL, on_certificate, &w);
+    amazon_certificate(w.amazon, &w.account, URL, on_certificate, &w);
     run_until(&w, &w.answers, 3);
     T_STR(w.pem, "PEM", "at last");
     world_close(&w);
     world_open(&w, script + 2, 1, false); /* nobody vouches for this server */
-    amazon_certificate(w.amazon, URL, on_certificate, &w);
+    amazon_certificate(w.amazon, &w.account, URL, on_certificate, &w);
     run_until(&w, &w.answers, 1);
     T_TRUE(w.pem[0] == '\0' && w.error[0], "not trusted");
     world_close(&w);
@@ -142,14 +145,14 @@ static void test_confirmation(void **state)
         "https://sns.eu-west-1.amazonaws.com/?Action=ConfirmSubscription&TopicArn=arn:t&Token=a");
     struct world w;
     world_open(&w, script, 2, true);
-    amazon_confirm(w.amazon, url, TEXT("arn:t"), "ses");
+    amazon_confirm(w.amazon, &w.account, url, TEXT("arn:t"));
     run_until(&w, &notes, 1);
     T_TRUE(strstr(noted, "webhook_confirmed: The subscription to arn:t for account ses is"), "%s",
            noted);
     T_TRUE(text_starts(buf_text(&w.server.requests[0]),
                        TEXT("GET /?Action=ConfirmSubscription&TopicArn=arn:t&Token=a HTTP/1.1")),
            "%s", buf_str(&w.server.requests[0]));
-    amazon_confirm(w.amazon, url, TEXT("arn:t"), "ses");
+    amazon_confirm(w.amazon, &w.account, url, TEXT("arn:t"));
     run_until(&w, &notes, 2);
     T_TRUE(strstr(noted, "could not be confirmed: Amazon answered 403"), "%s", noted);
     world_close(&w);
@@ -162,8 +165,8 @@ static void test_closed_meanwhile(void **state)
     static const struct fake_http_act script[] = {{HTTP_HANGS, NULL}};
     struct world w;
     world_open(&w, script, 1, true);
-    amazon_certificate(w.amazon, URL, on_certificate, &w);
-    amazon_confirm(w.amazon, URL, TEXT("arn:t"), "ses");
+    amazon_certificate(w.amazon, &w.account, URL, on_certificate, &w);
+    amazon_confirm(w.amazon, &w.account, URL, TEXT("arn:t"));
     while (w.server.request_count == 0)
         uv_run(&w.loop, UV_RUN_ONCE);
     world_close(&w);

@@ -64,6 +64,8 @@ struct lab_api {
     const char *(*drop_words)(const char *list);
     /* False: the ESP has no such event. NULL: no webhook of its own. */
     bool (*tell)(struct esp *e, const struct esp_event *v, struct lab_post *ret);
+    /* The webhook has been given an address; NULL: nothing is said of that. */
+    void (*subscribe)(struct esp *e);
 };
 
 extern const struct lab_api lab_plain, lab_sendgrid, lab_ses, lab_mailgun, lab_postmark, lab_resend,
@@ -166,10 +168,18 @@ int64_t lab_signed_at_s(void);
 void lab_post_header(struct lab_post *p, const char *name, const char *fmt, ...) TIDE_PRINTF(3, 4);
 void lab_post_basic(struct esp *e, struct lab_post *p); /* def->webhook_key: "user:password" */
 void lab_write_pairs(struct json_writer *w, const struct esp_about *m);
+void lab_post(struct esp *e, struct lab_post *p, int times);        /* and frees it */
 int lab_code_of(const struct esp_event *v);                         /* 550; 0 */
 const char *lab_status_of(const struct esp_event *v, char out[16]); /* "5.1.1"; "" */
 /* The provider speaks of sender, content or policy (5.7.x), or time ran out: not of the mailbox. */
 bool lab_is_block(const struct esp_event *v);
+/* SNS, of what SES tells (esp_sns.c): its own requests, which nobody signs; a message in its
+ * envelope (p->body is written); the subscription is asked for. */
+bool lab_sns_is(struct lab_ask *a);
+void lab_sns_serve(struct lab_ask *a);
+void lab_sns_write(struct esp *e, const char *type, struct text message, struct lab_post *p);
+void lab_sns_subscribe(struct esp *e);
+
 /* The mailbox or the domain is not there. */
 bool lab_is_unknown_user(const struct esp_event *v);
 

@@ -17,19 +17,21 @@ const char *esp_event_name(enum esp_event_kind k)
 /* -- Telling -----------------------------------------------------------------------------------
  */
 
+void lab_post(struct esp *e, struct lab_post *p, int times)
+{
+    lab_post_header(p, "Content-Type", "%s", p->type ? p->type : "application/json");
+    while (times-- > 0 && p->head.failed == TIDE_OK && p->body.failed == TIDE_OK)
+        webhook_post(e->webhook, buf_text(&p->head), buf_text(&p->body));
+    buf_fini(&p->head);
+    buf_fini(&p->body);
+}
+
 static void tell(struct esp *e, const struct esp_event *v)
 {
     struct lab_post p = {0};
     jw_init(&p.w, &p.body);
     bool told = e->api->tell(e, v, &p);
-    lab_post_header(&p, "Content-Type", "%s", p.type ? p.type : "application/json");
-    if (told && p.head.failed == TIDE_OK && p.body.failed == TIDE_OK) {
-        webhook_post(e->webhook, buf_text(&p.head), buf_text(&p.body));
-        if (e->def->webhook_twice)
-            webhook_post(e->webhook, buf_text(&p.head), buf_text(&p.body));
-    }
-    buf_fini(&p.head);
-    buf_fini(&p.body);
+    lab_post(e, &p, !told ? 0 : e->def->webhook_twice ? 2 : 1);
 }
 
 static bool is_lost(const struct esp *e, const struct esp_event *v)
@@ -127,6 +129,8 @@ enum tide_err esp_set_webhook(struct esp *e, const char *url, struct tide_error 
     if (old)
         webhook_close(old, NULL, NULL);
     e->webhook = hook;
+    if (hook && e->api->subscribe)
+        e->api->subscribe(e);
     return TIDE_OK;
 }
 

@@ -68,6 +68,10 @@ void esp_write_books(const struct esp *e, struct json_writer *w, const char *nam
     for (int k = 0; k < ESP_EVENT_KINDS; k++)
         jw_int(w, esp_event_name((enum esp_event_kind)k), e->counts[k]);
     jw_int(w, "calls", e->send_calls);
+    if (e->api == &lab_ses) {
+        jw_int(w, "sns_asked", e->sns_asked);
+        jw_bool(w, "subscribed", e->subscribed);
+    }
     jw_int(w, "suppressed", (int64_t)e->listed_count);
     jw_int(w, "under_way", length_of(&e->flying));
     jw_int(w, "waiting", length_of(&e->waiting));

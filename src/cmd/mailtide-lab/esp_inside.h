@@ -96,6 +96,8 @@ struct esp {
     struct arena memory; /* texts of events and suppressions */
     struct webhook *webhook;
     struct signer *signer;
+    bool subscribed;                /* what SNS was asked for, where that is wanted */
+    int64_t sns_asked, sns_written; /* requests of SNS' own, messages */
     uv_timer_t tell_timer;
     size_t told; /* events that the webhook has been told, or spared */
     bool closing;

@@ -42,6 +42,8 @@ static void add_query(struct lab_ask *a, struct buf *b)
 
 static bool may(struct lab_ask *a)
 {
+    if (lab_sns_is(a))
+        return true;
     struct sigv4_claim claim;
     struct buf path = {0}, query = {0};
     char signature[SIGV4_HEX_BYTES] = "";
@@ -314,6 +316,10 @@ static void on_entry(struct lab_ask *a, bool get)
 
 static void serve(struct lab_ask *a)
 {
+    if (lab_sns_is(a)) {
+        lab_sns_serve(a);
+        return;
+    }
     lab_header(a, "x-amzn-RequestId", TEXT_FMT, TEXT_ARG(lab_new_uuid(a)));
     if (lab_is(a, "POST", "/v2/email/outbound-emails"))
         on_send(a);
@@ -458,53 +464,22 @@ static void write_event(struct esp *e, const struct esp_event *v, struct json_wr
     jw_end(w);
 }
 
-/* SNS signs name and value of these members, a line each. */
-static void sign(
-    struct esp *e, struct lab_post *p, struct text message, const char *id, const char *at)
-{
-    struct buf t = {0}, signature = {0};
-    buf_addf(&t, "Message\n" TEXT_FMT "\nMessageId\n%s\nTimestamp\n%s\nTopicArn\n%s\nType\n%s\n",
-             TEXT_ARG(message), id, at, e->def->webhook_topic, "Notification");
-    signer_sign(e->signer, buf_text(&t), &signature);
-    jw_text(&p->w, "Signature", buf_text(&signature));
-    buf_fini(&t);
-    buf_fini(&signature);
-}
-
 static bool tell(struct esp *e, const struct esp_event *v, struct lab_post *p)
 {
     struct buf message = {0};
     struct json_writer inner;
-    char id[80], at[TIME_TEXT_BYTES];
     jw_init(&inner, &message);
     write_event(e, v, &inner);
     if (e->def->webhook_topic[0] == '\0') { /* raw delivery: no envelope, no signature */
         buf_add_text(&p->body, buf_text(&message));
-        buf_fini(&message);
         p->type = "text/plain; charset=UTF-8";
         lab_post_header(p, "x-amz-sns-rawdelivery", "true");
         lab_post_basic(e, p);
-        return true;
+    } else if (e->subscribed) {
+        lab_sns_write(e, "Notification", buf_text(&message), p);
     }
-    snprintf(id, sizeof id, "00000000-0000-4000-a000-%012" PRId64, v->n);
-    time_rfc3339(clock_wall(e->parts.clock), 0, at);
-    jw_object(&p->w, NULL);
-    jw_str(&p->w, "Type", "Notification");
-    jw_str(&p->w, "MessageId", id);
-    jw_str(&p->w, "TopicArn", e->def->webhook_topic);
-    jw_text(&p->w, "Message", buf_text(&message));
-    jw_str(&p->w, "Timestamp", at);
-    jw_str(&p->w, "SignatureVersion", "2");
-    sign(e, p, buf_text(&message), id, at);
-    jw_str(&p->w, "SigningCertURL",
-           "https://sns.us-east-1.amazonaws.com/SimpleNotificationService-lab.pem");
-    jw_end(&p->w);
-    p->type = "text/plain; charset=UTF-8";
-    lab_post_header(p, "x-amz-sns-message-type", "Notification");
-    lab_post_header(p, "x-amz-sns-message-id", "%s", id);
-    lab_post_header(p, "x-amz-sns-topic-arn", "%s", e->def->webhook_topic);
     buf_fini(&message);
-    return true;
+    return p->body.len > 0;
 }
 
 const struct lab_api lab_ses = {
@@ -517,4 +492,5 @@ const struct lab_api lab_ses = {
     .list_of = list_of,
     .drop_words = drop_words,
     .tell = tell,
+    .subscribe = lab_sns_subscribe,
 };

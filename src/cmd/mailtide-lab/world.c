@@ -115,6 +115,7 @@ static const struct key world_keys[] = {
     ROW("esps.*.webhook_key", STRING, NULL, "user:password", 0, 0, NULL, E, webhook_key),
     ROW("esps.*.webhook_topic", STRING, NULL, "arn:aws:sns:us-east-1:123456789012:lab", 0, 0, NULL,
         E, webhook_topic),
+    ROW("esps.*.webhook_confirm", BOOL, NULL, "false", 0, 0, NULL, E, webhook_confirm),
     ROW("esps.*.api_every", DURATION, NULL, "0s", 0, MS_DAY, NULL, E, api_every_ms),
     ROW("esps.*.webhook_delay", DURATION, NULL, "0s", 0, MS_DAY, NULL, E, webhook_delay_ms),
     ROW("esps.*.webhook_reversed", BOOL, NULL, "false", 0, 0, NULL, E, webhook_reversed),

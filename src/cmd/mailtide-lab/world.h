@@ -79,6 +79,7 @@ struct lab_esp {
     char *webhook_key, *webhook_topic;
     int64_t webhook_delay_ms, api_every_ms;
     bool webhook_reversed, webhook_twice;
+    bool webhook_confirm; /* SNS: nothing is told before the subscription was confirmed */
     int webhook_lose;
     char **faults; /* "limited 3" */
     size_t fault_count;

@@ -225,6 +225,8 @@ static enum tide_err check_account(const struct load_item *item,
     }
     if (a->backoff_min_ms > a->backoff_max_ms)
         return fail_item(item, err, "want a backoff_min up to backoff_max, got more");
+    if (a->events_sns && strncmp(a->events_sns, "https://", 8) != 0)
+        return fail_item(item, err, "want an events_sns that begins with https://");
     if (a->type == ACCOUNT_HTTPS || (a->type == ACCOUNT_SMTP && a->key.value))
         return check_https(item, a, err);
     return TIDE_OK;

@@ -155,6 +155,7 @@ struct config_account {
     char **events_topics;       /* ARNs of the SNS topics that may tell */
     size_t events_topic_count;
     char *events_certificate; /* PEM file that SNS's signatures are checked with; NULL: fetched */
+    char *events_sns;         /* asked in place of SNS's hosts; NULL: those */
     char *events_url; /* as the ESP was told it, where that is signed too; NULL: as asked for */
     bool events_open; /* nothing is proven: for private networks */
     bool verp;        /* smtp: the envelope sender is an address of bounce.domain */

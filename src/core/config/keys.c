@@ -353,6 +353,10 @@ const struct key config_keys[] = {
     A("events_certificate", STRING, NULL, NULL, 0, 0, NULL, a.events_certificate,
       "SES: PEM file of the certificate that SNS signs with, where this machine cannot fetch it from "
       "Amazon. Not set: it is fetched, once."),
+    A("events_sns", STRING, NULL, NULL, 0, 0, NULL, a.events_sns,
+      "SES: https://HOST[:PORT] that is asked for SNS's certificates and confirmed subscriptions in "
+      "place of sns.REGION.amazonaws.com, its certificate checked with tls_ca_file: an endpoint "
+      "within a VPC. Not set: Amazon's own host."),
     A("events_url", STRING, NULL, NULL, 0, 0, NULL, a.events_url,
       "Mandrill: the address of the webhook as it was given there, which is signed too. Not set: "
       "as it is asked for."),

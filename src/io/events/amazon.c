@@ -11,7 +11,8 @@
 #define TIMEOUT_MS 20000
 
 struct certificate {
-    char *url, *pem; /* url NULL: free */
+    char *url, *pem;   /* url NULL: free */
+    const char *place; /* that it came from; configurations stay until the end */
 };
 
 /* One request, with a connection of its own: there are a few in a year. */
@@ -21,6 +22,7 @@ struct asking {
     struct fetcher *fetcher;
     struct fetch fetch;
     char *url, *path;
+    const char *place;
     /* a certificate */
     amazon_cb done;
     void *arg;
@@ -54,7 +56,7 @@ static void finish_closing(struct amazon *a)
     closed(arg);
 }
 
-static void keep(struct amazon *a, const char *url, struct text pem)
+static void keep(struct amazon *a, const char *url, const char *place, struct text pem)
 {
     struct certificate *c = &a->certificates[a->next];
     char *name = strdup(url), *copy = strndup(pem.p, pem.n);
@@ -65,7 +67,7 @@ static void keep(struct amazon *a, const char *url, struct text pem)
     }
     free(c->url);
     free(c->pem);
-    *c = (struct certificate){name, copy};
+    *c = (struct certificate){name, copy, place};
     a->next = (a->next + 1) % AMAZON_CERTIFICATES_MAX;
 }
 
@@ -86,7 +88,7 @@ static void tell_certificate(struct asking *q, bool ok, const char *error)
 {
     struct text pem = ok ? buf_text(&q->fetch.answer) : TEXT("");
     if (ok)
-        keep(q->amazon, q->url, pem);
+        keep(q->amazon, q->url, q->place, pem);
     q->done(q->arg, pem, error);
 }
 
@@ -129,7 +131,10 @@ static void on_fetched(struct fetch *f)
 }
 
 /* NULL: it could not be begun; *ret_error says why. */
-static struct asking *ask(struct amazon *a, struct text url, struct tide_error *err)
+static struct asking *ask(struct amazon *a,
+                          const struct config_account *account,
+                          struct text url,
+                          struct tide_error *err)
 {
     char base[256];
     size_t scheme = text_ifind(url, TEXT("://")) + 3;
@@ -141,13 +146,15 @@ static struct asking *ask(struct amazon *a, struct text url, struct tide_error *
         return NULL;
     }
     snprintf(base, sizeof base, "%.*s", (int)slash, url.p);
-    const struct fetch_options options = {.base_url = a->options.amazon ? a->options.amazon : base,
+    const char *place = account->events_sns;
+    const struct fetch_options options = {.base_url = place ? place : base,
                                           .tls_verify = true,
-                                          .tls_ca_file = a->options.ca_file,
+                                          .tls_ca_file = place ? account->tls_ca_file : NULL,
                                           .connections_max = 1,
                                           .connect_timeout_ms = CONNECT_MS,
                                           .timeout_ms = TIMEOUT_MS};
     q->amazon = a;
+    q->place = place;
     q->url = strndup(url.p, url.n);
     q->path = strndup(url.p + slash, url.n - slash);
     if (!q->url || !q->path ||
@@ -163,15 +170,25 @@ static struct asking *ask(struct amazon *a, struct text url, struct tide_error *
     return q;
 }
 
-void amazon_certificate(struct amazon *a, struct text url, amazon_cb done, void *arg)
+static bool is_from(const struct certificate *c, struct text url, const char *place)
+{
+    return c->url && text_eq(url, text_of(c->url)) &&
+           text_eq(text_of(c->place ? c->place : ""), text_of(place ? place : ""));
+}
+
+void amazon_certificate(struct amazon *a,
+                        const struct config_account *account,
+                        struct text url,
+                        amazon_cb done,
+                        void *arg)
 {
     struct tide_error err = {.text = "out of memory"};
     for (size_t i = 0; i < AMAZON_CERTIFICATES_MAX; i++)
-        if (a->certificates[i].url && text_eq(url, text_of(a->certificates[i].url))) {
+        if (is_from(&a->certificates[i], url, account->events_sns)) {
             done(arg, text_of(a->certificates[i].pem), "");
             return;
         }
-    struct asking *q = ask(a, url, &err);
+    struct asking *q = ask(a, account, url, &err);
     if (!q) {
         done(arg, TEXT(""), err.text);
         return;
@@ -181,16 +198,19 @@ void amazon_certificate(struct amazon *a, struct text url, amazon_cb done, void 
     fetch_start(q->fetcher, &q->fetch);
 }
 
-void amazon_confirm(struct amazon *a, struct text url, struct text topic, const char *account)
+void amazon_confirm(struct amazon *a,
+                    const struct config_account *account,
+                    struct text url,
+                    struct text topic)
 {
     struct tide_error err = {.text = "out of memory"};
-    struct asking *q = ask(a, url, &err);
+    struct asking *q = ask(a, account, url, &err);
     if (!q) {
-        log_warn("webhook.subscription", "account=%s error=\"%s\"", account, err.text);
+        log_warn("webhook.subscription", "account=%s error=\"%s\"", account->name, err.text);
         return;
     }
     q->topic = strndup(topic.p ? topic.p : "", topic.n);
-    q->account = strdup(account);
+    q->account = strdup(account->name);
     fetch_start(q->fetcher, &q->fetch);
 }
 

@@ -2,7 +2,8 @@
  * and the confirmation of a subscription.
  *
  * Addresses come checked (core/esp/events_ses.c): https, sns.REGION.amazonaws.com, so that nobody
- * makes mailtide fetch from elsewhere.
+ * makes mailtide fetch from elsewhere. An account may name what stands in that host's place
+ * (events_sns): then path and query are asked for there, and nowhere else.
  *
  * Owns      copies of what it fetched; requests under way.
  * Lifetime  amazon_new() to the closed callback of amazon_close(), which breaks requests off.
@@ -24,9 +25,16 @@ void amazon_close(struct amazon *a, void (*closed)(void *arg), void *arg);
 
 /* pem "": `error` says why not. */
 typedef void (*amazon_cb)(void *arg, struct text pem, const char *error);
-void amazon_certificate(struct amazon *a, struct text url, amazon_cb done, void *arg);
+void amazon_certificate(struct amazon *a,
+                        const struct config_account *account,
+                        struct text url,
+                        amazon_cb done,
+                        void *arg);
 
 /* What became of it is journalled. */
-void amazon_confirm(struct amazon *a, struct text url, struct text topic, const char *account);
+void amazon_confirm(struct amazon *a,
+                    const struct config_account *account,
+                    struct text url,
+                    struct text topic);
 
 #endif

@@ -181,7 +181,7 @@ static void take(struct hook_job *job)
     if (b->message[0])
         news_desk_note(w->options.desk, "webhook_noted", text_of(b->message));
     if (b->confirm_url.n > 0)
-        amazon_confirm(w->amazon, b->confirm_url, b->topic, job->account->name);
+        amazon_confirm(w->amazon, job->account, b->confirm_url, b->topic);
     for (size_t i = 0; i < b->count; i++) {
         b->news[i].account = text_of(job->account->name);
         b->news[i].source = text_of(arena_printf(&job->arena, "webhook %s", job->ask.api->name));
@@ -256,7 +256,8 @@ static void read_job(struct hook_job *job)
         if (job->account->events_certificate)
             read_certificate(job);
         else
-            amazon_certificate(job->webhooks->amazon, b->certificate_url, on_certificate, job);
+            amazon_certificate(job->webhooks->amazon, job->account, b->certificate_url,
+                               on_certificate, job);
         break;
     case EVENTS_REFUSED:
         refuse(job, events_fault_status(b->fault), events_fault_name(b->fault), b->message);

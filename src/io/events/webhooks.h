@@ -31,8 +31,6 @@ struct webhooks_options {
     uv_loop_t *loop;
     struct drive *drive;
     struct news_desk *desk;
-    const char *amazon;  /* asked in place of the hosts at Amazon: for tests; NULL: those */
-    const char *ca_file; /* that certificates of hosts are checked with; NULL: the system's */
 };
 
 TIDE_MUST_CHECK enum tide_err webhooks_open(const struct webhooks_options *options,
