@@ -28,6 +28,9 @@ spf.esp TXT "v=spf1 ip4:203.0.113.0/24 -all"
 esp A 203.0.113.1
 s1._domainkey.good CNAME good.dkim.esp
 good.dkim.esp TXT {key}
+own.good TXT "v=spf1 include:spf.esp.test ip4:192.0.2.1 ~all"
+em.good CNAME u7.wl.esp
+u7.wl.esp TXT "v=spf1 ip4:203.0.113.7 -all"
 s2._domainkey.good CNAME gone.dkim.esp
 _dmarc.good TXT "v=DMARC1; p=quarantine; sp=reject; rua=mailto:d@good.test"
 mail.good A 192.0.2.1
@@ -73,6 +76,10 @@ LISTS = """zones: {
   public: { title = "Deaf List"; zone = "public.test"; addresses = true; codes = ["127.0.0.2 bad"];
             delist = "https://public.test/"; reference = "a test"; date = "2026-11-21"; };
 };
+"""
+CONFIG = """dns: {{ servers = ["127.0.0.1:{port}"]; }};
+accounts: {{ smart: {{ type = "smtp"; host = "smart.test"; profile = "esp"; mail_from = "own.{{domain}}";
+                      selectors = ["s1"]; ips = ["192.0.2.1"]; }}; }};
 """
 ACCOUNT = 'title = "The ESP";\nspf = ["spf.esp.test"];\nselectors = ["s1"];\n'
 FIELDS = [("From", "Ann <ann@good.test>"), ("To", "bob@example.net"), ("Subject", "a  subject\r\n folded"),
@@ -197,6 +204,21 @@ def a_broken_record():
     assert spf["evidence"] == ["many.test TXT v=spf1 include:a.many.test include:b.many.test ~all"], spf
 
 
+def an_account_of_the_configuration():
+    """What stands at the account counts: its envelope domain, addresses and selectors; options count more."""
+    checks = report("good.test", "--account", "smart", "--no-lists", code=GOOD)
+    assert states(checks) == {name: "good" for name in (
+        "SPF of own.good.test", "SPF of 192.0.2.1", "PTR of 192.0.2.1", "DKIM key s1._domainkey.good.test",
+        "DMARC of good.test", "DMARC alignment", "mail to good.test")}, states(checks)
+    assert "and with SPF too" in checks["DMARC alignment"]["finding"], checks
+    checks = report("good.test", "--account", "smart", "--mail-from", "em.good.test", "--ip", "192.0.2.9",
+                    "--selector", "s2", "--no-lists", code=BAD)
+    spf = checks["SPF of em.good.test"]
+    assert spf["state"] == "good", spf  # the ESP keeps it, behind a CNAME: nothing to include
+    assert checks["SPF of 192.0.2.9"]["publish"] == [], checks
+    assert "DKIM key s2._domainkey.good.test" in checks and "DKIM key s1._domainkey.good.test" not in checks
+
+
 def mistakes():
     for args, why in ((["no..domain"], "no..domain"), (["good.test", "--ip", "1.2.3"], "--ip"),
                       (["good.test", "--account", "nobody"], "--account"),
@@ -227,14 +249,15 @@ def main():
         with socket.socket() as s:
             s.bind(("127.0.0.1", 0))
             port = s.getsockname()[1]
-        scratch.write("mailtide.conf", f'dns: {{ servers = ["127.0.0.1:{port}"]; }};\n')
+        scratch.write("mailtide.conf", CONFIG.format(port=port))
         scratch.write("schedules/accounts/esp.conf", ACCOUNT)
         scratch.write("schedules/dnsbl.conf", LISTS)
         shutil.copy(os.path.join(ROOT, "schedules/demands.conf"), scratch / "schedules/demands.conf")
         server = start_nsd(port)
         try:
             until("nsd listens", lambda: answers(port))
-            return suite.run([all_is_well, a_spoilt_message, somebody_elses_signature, nothing_published, a_broken_record, mistakes])
+            return suite.run([all_is_well, a_spoilt_message, somebody_elses_signature, nothing_published, a_broken_record,
+                              an_account_of_the_configuration, mistakes])
         finally:
             server.terminate()
             server.wait()

@@ -4,12 +4,12 @@
 
 #include "base/file.h"
 #include "base/macros.h"
+#include "core/verify/sender_account.h"
 #include "core/verify/sender_trust.h"
 #include "io/crypto/dkim_verify.h"
 #include "io/dns/asker.h"
 #include "io/loop/files.h"
 
-#include <arpa/inet.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -24,6 +24,7 @@ struct run {
     struct sender_rules rules;
     struct suffixes *suffixes;
     struct domain domain, mail_from;
+    struct sender_account account;
     struct sender_ip ips[SENDER_IPS_MAX];
     struct text selectors[SELECTORS_MAX];
     struct buf mail;
@@ -51,15 +52,12 @@ static enum tide_err read_ips(struct run *run, struct text list, struct tide_err
 {
     struct text one;
     while (text_split(&list, ',', &one)) {
-        struct sender_ip *ip = &run->ips[run->in.ip_count];
         one = text_trim(one);
         if (run->in.ip_count == SENDER_IPS_MAX)
             return tide_fail(err, TIDE_ELIMIT, "--ip: want at most %d addresses", SENDER_IPS_MAX);
-        snprintf(ip->text, sizeof ip->text, TEXT_FMT, TEXT_ARG(one));
-        ip->v6 = text_find(one, ':') < one.n;
-        if (inet_pton(ip->v6 ? AF_INET6 : AF_INET, ip->text, ip->octets) != 1)
-            return tide_fail(err, TIDE_EINVAL, "--ip: want IP addresses, got \"%s\"", ip->text);
-        run->in.ip_count++;
+        if (!sender_ip_parse(one, &run->ips[run->in.ip_count++]))
+            return tide_fail(err, TIDE_EINVAL, "--ip: want IP addresses, got \"" TEXT_FMT "\"",
+                             TEXT_ARG(text_cut(one, 0, 60)));
     }
     run->in.ips = run->ips;
     return TIDE_OK;
@@ -80,13 +78,16 @@ static enum tide_err read_selectors(struct run *run, struct text list, struct ti
     return TIDE_OK;
 }
 
-/* An account of the configuration, or an ESP's profile by its own name. */
+/* An account of the configuration with what it says there, where no option says otherwise; or an
+ * ESP's profile by its own name. */
 static enum tide_err read_account(struct run *run, const char *name, struct tide_error *err)
 {
     int at = config_account_index(run->config, text_of(name));
-    run->in.account = at >= 0 ? run->config->accounts[at].profile
-                              : profiles_account(&run->config->profiles, text_of(name));
-    if (at < 0 && !run->in.account)
+    if (at >= 0)
+        return sender_account_take(&run->account, run->config, &run->config->accounts[at], &run->in,
+                                   err);
+    run->in.account = profiles_account(&run->config->profiles, text_of(name));
+    if (!run->in.account)
         return tide_fail(err, TIDE_ENOENT,
                          "--account: there is no account and no profile of the name \"%.60s\"",
                          name);

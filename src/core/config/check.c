@@ -205,7 +205,8 @@ static enum tide_err check_https(const struct load_item *item,
     return TIDE_OK;
 }
 
-static enum tide_err check_account(const struct load_item *item,
+static enum tide_err check_account(const struct load *l,
+                                   const struct load_item *item,
                                    const struct config_account *a,
                                    struct tide_error *err)
 {
@@ -223,6 +224,10 @@ static enum tide_err check_account(const struct load_item *item,
         if (!is_ip(text_of(a->ips[i]), ip, &v6))
             return fail_item(item, err, "want ips to be IPv4 or IPv6 addresses");
     }
+    struct domain ignored;
+    if (a->mail_from &&
+        config_mail_from(l->config, a, TEXT("example.org"), &ignored, err) != TIDE_OK)
+        return fail_item(item, err, "want a domain as mail_from, perhaps with {domain} in it");
     if (a->backoff_min_ms > a->backoff_max_ms)
         return fail_item(item, err, "want a backoff_min up to backoff_max, got more");
     if (a->events_sns && strncmp(a->events_sns, "https://", 8) != 0)
@@ -383,7 +388,7 @@ enum tide_err load_check(struct load *l, struct tide_error *err)
                                                   : "applications",
                           err, "want at least one member", "{ }");
     for (size_t i = 0; i < c->account_count && rc == TIDE_OK; i++)
-        rc = check_account(&l->accounts.items[i], &c->accounts[i], err);
+        rc = check_account(l, &l->accounts.items[i], &c->accounts[i], err);
     for (size_t i = 0; i < c->application_count && rc == TIDE_OK; i++)
         rc = check_application(l, i, err);
     return rc;

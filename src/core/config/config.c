@@ -208,6 +208,31 @@ const struct config_application *config_application_of_key(const struct config *
     return hit;
 }
 
+enum tide_err config_mail_from(const struct config *c,
+                               const struct config_account *a,
+                               struct text from,
+                               struct domain *ret,
+                               struct tide_error *err)
+{
+    static const struct text mark = {"{domain}", 8};
+    struct text name = a->mail_from ? text_of(a->mail_from)
+                       : a->type == ACCOUNT_SMTP && a->verp && c->bounce.domain
+                           ? text_of(c->bounce.domain)
+                           : from;
+    struct buf whole = {0};
+    size_t at = text_ifind(name, mark);
+    buf_add_text(&whole, text_cut(name, 0, at));
+    if (at < name.n) {
+        buf_add_text(&whole, from);
+        buf_add_text(&whole, text_cut(name, at + mark.n, name.n));
+    }
+    enum tide_err rc = buf_check(&whole, err);
+    if (rc == TIDE_OK)
+        rc = domain_parse(buf_text(&whole), ret, err);
+    buf_fini(&whole);
+    return rc;
+}
+
 bool config_may_send_as(const struct config_application *a, struct text domain)
 {
     for (size_t i = 0; i < a->sender_domain_count; i++) {

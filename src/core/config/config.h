@@ -12,6 +12,7 @@
 #define CORE_CONFIG_CONFIG_H
 
 #include "base/buf.h"
+#include "core/address/domain.h"
 #include "core/config/profile.h"
 #include "core/record/event.h"
 
@@ -134,8 +135,10 @@ struct config_account {
     size_t selector_count;
     char **ips; /* that mail leaves from, where they are one's own */
     size_t ip_count;
-    char *helo; /* NULL: the machine's name */
-    char *api;  /* https: whose; its base_url, where it is asked */
+    char
+        *mail_from; /* domain of the envelope sender, for the same checks; see config_mail_from() */
+    char *helo;     /* NULL: the machine's name */
+    char *api;      /* https: whose; its base_url, where it is asked */
     char *base_url;
     struct secret key; /* of the API; with a key_id the secret that requests are signed with */
     char *key_id;      /* NULL: none (SES: the access key's id) */
@@ -302,6 +305,15 @@ int config_stream_index(const struct config *c, struct text name); /* -1: unknow
 int config_account_index(const struct config *c, struct text name);
 const struct config_application *config_application(const struct config *c, struct text name);
 const struct config_application *config_application_of_key(const struct config *c, struct text key);
+
+/* The domain of the envelope senders (MAIL FROM, Return-Path) that the account puts on mail of the
+ * domain `from`: its mail_from, with that domain in place of "{domain}"; that of our own bounce
+ * addresses, where it takes them; else *ret is `from` itself. */
+TIDE_MUST_CHECK enum tide_err config_mail_from(const struct config *c,
+                                               const struct config_account *a,
+                                               struct text from,
+                                               struct domain *ret,
+                                               struct tide_error *err);
 bool config_may_send_as(const struct config_application *a, struct text domain);
 
 #endif

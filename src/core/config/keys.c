@@ -287,6 +287,11 @@ const struct key config_keys[] = {
     LIST("accounts.*.ips", NULL, 0, 16, struct account_form, a.ips, a.ip_count,
       "Addresses that the mail leaves from, where they are your own: the checks of senders then "
       "look at their SPF, PTR and block lists."),
+    A("mail_from", STRING, NULL, NULL, 0, 0, NULL, a.mail_from,
+      "Domain of the envelope senders (Return-Path) that it puts on your mail, for the checks of "
+      "senders: SPF is looked up there and has to align with From. \"{domain}\" in it stands for "
+      "From's domain, as in \"bounces.{domain}\". Not set: bounce.domain where verp puts it there, "
+      "else From's."),
     A("password", SECRET, NULL, NULL, 0, 0, NULL, a.password, "Password, or the OAuth token."),
     A("helo", STRING, NULL, NULL, 0, 0, NULL, a.helo,
       "Name given in EHLO. Not set: the machine's."),

@@ -92,11 +92,13 @@ static bool has_include(const struct spf *spf, const char *name)
     return false;
 }
 
-/* " include:esp.example", for each that is missing, into `b` (may be NULL); how many. */
+/* " include:esp.example", for each that is missing, into `b` (may be NULL); how many. In a record
+ * that a CNAME leads to, its keeper's addresses stand as he likes. */
 static size_t put_missing_includes(const struct sender *s, const struct spf *spf, struct buf *b)
 {
     size_t missing = 0;
-    for (size_t i = 0; s->in.account && i < s->in.account->spf_include_count; i++)
+    for (size_t i = 0; s->in.account && !spf->is_elsewhere && i < s->in.account->spf_include_count;
+         i++)
         if (!has_include(spf, s->in.account->spf_includes[i])) {
             if (b)
                 buf_addf(b, " include:%s", s->in.account->spf_includes[i]);
@@ -134,7 +136,8 @@ static struct text better_record(struct report *r, const struct spf *spf)
     else if (own_all || !old.n)
         buf_adds(&value, " ~all");
     buf_add_text(&value, text_cut(old, after, old.n));
-    if (!text_eq(buf_text(&value), old)) /* what is wrong may stand in another's record */
+    if (!text_eq(buf_text(&value), old) &&
+        !spf->is_elsewhere) /* what is wrong may stand in another's record */
         report_put_txt(&line, "", s->in.mail_from, buf_text(&value));
     buf_fini(&value);
     return report_keep(r, &line);

@@ -353,11 +353,16 @@ static void run(struct spf *s, struct question *todo)
 
 /* -- Answers ------------------------------------------------------------------------------------*/
 
-static void use_record(struct spf *s, struct text txt, const struct spf_record *record)
+static void use_record(struct spf *s,
+                       const struct dns_answer *a,
+                       struct text txt,
+                       const struct spf_record *record)
 {
     top(s)->record = *record;
-    if (s->depth == 1 && !top(s)->redirected)
-        s->record_text = txt;
+    if (s->depth > 1 || top(s)->redirected)
+        return;
+    s->record_text = txt;
+    s->is_elsewhere = a->cname_count > 0;
 }
 
 /* RFC 7208 4.5: the one record that is one. */
@@ -383,7 +388,7 @@ static bool on_record(struct spf *s, const struct dns_answer *a, struct question
         struct spf_memo_entry *e = spf_memo_get(s->in.memo, found->data);
         if (e) {
             s->held[s->held_count++] = e;
-            use_record(s, e->text, &e->record);
+            use_record(s, a, e->text, &e->record);
             return true;
         }
     }
@@ -392,7 +397,7 @@ static bool on_record(struct spf *s, const struct dns_answer *a, struct question
     if (!txt.p)
         return out_of_memory(s, todo);
     enum tide_err rc = spf_record_parse(txt, s->arena, &record, &err);
-    use_record(s, txt, &record);
+    use_record(s, a, txt, &record);
     if (rc == TIDE_ENOMEM)
         return out_of_memory(s, todo);
     if (rc != TIDE_OK)

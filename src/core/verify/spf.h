@@ -99,6 +99,7 @@ struct spf {
     const struct spf_term *all; /* of the record itself or where it redirects; NULL: none */
     bool has_ptr;
     struct text record_text; /* the domain's own */
+    bool is_elsewhere;       /* it stands where a CNAME of the domain leads to: another's */
 };
 
 void spf_init(struct spf *s, const struct spf_input *in, struct arena *arena);

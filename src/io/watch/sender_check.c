@@ -3,7 +3,6 @@
 #include "io/loop/files.h"
 #include "io/watch/sender_inside.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -109,22 +108,6 @@ static void on_probe(void *arg, enum tide_err rc)
     probe_ended(run->check, rc == TIDE_OK);
 }
 
-static void take_account(struct check *c, const struct config_account *a, struct sender_input *in)
-{
-    in->account = a->profile;
-    in->selectors = c->selectors;
-    in->ips = c->ips;
-    for (size_t i = 0; i < a->selector_count && i < TIDE_COUNT(c->selectors); i++)
-        c->selectors[in->selector_count++] = text_of(a->selectors[i]);
-    for (size_t i = 0; i < a->ip_count && i < TIDE_COUNT(c->ips); i++) {
-        struct sender_ip *ip = &c->ips[in->ip_count];
-        snprintf(ip->text, sizeof ip->text, "%s", a->ips[i]);
-        ip->v6 = strchr(ip->text, ':') != NULL;
-        if (inet_pton(ip->v6 ? AF_INET6 : AF_INET, ip->text, ip->octets) == 1)
-            in->ip_count++;
-    }
-}
-
 static enum tide_err prepare(struct sender_watch *w, struct check *c, struct tide_error *err)
 {
     const struct config *config = w->parts.config;
@@ -144,8 +127,10 @@ static enum tide_err prepare(struct sender_watch *w, struct check *c, struct tid
             (struct sender_stream){.stream = text_of(arena_strdup(&c->arena, x->streams[i].name)),
                                    .problem = x->streams[i].problem,
                                    .is_signed = x->streams[i].is_signed};
-    take_account(c, &config->accounts[config_account_index(config, text_of(x->account))], &in);
-    return sender_init(&c->sender, &in, &c->arena, err);
+    const struct config_account *a =
+        &config->accounts[config_account_index(config, text_of(x->account))];
+    enum tide_err rc = sender_account_take(&c->account, config, a, &in, err);
+    return rc == TIDE_OK ? sender_init(&c->sender, &in, &c->arena, err) : rc;
 }
 
 /* All probes at once; the resolver asks each question once. */

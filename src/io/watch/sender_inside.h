@@ -7,6 +7,7 @@
 #ifndef IO_WATCH_SENDER_INSIDE_H
 #define IO_WATCH_SENDER_INSIDE_H
 
+#include "core/verify/sender_account.h"
 #include "core/verify/sender_trust.h"
 #include "io/dns/asker.h"
 #include "io/watch/sender_watch.h"
@@ -46,8 +47,7 @@ struct check {
     struct sender_watch *watch;
     struct watched *of; /* NULL: forgotten meanwhile */
     struct sender sender;
-    struct sender_ip ips[SENDER_IPS_MAX];
-    struct text selectors[SENDER_KEYS_MAX];
+    struct sender_account account;
     struct sender_stream streams[STREAMS_MAX];
     struct arena arena;
     struct probe_run runs[SENDER_PROBES_MAX];
