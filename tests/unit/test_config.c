@@ -449,8 +449,7 @@ static const struct {
      F ":1: accounts.a.password: want credential:NAME without a slash"},
     {ACCOUNT("backoff_min = \"2h\";"),
      F ":1: accounts.a: want a backoff_min up to backoff_max, got more"},
-    {"a mail_from that is no domain",
-     "accounts: { a: { type = \"smtp\"; host = \"h\"; mail_from = \"ann@{domain}\"; }; };",
+    {ACCOUNT("mail_from = \"ann@{domain}\";"),
      F ":1: accounts.a: want a domain as mail_from, perhaps with {domain} in it"},
     {ACCOUNT("profile = \"ses\"; limits: { dya: { count = 5; }; };"),
      F ":1: accounts.a.limits.dya: want scope, count and window (it replaces none that says "
