@@ -221,6 +221,65 @@ static void test_readings(void **state)
     }
 }
 
+/* How each ESP counts a bounce against its customer: hard, soft, or it does not say. */
+static const struct {
+    const char *api, *body;
+    enum news_count want;
+} counts[] = {
+#define SES(type, sub)                                                                           \
+    "{\"eventType\":\"Bounce\",\"bounce\":{\"bounceType\":\"" type "\",\"bounceSubType\":\"" sub \
+    "\",\"bouncedRecipients\":[{\"emailAddress\":\"a@x.test\"}]}}"
+    {"ses", SES("Permanent", "NoEmail"), NEWS_COUNT_HARD},
+    {"ses", SES("Permanent", "Suppressed"), NEWS_COUNT_HARD},
+    {"ses", SES("Permanent", "OnAccountSuppressionList"), NEWS_COUNT_SOFT},
+    {"ses", SES("Transient", "MailboxFull"), NEWS_COUNT_SOFT},
+    {"ses", SES("Undetermined", "Undetermined"), NEWS_COUNT_SOFT},
+#undef SES
+    {"sendgrid", "[{\"event\":\"bounce\",\"type\":\"bounce\"}]", NEWS_COUNT_HARD},
+    {"sendgrid", "[{\"event\":\"bounce\",\"type\":\"blocked\"}]", NEWS_COUNT_SOFT},
+    {"sendgrid", "[{\"event\":\"delivered\"}]", NEWS_COUNT_UNSAID},
+    {"mailgun",
+     "{\"event-data\":{\"event\":\"failed\",\"severity\":\"permanent\",\"reason\":\"bounce\"}}",
+     NEWS_COUNT_HARD},
+    {"mailgun",
+     "{\"event-data\":{\"event\":\"failed\",\"severity\":\"permanent\",\"reason\":\"old\"}}",
+     NEWS_COUNT_SOFT},
+    {"postmark", "{\"RecordType\":\"Bounce\",\"Type\":\"HardBounce\"}", NEWS_COUNT_HARD},
+    {"postmark", "{\"RecordType\":\"Bounce\",\"Type\":\"Blocked\"}", NEWS_COUNT_SOFT},
+    {"sparkpost", "[{\"msys\":{\"e\":{\"type\":\"bounce\",\"bounce_class\":\"10\"}}}]",
+     NEWS_COUNT_HARD},
+    {"sparkpost", "[{\"msys\":{\"e\":{\"type\":\"bounce\",\"bounce_class\":\"51\"}}}]",
+     NEWS_COUNT_SOFT},
+    {"sparkpost", "[{\"msys\":{\"e\":{\"type\":\"bounce\"}}}]", NEWS_COUNT_UNSAID},
+    {"resend", "{\"type\":\"email.bounced\",\"data\":{\"bounce\":{\"type\":\"Permanent\"}}}",
+     NEWS_COUNT_HARD},
+    {"resend", "{\"type\":\"email.bounced\",\"data\":{\"bounce\":{\"type\":\"Transient\"}}}",
+     NEWS_COUNT_SOFT},
+    {"resend", "{\"type\":\"email.bounced\",\"data\":{}}", NEWS_COUNT_UNSAID},
+    {"brevo", "{\"event\":\"hard_bounce\"}", NEWS_COUNT_HARD},
+    {"brevo", "{\"event\":\"soft_bounce\"}", NEWS_COUNT_SOFT},
+    {"mailersend", "{\"type\":\"activity.hard_bounced\",\"data\":{}}", NEWS_COUNT_HARD},
+    {"mailersend", "{\"type\":\"activity.soft_bounced\",\"data\":{}}", NEWS_COUNT_SOFT},
+    {"mailjet", "{\"event\":\"bounce\",\"hard_bounce\":true}", NEWS_COUNT_HARD},
+    {"mailjet", "{\"event\":\"bounce\",\"hard_bounce\":false}", NEWS_COUNT_SOFT},
+    {"postal", "{\"payload\":{\"status\":\"HardFail\"}}", NEWS_COUNT_UNSAID},
+};
+
+static void test_counts(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < TIDE_COUNT(counts); i++) {
+        struct arena a = {0};
+        struct events_batch b;
+        T_EQ(read_body(counts[i].api, counts[i].body, no_headers, &a, &b), EVENTS_READ, "%s: %s",
+             counts[i].body, b.message);
+        T_EQ(b.count, 1, "%s", counts[i].body);
+        T_EQ(b.news[0].count, counts[i].want, "%s %s", counts[i].api, counts[i].body);
+        events_batch_fini(&b);
+        arena_fini(&a);
+    }
+}
+
 /* -- What is none -------------------------------------------------------------------------------
  */
 
@@ -376,9 +435,9 @@ static void test_certificates(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_readings),     cmocka_unit_test(test_hostile),
-        cmocka_unit_test(test_bounds),       cmocka_unit_test(test_proofs),
-        cmocka_unit_test(test_certificates),
+        cmocka_unit_test(test_readings), cmocka_unit_test(test_hostile),
+        cmocka_unit_test(test_counts),   cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_proofs),   cmocka_unit_test(test_certificates),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -286,12 +286,92 @@ static void test_closes_and_survives(void **state)
     end(&r);
 }
 
+/* What ESPs count: what they call hard, else what means the address. */
+static const struct {
+    const char *name;
+    enum news_kind kind;
+    enum news_count count;
+    const char *reply, *provider;
+    int64_t taken_today; /* mails to this recipient; -1: none ever arrived */
+    bool want, known;    /* counted; still known to take mail */
+} counted[] = {
+    {"no such user", NEWS_BOUNCED, NEWS_COUNT_UNSAID, "550 5.1.1 no such user", "", -1, true,
+     false},
+    {"the ESP calls that soft", NEWS_BOUNCED, NEWS_COUNT_SOFT, "550 5.1.1 no such user", "", -1,
+     false, false},
+    {"a full mailbox", NEWS_BOUNCED, NEWS_COUNT_UNSAID, "552 5.2.2 mailbox full", "", -1, false,
+     true},
+    {"a full mailbox that the ESP calls hard", NEWS_BOUNCED, NEWS_COUNT_HARD,
+     "552 5.2.2 mailbox full", "", -1, true, true},
+    {"unclear words, nothing ever arrived", NEWS_BOUNCED, NEWS_COUNT_UNSAID,
+     "550 Mailbox unavailable or access denied", "qq", -1, true, false},
+    {"unclear words, much arrived today", NEWS_BOUNCED, NEWS_COUNT_UNSAID,
+     "550 Mailbox unavailable or access denied", "qq", 9, false, true},
+    {"unclear words, some arrived before", NEWS_BOUNCED, NEWS_COUNT_UNSAID,
+     "550 Mailbox unavailable or access denied", "qq", 0, false, true},
+    {"a limit", NEWS_BOUNCED, NEWS_COUNT_UNSAID, "550 Connection frequency limited", "qq", 9, false,
+     true},
+    {"a limit that the ESP calls hard", NEWS_BOUNCED, NEWS_COUNT_HARD,
+     "550 Connection frequency limited", "qq", 9, true, true},
+    {"on the ESP's own list", NEWS_DROPPED, NEWS_COUNT_UNSAID, "suppressed", "", -1, false, true},
+    {"on the list of all its customers", NEWS_DROPPED, NEWS_COUNT_HARD, "suppressed", "", -1, true,
+     true},
+};
+
+static void test_counted(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < TIDE_COUNT(counted); i++) {
+        struct rig r;
+        char address[40];
+        begin(&r);
+        tide_id first = hand_in(&r, 1, "news");
+        send(&r, 1, first);
+        struct recipient_state to = state_of(1, address);
+        to.verdict.provider = text_of(counted[i].provider);
+        to.plan = (struct text){r.plan, r.plan_bytes};
+        struct attempt was = {.id = first,
+                              .recipient_id = 1,
+                              .group_id = 1,
+                              .account = TEXT("esp"),
+                              .stream = TEXT("news"),
+                              .provider = text_of(counted[i].provider),
+                              .state = ATTEMPT_ACCEPTED,
+                              .started_at = r.now};
+        struct mail_news n = {.kind = counted[i].kind,
+                              .count = counted[i].count,
+                              .source = TEXT("webhook esp"),
+                              .account = TEXT("esp"),
+                              .attempt_id = first,
+                              .reply = text_of(counted[i].reply)};
+        struct news_found found = {
+            .recipient = &to, .attempt = &was, .state = NOTIFICATION_SENT, .newest_at = r.now};
+        if (counted[i].taken_today >= 0) {
+            found.past.delivered_at = r.now - TIME_HOUR_MS;
+            found.past.taken_today = counted[i].taken_today;
+        }
+        step(&r, (struct gate_event){.type = GATE_NEWS, .news = {.news = &n, .found = &found}});
+        const struct guard *x = guards_find(gate_guards(r.gate), TEXT("esp/bounces"));
+        T_TRUE(x, "%s", counted[i].name);
+        T_EQ(x->failures > 0.5, counted[i].want, "%s: %f", counted[i].name, x->failures);
+        struct plan_recipient plan;
+        struct tide_error err;
+        plan_recipient_init(&plan);
+        T_OK(plan_recipient_decode((struct text){r.plan, r.plan_bytes}, &plan, &err), &err, "%s",
+             counted[i].name);
+        T_EQ(plan.sent_before, counted[i].known, "%s: known", counted[i].name);
+        plan_recipient_fini(&plan);
+        end(&r);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_narrows_and_opens),
         cmocka_unit_test(test_warns_early_once),
         cmocka_unit_test(test_closes_and_survives),
+        cmocka_unit_test(test_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -57,6 +57,7 @@ static bool read_one(const struct json *e, struct arena *a, struct events_batch 
     n->message_id = n->esp_id;
     n->recipient = events_text(e, "email", a);
     events_reply(n, events_text(e, "reason", a));
+    events_count(n, !text_eq(event, TEXT("soft_bounce")));
     return true;
 }
 

@@ -114,6 +114,12 @@ void events_set_word(struct mail_news *n, enum event_word word)
     n->kind = words[word].kind;
 }
 
+void events_count(struct mail_news *n, bool hard)
+{
+    if (n->kind == NEWS_BOUNCED)
+        n->count = hard ? NEWS_COUNT_HARD : NEWS_COUNT_SOFT;
+}
+
 struct mail_news *events_add(struct events_batch *b,
                              struct arena *a,
                              struct text event,

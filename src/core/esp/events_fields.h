@@ -40,6 +40,9 @@ enum events_end events_fresh_stamp(const struct events_ask *ask,
 enum events_end events_refuse(struct events_batch *b, enum events_fault fault, const char *fmt, ...)
     TIDE_PRINTF(3, 4);
 
+/* How the ESP counts a bounce. */
+void events_count(struct mail_news *n, bool hard);
+
 /* The next piece of news, its event and word set; NULL: refused. */
 struct mail_news *events_add(struct events_batch *b,
                              struct arena *a,

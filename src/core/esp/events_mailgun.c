@@ -84,6 +84,7 @@ static void read_failure(const struct json *e, struct arena *a, struct mail_news
         events_status(n, events_text(status, "enhanced-code", a));
         events_reply(n, events_first(status, words, a));
     }
+    events_count(n, text_eq(reason, TEXT("bounce")));
     if (n->kind == NEWS_BOUNCED && text_starts(reason, TEXT("suppress-")))
         n->kind = NEWS_DROPPED;
     if (n->reply.n == 0)

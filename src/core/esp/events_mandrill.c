@@ -111,6 +111,7 @@ static bool read_one(const struct json *e, struct arena *a, struct events_batch 
     if (n->recipient.n == 0)
         n->recipient = events_text(reject, "email", a);
     n->attempt_id = events_attempt(json_member(msg, "metadata"), a);
+    events_count(n, text_eq(event, TEXT("hard_bounce")));
     events_reply(n, events_first(msg, words, a));
     if (n->kind != NEWS_OTHER && n->reply.n == 0)
         events_reply(n, last_diagnosis(events_list(msg, "smtp_events"), a));

@@ -97,6 +97,7 @@ static enum events_end read_mailersend(const struct events_ask *ask,
     struct mail_news *n = events_add(ret, a, event, word);
     if (!n)
         return EVENTS_REFUSED;
+    events_count(n, text_eq(event, TEXT("hard_bounced")));
     n->key = events_text(data, "id", a);
     n->at = events_time(events_text(email ? data : ret->doc, "created_at", a));
     n->esp_id = email ? events_text(events_object(email, "message"), "id", a)
@@ -196,6 +197,7 @@ static bool read_mailjet_event(const struct json *e, struct arena *a, struct eve
     struct mail_news *n = events_add(ret, a, event, word);
     if (!n || json_kind(e) != JSON_KIND_OBJECT)
         return n != NULL;
+    events_count(n, hard);
     struct json *payload = NULL;
     struct text custom = events_text(e, "Payload", a);
     n->at = events_seconds(json_member(e, "time"));
@@ -344,6 +346,7 @@ static bool read_unisender_event(const struct json *e, struct arena *a, struct e
         ret, a, status, events_word(status, unisender_names, TIDE_COUNT(unisender_names)));
     if (!n)
         return false;
+    events_count(n, text_eq(status, TEXT("hard_bounced")));
     n->at = events_time(events_text(e, "event_time", a));
     n->attempt_id = events_attempt(events_object(e, "metadata"), a);
     n->esp_id = events_text(e, "job_id", a);

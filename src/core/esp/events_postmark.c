@@ -113,6 +113,8 @@ static enum events_end read(const struct events_ask *ask, struct arena *a, struc
     if (!n)
         return EVENTS_REFUSED;
     n->kind = s.kind;
+    events_count(n,
+                 text_eq(s.event, TEXT("HardBounce")) || text_eq(s.event, TEXT("BadEmailAddress")));
     n->at = events_time(events_first(e, times, a));
     if (id.n > 0) /* only bounces and complaints have one */
         n->key = text_of(arena_printf(a, TEXT_FMT "|" TEXT_FMT, TEXT_ARG(record), TEXT_ARG(id)));

@@ -92,8 +92,11 @@ static void read_reason(const struct json *data, struct arena *a, struct mail_ne
             n->event = text_of(arena_printf(a, TEXT_FMT " " TEXT_FMT "/" TEXT_FMT,
                                             TEXT_ARG(n->event), TEXT_ARG(type), TEXT_ARG(sub)));
         /* Resend stands on SES: what was on the list was not tried. */
-        if (n->kind == NEWS_BOUNCED &&
-            (text_eq(sub, TEXT("Suppressed")) || text_eq(sub, TEXT("OnAccountSuppressionList"))))
+        bool listed =
+            text_eq(sub, TEXT("Suppressed")) || text_eq(sub, TEXT("OnAccountSuppressionList"));
+        if (type.n > 0)
+            events_count(n, text_eq(type, TEXT("Permanent")) && !listed);
+        if (n->kind == NEWS_BOUNCED && listed)
             n->kind = NEWS_DROPPED;
         events_reply(n, said.n > 0 ? said : events_first(part, words, a));
     }

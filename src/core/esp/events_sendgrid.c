@@ -68,6 +68,8 @@ static bool read_one(const struct json *e, struct arena *a, struct events_batch 
     events_status(n, events_text(e, "status", a));
     static const char *const reasons[] = {"response", "reason", NULL};
     events_reply(n, events_first(e, reasons, a));
+    events_count(n, !text_eq(event, TEXT("blocked")) &&
+                        !text_eq(events_text(e, "type", a), TEXT("blocked")));
     return true;
 }
 

@@ -6,7 +6,8 @@
  *            it for somebody: whose topic it was has to be compared, so topics are wanted.
  *   not      raw delivery and EventBridge: a login or a token
  *   confirm  SubscriptionConfirmation: its SubscribeURL is to be asked for once
- *   bounce   Suppressed, OnAccountSuppressionList: SES did not try
+ *   bounce   Suppressed, OnAccountSuppressionList: SES did not try. Permanent ones are counted
+ *            against the account, those for its own list are not
  */
 #include "core/esp/events_fields.h"
 
@@ -222,14 +223,19 @@ static void add_bounce(struct reading *r)
 {
     size_t first = r->batch->count;
     struct text sub = events_text(r->event_part, "bounceSubType", r->arena);
-    bool listed =
-        text_eq(sub, TEXT("Suppressed")) || text_eq(sub, TEXT("OnAccountSuppressionList"));
-    r->event = text_of(arena_printf(r->arena, TEXT_FMT "/" TEXT_FMT,
-                                    TEXT_ARG(events_text(r->event_part, "bounceType", r->arena)),
-                                    TEXT_ARG(sub)));
+    struct text type = events_text(r->event_part, "bounceType", r->arena);
+    bool account = text_eq(sub, TEXT("OnAccountSuppressionList"));
+    bool listed = account || text_eq(sub, TEXT("Suppressed"));
+    r->event =
+        text_of(arena_printf(r->arena, TEXT_FMT "/" TEXT_FMT, TEXT_ARG(type), TEXT_ARG(sub)));
     add_listed(r, events_list(r->event_part, "bouncedRecipients"));
-    for (size_t i = first; i < r->batch->count && listed; i++)
-        r->batch->news[i].kind = NEWS_DROPPED;
+    for (size_t i = first; i < r->batch->count; i++) {
+        struct mail_news *n = &r->batch->news[i];
+        /* Of its lists the one of all customers counts, the account's does not. */
+        events_count(n, text_eq(type, TEXT("Permanent")) && !account);
+        if (listed)
+            n->kind = NEWS_DROPPED;
+    }
 }
 
 /* Not all feedback is a complaint: "not-spam" is the opposite, "auth-failure" tells of a mail in

@@ -49,6 +49,9 @@ static bool read_one(const struct json *e, struct arena *a, struct events_batch 
     n->esp_id = events_text(e, "transmission_id", a);
     n->recipient = events_first(e, recipients, a);
     events_code(n, events_text(e, "error_code", a));
+    /* Invalid recipient, no recipient: its hard classes (90 is no bounce here). */
+    if (class.n > 0)
+        events_count(n, text_eq(class, TEXT("10")) || text_eq(class, TEXT("30")));
     events_reply(n, events_first(e, words, a));
     return true;
 }

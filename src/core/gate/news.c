@@ -274,22 +274,40 @@ static void forget_sent(const struct recipient_state *state, struct gate_todo *t
     plan_recipient_fini(&plan);
 }
 
+/* Does the ESP count it as a bounce? What it calls hard it counts, be it a limit in truth; where it
+ * does not say, those that mean the address. */
+static bool is_counted(const struct gate_reading *r, bool of_address)
+{
+    if (r->news->kind != NEWS_BOUNCED && r->news->kind != NEWS_DROPPED)
+        return false;
+    switch (r->news->count) {
+    case NEWS_COUNT_HARD:
+        return true;
+    case NEWS_COUNT_SOFT:
+        return false;
+    case NEWS_COUNT_UNSAID:
+        break;
+    }
+    return of_address;
+}
+
 /* What ESPs count against their customers. A mail that the account refused at once was not sent. */
 static void count_failure(struct gate *g, const struct gate_reading *r, struct gate_todo *todo)
 {
     const struct attempt *a = r->found->attempt;
     struct gate_recipient *known = idmap_get(&g->recipients, r->found->recipient->id);
-    bool bounced = r->news->kind == NEWS_BOUNCED && r->meaning.fault == FAULT_RECIPIENT &&
-                   r->meaning.class != CLASS_FULL;
-    bool complained = r->news->kind == NEWS_COMPLAINED;
-    if (!bounced && !complained)
-        return;
-    if (known) {
+    bool of_address = r->news->kind == NEWS_BOUNCED &&
+                      (r->unclear_address ||
+                       (r->meaning.fault == FAULT_RECIPIENT && r->meaning.class != CLASS_FULL));
+    bool bounced = is_counted(r, of_address), complained = r->news->kind == NEWS_COMPLAINED;
+    if ((of_address || complained) && known) {
         known->plan.sent_before = false;
         gate_add_ledger_changes(g, known, todo);
-    } else {
+    } else if (of_address || complained) {
         forget_sent(r->found->recipient, todo);
     }
+    if (!bounced && !complained)
+        return;
     gate_guard_failed(g, a ? a->account : r->news->account, a ? a->stream : TEXT(""),
                       provider_of(r->found), bounced ? GUARD_BOUNCES : GUARD_COMPLAINTS,
                       r->news->own, r->now, todo);

@@ -12,7 +12,8 @@
 #include "core/limit/limit.h"
 
 enum guard_counts {
-    GUARD_BOUNCES,    /* mails refused for good because of their address */
+    GUARD_BOUNCES,    /* mails that the ESP calls hard bounces; where it does not say, those that
+                       * were refused for good because of their address */
     GUARD_COMPLAINTS, /* mails that somebody called spam */
 };
 

@@ -32,6 +32,9 @@ enum news_kind {
 
 const char *news_kind_name(enum news_kind k);
 
+/* ESPs count by their own reading of a reply, whatever it means. */
+enum news_count { NEWS_COUNT_UNSAID, NEWS_COUNT_HARD, NEWS_COUNT_SOFT };
+
 struct mail_news {
     enum news_kind kind;
     struct text event;   /* the ESP's own word: "bounce", "Permanent/General", "failed" */
@@ -55,6 +58,7 @@ struct mail_news {
     int code;               /* of the reply; 0: not known */
     int status[3];          /* 0 0 0: not known */
     struct text remote_mta; /* who said it; "" */
+    enum news_count count;  /* of a bounce: how the ESP counts it against its customer */
 };
 
 #endif
