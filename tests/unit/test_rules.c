@@ -113,6 +113,10 @@ static const struct {
     {"", "554 Reject by behaviour spam", "aliyun/behaviour-rate"},
     {"", "500 SMTP Error: Data not accepted", "esp/phpmailer"},
     {"", "421 Too many concurrent SMTP connections; please try again later", "rate/connections"},
+    /* words that stand together */
+    {"", "550 UserUnknown", "recipient/unknown"},
+    {"", "550 #MAILBOX_NOT_FOUND", "recipient/unknown"},
+    {"", "550 5.2.2 aB_full xQuotaR7", "status/full"}, /* an id */
     /* one code, two meanings */
     {"google", "421 4.7.28 too fast for us", "rate/connection-rate"},
     {"", "550 5.7.28 zzz", "status/flood"},

@@ -96,6 +96,25 @@ static void look_behind_expiry(struct bounce_recipient *to, const struct text *t
     }
 }
 
+/* "Status: 5.5.0" for a reply that had none is the reporter's own. Where the transcript has one
+ * that a server sent, and that says no less, it is nearer to the truth. */
+static void look_in_transcript(struct bounce_recipient *to, struct text diagnostic, struct text all)
+{
+    struct reply_said said = {0};
+    reply_said_of(diagnostic, &said);
+    if (weight_of(to->status) != 2 || said.code == 0 || said.status[0] != 0)
+        return;
+    for (size_t at; (at = text_ifind(all, TEXT("<<< "))) < all.n;) {
+        all = text_cut(all, at + 4, all.n);
+        reply_said_of(text_cut(all, 0, text_ifind(all, TEXT(" <<< "))), &said);
+        if (said.code >= 400 && said.status[0] == said.code / 100 && weight_of(said.status) >= 2) {
+            memcpy(to->status, said.status, sizeof to->status);
+            to->code = said.code;
+            return;
+        }
+    }
+}
+
 /* Classifies by the text that a rule knows best: by its words before by a code, and of equals the
  * first. The code and status are those of the first text that has them. */
 static void classify(const struct reading *r,
@@ -226,6 +245,7 @@ static void take_dsn(struct reading *r,
         const struct text texts[] = {with_host(r, fuller ? written : from->diagnostic, from),
                                      written, n->replies, n->said};
         classify(r, to, texts, TIDE_COUNT(texts));
+        look_in_transcript(to, from->diagnostic, n->replies);
         if (in_text)
             take_heading(r, to, in_text->heading);
     }
@@ -331,8 +351,9 @@ static enum tide_err read_notice(struct reading *r,
             ? address_in(message_raw_value(&r->parts.original, TEXT("From"), r->arena))
             : TEXT(""),
     };
+    struct text home = text_cut(not_these[1], text_find(not_these[1], '@') + 1, not_these[1].n);
     enum tide_err rc = notice_read(arena_text(r->arena, buf_text(&r->parts.text)), not_these,
-                                   TIDE_COUNT(not_these), r->arena, n, err);
+                                   TIDE_COUNT(not_these), home, r->arena, n, err);
     if (rc == TIDE_OK)
         bounce_parts_original(&r->parts, n->rest);
     return rc;
@@ -391,6 +412,44 @@ static bool listed(const struct reading *r, const struct notice *n, const struct
     return false;
 }
 
+/* Its outermost type names a delivery report, even where none is in it. */
+static bool called_report(const struct reading *r)
+{
+    struct text type = message_raw_value(&r->mail, TEXT("Content-Type"), r->arena);
+    return text_istarts(type, TEXT("multipart/report")) &&
+           text_ifind(type, TEXT("delivery-status")) < type.n;
+}
+
+/* Do the rules for replies know its words as what is wrong with a recipient or a domain? */
+static bool tells_fault(const struct reading *r, const struct notice *n)
+{
+    struct reply_said said = {.stage = -1};
+    struct meaning m;
+    reply_said_of(n->said, &said);
+    meaning_of(r->rules, &said, &m);
+    return m.basis == BASIS_TEXT &&
+           (m.class == CLASS_RECIPIENT || m.class == CLASS_DOMAIN || m.class == CLASS_DISABLED ||
+            m.class == CLASS_FULL || m.class == CLASS_MOVED);
+}
+
+/* Without fields that say so, two things of three must: who wrote it, its subject, its text. */
+static int signs_of(const struct reading *r, const struct bounce *b, const struct notice *n)
+{
+    bool system = from_system(r, b);
+    int signs = (system ? 1 : 0) + (bounce_subject_of(b->subject) != SUBJECT_OTHER ? 1 : 0);
+    signs += n->tone != NOTICE_PLAIN ? 1 : 0;
+    if (r->parts.has_status || message_has(&r->mail, TEXT("X-Failed-Recipients")))
+        signs += 2;
+    if (system && (r->parts.has_original || n->rest.n > 0))
+        signs++;
+    if (system && !r->parts.has_status && called_report(r))
+        signs++;
+    /* A mail system that has no name for itself, or its daemon's, writes about a fault. */
+    if (bounce_sender_of(b->from) == SENDER_DAEMON && tells_fault(r, n))
+        signs += n->tone != NOTICE_PLAIN ? 1 : 2;
+    return signs;
+}
+
 static enum tide_err read_report(struct reading *r, struct bounce *b, struct tide_error *err)
 {
     struct notice n;
@@ -401,7 +460,6 @@ static enum tide_err read_report(struct reading *r, struct bounce *b, struct tid
     if (rc != TIDE_OK)
         return rc;
     bool autoreply = is_autoreply(r, b->subject);
-    bool told = bounce_subject_of(b->subject) != SUBJECT_OTHER;
     b->envelope_id = d.envelope_id;
     b->reporting_mta = d.reporting_mta;
     take_dsn(r, &d, &n, b);
@@ -409,21 +467,19 @@ static enum tide_err read_report(struct reading *r, struct bounce *b, struct tid
         b->kind = BOUNCE_REPORT;
         return TIDE_OK;
     }
-    /* Without fields that say so, two things of three must: who wrote it, its subject, its text.
-     * Some mail systems call their own reports auto-replied. */
-    int signs =
-        (from_system(r, b) ? 1 : 0) + (told ? 1 : 0) + (n.tone != NOTICE_PLAIN ? 1 : 0) +
-        (r->parts.has_status || message_has(&r->mail, TEXT("X-Failed-Recipients")) ? 2 : 0) +
-        (from_system(r, b) && (r->parts.has_original || n.rest.n > 0) ? 1 : 0);
+    int signs = signs_of(r, b, &n); /* some mail systems call their own reports auto-replied */
     if (autoreply && signs < 3) {
         b->kind = BOUNCE_AUTOREPLY;
         return TIDE_OK;
     }
     if (signs < 2 || (!r->parts.has_status && !from_system(r, b) && !listed(r, &n, b)))
         return TIDE_OK;
-    take_notice(r, &n, b);
+    if (!n.names)
+        take_notice(r, &n, b);
     if (b->recipient_count == 0)
         take_unsaid(r, &n, b);
+    if (b->recipient_count == 0)
+        take_notice(r, &n, b);
     if (b->recipient_count > 0 || signs >= 3)
         b->kind = BOUNCE_REPORT;
     return TIDE_OK;

@@ -199,6 +199,8 @@ static const char *const aways[] = {
 
 enum bounce_sender bounce_sender_of(struct text from)
 {
+    if (text_eq(text_trim(from), TEXT("<>")))
+        return SENDER_DAEMON;
     return HAS(from, daemons) ? SENDER_DAEMON : HAS(from, offices) ? SENDER_OFFICE : SENDER_ANYBODY;
 }
 

@@ -436,9 +436,45 @@ static void drop_originals(struct reading *r)
                 r->found[k].weight = 0;
 }
 
+/* -- Names without a domain -------------------------------------------------------------------- */
+
+static bool is_name(struct text line)
+{
+    bool letter = false;
+    for (size_t i = 0; i < line.n; i++) {
+        if (!ascii_is_alnum(line.p[i]) && !strchr("._+-", line.p[i]))
+            return false;
+        letter |= !ascii_is_digit(line.p[i]);
+    }
+    return letter && line.n > 1 && line.n <= 64 && ascii_is_alnum(line.p[line.n - 1]);
+}
+
+/* "Your mail to the following recipients could not be delivered:", below it names of mailboxes at
+ * the system that writes, one a line. Only where no address was found. */
+static void take_names(struct reading *r, struct text home)
+{
+    int led = 0;
+    bool listing = false;
+    for (size_t i = 0; i < r->line_count && r->found_count < NOTICE_ADDRESSES_MAX; i++) {
+        struct text line = text_trim(r->lines[i]);
+        if (line.n == 0)
+            continue;
+        if (listing && is_name(line)) {
+            char *z = arena_printf(r->arena, TEXT_FMT "@" TEXT_FMT, TEXT_ARG(line), TEXT_ARG(home));
+            if (z)
+                r->found[r->found_count++] =
+                    (struct notice_recipient){.address = text_of(z), .begins = true, .weight = 3};
+            continue;
+        }
+        led = notice_leads(line) ? 3 : led - 1;
+        listing = led > 0 && line.p[line.n - 1] == ':';
+    }
+}
+
 enum tide_err notice_read(struct text body,
                           const struct text *not_these,
                           size_t not_count,
+                          struct text home,
                           struct arena *a,
                           struct notice *ret,
                           struct tide_error *err)
@@ -461,6 +497,9 @@ enum tide_err notice_read(struct text body,
         r.found[i].heading = heading_of(&r, i);
     for (size_t i = 0; i < r.found_count; i++)
         r.found[i].begins = begins_line(without_code(r.lines[r.at_line[i]]), r.found[i].address);
+    n.names = r.found_count == 0 && home.n > 0;
+    if (n.names)
+        take_names(&r, home);
     n.recipients = r.found;
     n.recipient_count = r.found_count;
     n.said = joined(&r, false);

@@ -41,16 +41,19 @@ enum notice_tone {
 struct notice {
     struct notice_recipient *recipients; /* the surest first, then in order */
     size_t recipient_count;
+    bool names; /* these are made of names in a list: where nothing else tells whom it is about */
     enum notice_tone tone;
     struct text said;    /* all of it up to the returned message, on one line */
     struct text replies; /* the lines that quote a server, on one line */
     struct text rest;    /* the returned message, where the text holds one */
 };
 
-/* `not_these`: addresses that take part in the notice itself (whom it is from, whom it is for). */
+/* `not_these`: addresses that take part in the notice itself (whom it is from, whom it is for).
+ * `home`: the domain that it is from, which names without one belong to. */
 TIDE_MUST_CHECK enum tide_err notice_read(struct text body,
                                           const struct text *not_these,
                                           size_t not_count,
+                                          struct text home,
                                           struct arena *a,
                                           struct notice *ret,
                                           struct tide_error *err);

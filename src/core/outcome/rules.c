@@ -201,16 +201,15 @@ static uint64_t provider_bit(const struct rulebook *b, struct text provider)
     return 0;
 }
 
-const struct reply_rule *rulebook_find(const struct rulebook *b,
-                                       const struct reply_said *said,
-                                       char ret_evidence[RULES_EVIDENCE_BYTES])
+static const struct reply_rule *find(const struct rulebook *b,
+                                     const struct reply_said *said,
+                                     const struct subject *s,
+                                     char *ret_evidence)
 {
-    struct subject s;
     const struct reply_rule *found = NULL;
     pcre2_match_data *match = NULL;
     uint64_t own = said->provider.n ? provider_bit(b, said->provider) : 0;
     ret_evidence[0] = '\0';
-    subject_init(&s, said->words);
     /* First what the provider's own rules say, then everybody's. */
     for (int pass = own ? 0 : 1; pass < 2 && !found; pass++)
         for (size_t i = 0; i < b->count && !found; i++) {
@@ -219,11 +218,76 @@ const struct reply_rule *rulebook_find(const struct rulebook *b,
             if (pass == 0 ? !is_own : is_own || (r->strict && r->providers))
                 continue;
             if (code_fits(r, said->code) && status_fits(r, said->status) &&
-                stage_fits(r, said->stage) && words_fit(b, r, &s, &match, ret_evidence))
+                stage_fits(r, said->stage) && words_fit(b, r, s, &match, ret_evidence))
                 found = &r->rule;
         }
     pcre2_match_data_free(match);
     return found;
+}
+
+/* The hump of "userUnknown". */
+static bool is_hump(struct text t, size_t i)
+{
+    return i > 0 && t.p[i - 1] >= 'a' && t.p[i - 1] <= 'z' && t.p[i] >= 'A' && t.p[i] <= 'Z';
+}
+
+/* Is it one word made of several, "UserUnknown", "MAILBOX_FULL"? Ids look otherwise: they have
+ * digits, or pieces of one or two letters. */
+static bool is_compound(struct text word)
+{
+    size_t pieces = 1, letters = 0;
+    for (size_t i = 0; i < word.n; i++) {
+        bool starts = word.p[i] == '_' || is_hump(word, i);
+        if (!ascii_is_alpha(word.p[i]) && word.p[i] != '_')
+            return false;
+        if (starts && letters < 3)
+            return false;
+        pieces += starts;
+        letters = (starts ? 0 : letters) + (word.p[i] != '_');
+    }
+    return pieces > 1 && letters >= 3;
+}
+
+/* The text with such words taken apart. False: there are none, or no room. */
+static bool take_apart(struct text words, char *out, size_t size, size_t *ret_n)
+{
+    size_t n = 0, i = 0;
+    bool any = false;
+    while (i < words.n && n + 2 < size) {
+        size_t end = i;
+        while (end < words.n && (ascii_is_alnum(words.p[end]) || words.p[end] == '_'))
+            end++;
+        bool compound = end > i && is_compound(text_cut(words, i, end - i));
+        any |= compound;
+        for (size_t k = i; k < (end > i ? end : i + 1) && n + 2 < size; k++) {
+            if (compound && k > i && is_hump(words, k))
+                out[n++] = ' ';
+            out[n++] = compound && words.p[k] == '_' ? ' ' : words.p[k];
+        }
+        i = end > i ? end : i + 1;
+    }
+    *ret_n = n;
+    return any;
+}
+
+const struct reply_rule *rulebook_find(const struct rulebook *b,
+                                       const struct reply_said *said,
+                                       char ret_evidence[RULES_EVIDENCE_BYTES])
+{
+    struct subject s;
+    char apart[RULES_TEXT_BYTES], evidence[RULES_EVIDENCE_BYTES];
+    size_t n;
+    subject_init(&s, said->words);
+    const struct reply_rule *found = find(b, said, &s, ret_evidence);
+    if ((found && found->by_text && !found->loose) ||
+        !take_apart(said->words, apart, sizeof apart, &n))
+        return found;
+    subject_init(&s, (struct text){apart, n});
+    const struct reply_rule *second = find(b, said, &s, evidence);
+    if (!second || !second->by_text || second->loose)
+        return found;
+    memcpy(ret_evidence, evidence, sizeof evidence);
+    return second;
 }
 
 size_t rulebook_count(const struct rulebook *b)
