@@ -144,6 +144,41 @@ static void test_accept_answers_with_recipient(void **state)
     T_OK(rig_apply(&rig, &lift, 1), &rig.err, "unsuppress");
 }
 
+/* While DNS does not answer the provider that was found last stays, over a restart too: its limits
+ * go on to apply. Any other verdict says who it is now. */
+static void test_unknown_keeps_the_provider(void **state)
+{
+    static const struct {
+        const char *name;
+        enum verdict_kind kind;
+        const char *provider, *want, *want_gateway;
+    } cases[] = {
+        {"found", VERDICT_DELIVERABLE, "qq", "qq", "filter"},
+        {"no answer", VERDICT_UNKNOWN, "", "qq", "filter"},
+        {"no answer again", VERDICT_UNKNOWN, "", "qq", "filter"},
+        {"in doubt, and somebody else", VERDICT_UNKNOWN, "netease", "netease", "filter"},
+        {"nobody known", VERDICT_DELIVERABLE, "", "", ""},
+    };
+    struct mail m;
+    (void)state;
+    for (size_t i = 0; i < TIDE_COUNT(cases); i++) {
+        struct change change = {
+            .type = CHANGE_VERDICT,
+            .verdict = {TEXT("client.asia"),
+                        {.kind = cases[i].kind,
+                         .provider = text_of(cases[i].provider),
+                         .gateway = text_of(cases[i].provider[0] ? "filter" : ""),
+                         .valid_until = 9}}};
+        T_OK(rig_apply(&rig, &change, 1), &rig.err, "%s", cases[i].name);
+        mail_init(&rig, &m, "bruce@client.asia", "Hello\r\n");
+        T_OK(rig_accept(&rig, &m.req), &rig.err, "%s", cases[i].name);
+        T_EQ(m.items[0].recipient.verdict.kind, cases[i].kind, "%s", cases[i].name);
+        T_TEXT(m.items[0].recipient.verdict.provider, cases[i].want, "%s", cases[i].name);
+        T_TEXT(m.items[0].recipient.verdict.gateway, cases[i].want_gateway, "%s", cases[i].name);
+        mail_fini(&m);
+    }
+}
+
 static void test_keys(void **state)
 {
     (void)state;
@@ -767,6 +802,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_accepted_since, setup, teardown),
         cmocka_unit_test_setup_teardown(test_accept_answers_with_recipient, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_unknown_keeps_the_provider, setup, teardown),
         cmocka_unit_test_setup_teardown(test_keys, setup, teardown),
         cmocka_unit_test_setup_teardown(test_spoiled_unit_leaves_the_others, setup, teardown),
         cmocka_unit_test_setup_teardown(test_superseded, setup, teardown),

@@ -10,6 +10,7 @@
  *   GET /esp/suppressions
  *   POST /faults               {"esp":"NAME","fault":"hang","count":1}
  *   POST /webhook              {"esp":"NAME","url":"http://..."}: where its events go, or null
+ *   POST /limits               {"provider":"NAME","limit":"NAME","count":N}: from now on
  */
 #include "cmd/mailtide-lab/lab.h"
 
@@ -141,6 +142,37 @@ static void on_webhook(struct lab *l, struct http_request *req)
         http_reply_error(req, 400, "bad_value", err.text[0] ? err.text : "No such esp.");
 }
 
+/* What a provider takes moves, and nobody is told. */
+static void on_limits(struct lab *l, struct http_request *req)
+{
+    struct json *doc = NULL;
+    struct tide_error err = {0};
+    int64_t count = -1;
+    if (json_parse(req->body, BODY_BYTES_MAX, &doc, &err) != TIDE_OK) {
+        http_reply_error(req, 400, "bad_json", err.text);
+        return;
+    }
+    struct text provider = json_string_text(json_member(doc, "provider"));
+    struct text name = json_string_text(json_member(doc, "limit"));
+    struct lab_limit *found = NULL;
+    for (size_t i = 0; i < l->provider_count; i++) {
+        const struct lab_provider *p = &l->world->providers[i];
+        for (size_t k = 0; text_eq(provider, text_of(p->name)) && k < p->limit_count; k++)
+            if (text_eq(name, text_of(p->limits[k].name)))
+                found = &p->limits[k];
+    }
+    if (!json_int(json_member(doc, "count"), &count) || count < 0)
+        found = NULL;
+    if (found)
+        found->count = count;
+    json_free(doc);
+    if (found)
+        http_reply(req, 200, "application/json", TEXT("{}\n"), NULL, 0);
+    else
+        http_reply_error(req, 400, "bad_value",
+                         "Want provider and limit (of this world) and a count of 0 or more.");
+}
+
 /* False: *b is to be sent. True: it has been answered already. */
 static bool route(struct lab *l, struct http_request *req, struct json_writer *w)
 {
@@ -154,8 +186,12 @@ static bool route(struct lab *l, struct http_request *req, struct json_writer *w
         on_webhook(l, req);
         return true;
     }
+    if (text_eq(req->method, TEXT("POST")) && text_eq(req->path, TEXT("/limits"))) {
+        on_limits(l, req);
+        return true;
+    }
     if (!text_eq(req->method, TEXT("GET"))) {
-        http_reply_error(req, 405, "bad_method", "Want GET, or POST /faults or /webhook.");
+        http_reply_error(req, 405, "bad_method", "Want GET, or POST /faults, /webhook or /limits.");
         return true;
     }
     if (http_query(req, "after").n > 0 &&

@@ -106,10 +106,13 @@
     X(TALLY_ALL, "SELECT what, count FROM tally") \
     /* recipients */ \
     X(DOMAIN_ADD, "INSERT INTO domain (name) VALUES (?1)") \
+    /* While DNS does not answer (kind 0) the mailboxes are where they were, and so are the limits. */ \
     X(VERDICT_PUT, "INSERT INTO domain (name, kind, provider, gateway, reason, evidence," \
         " found_at, valid_until, provider_likely) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)" \
-        " ON CONFLICT (name) DO UPDATE SET kind = ?2, provider = ?3, gateway = ?4, reason = ?5," \
-        " evidence = ?6, found_at = ?7, valid_until = ?8, provider_likely = ?9") \
+        " ON CONFLICT (name) DO UPDATE SET kind = ?2, reason = ?5, evidence = ?6, found_at = ?7," \
+        " valid_until = ?8, provider = iif(?2 = 0 AND ?3 = '', provider, ?3)," \
+        " gateway = iif(?2 = 0 AND ?3 = '', gateway, ?4)," \
+        " provider_likely = iif(?2 = 0 AND ?3 = '', provider_likely, ?9)") \
     X(RECIPIENT_FIND, "SELECT " RECIPIENT_COLUMNS " FROM recipient r" RECIPIENT_JOIN \
         "WHERE r.address = ?2") \
     X(ADDRESS_OF, "SELECT address FROM recipient WHERE id = ?1") \
