@@ -68,8 +68,8 @@ static void step(struct gate_event *ev)
     gate_todo_fini(&todo);
 }
 
-/* One mail to `to` in an attempt of that state; gives the attempt. */
-static tide_id sent(const char *to, enum attempt_state state, tide_id *ret_notification)
+/* One mail to `to` in an attempt under way; its names are the test's. */
+static struct attempt claimed(const char *to, tide_id *ret_notification)
 {
     struct mail m;
     struct store_claim claim = {0};
@@ -85,9 +85,19 @@ static tide_id sent(const char *to, enum attempt_state state, tide_id *ret_notif
     claim.only = m.items[0].id;
     claim.now = rig.now;
     T_OK(rig_claim(&rig, &claim), &rig.err, "claim");
+    *ret_notification = m.items[0].id;
+    arena_fini(&claim.arena);
+    mail_fini(&m);
+    return claim.attempt;
+}
+
+/* One mail to `to` in an attempt of that state; gives the attempt. */
+static tide_id sent(const char *to, enum attempt_state state, tide_id *ret_notification)
+{
+    struct attempt was = claimed(to, ret_notification);
     bool unknown = state == ATTEMPT_UNKNOWN || state == ATTEMPT_FLYING;
     struct change c = {.type = CHANGE_ATTEMPT,
-                       .attempt = {.id = claim.attempt.id,
+                       .attempt = {.id = was.id,
                                    .state = state,
                                    .reply = TEXT("250 ok"),
                                    .ended_at = rig.now,
@@ -96,16 +106,12 @@ static tide_id sent(const char *to, enum attempt_state state, tide_id *ret_notif
                                                                        : NOTIFICATION_HELD}};
     T_OK(rig_apply(&rig, &c, 1), &rig.err, "end");
     if (unknown) { /* as after a restart */
-        struct attempt was = claim.attempt;
         was.state = state;
         was.ended_at = rig.now;
         struct gate_event ev = {.type = GATE_FLYING, .flying = {.attempt = &was}};
         step(&ev);
     }
-    *ret_notification = m.items[0].id;
-    arena_fini(&claim.arena);
-    mail_fini(&m);
-    return claim.attempt.id;
+    return was.id;
 }
 
 static void tell(
@@ -287,6 +293,44 @@ static void test_unknown(void **state)
     end();
 }
 
+/* News comes before the account's own answer is noted, and mailtide is killed: after the restart
+ * the attempt is over. Nothing is said to be unknown, or mailed again for that. */
+static void test_told_then_killed(void **state)
+{
+    (void)state;
+    static const struct {
+        enum news_kind kind;
+        const char *reply;
+        enum notification_state want;
+    } cases[] = {
+        {NEWS_DELIVERED, "", NOTIFICATION_DELIVERED},
+        {NEWS_BOUNCED, GONE, NOTIFICATION_BOUNCED},
+        {NEWS_BOUNCED, LIMIT, NOTIFICATION_HELD},
+    };
+    begin();
+    for (size_t i = 0; i < TIDE_COUNT(cases); i++) {
+        tide_id note;
+        tide_id attempt = claimed("ann@x.test", &note).id;
+        tell(attempt, cases[i].kind, rig.now, cases[i].reply, "");
+        struct store_load load = {.most = 10};
+        T_OK(rig_load(&rig, &load), &rig.err, "load");
+        T_EQ(load.flying_count, 1, "case %zu: its own answer was never noted", i);
+        for (size_t k = 0; k < load.flying_count; k++) {
+            struct gate_event ev = {.type = GATE_FLYING, .flying = {.attempt = &load.flying[k]}};
+            step(&ev);
+        }
+        arena_fini(&load.arena);
+        T_EQ(state_of(note), cases[i].want, "case %zu", i);
+        T_EQ(journalled(note, "unknown"), 0, "case %zu: somebody has told of it", i);
+        struct store_ask ask = {.view = STORE_VIEW_COUNTS};
+        T_OK(rig_ask(&rig, &ask), &rig.err, "counts");
+        T_EQ(ask.counts.attempts[ATTEMPT_UNKNOWN] + ask.counts.attempts[ATTEMPT_FLYING], 0,
+             "case %zu: no attempt stays open", i);
+        arena_fini(&ask.arena);
+    }
+    end();
+}
+
 /* A bounce that names a limit: held until its window opens, the group is taken up again, and the
  * ESP's list is to be mended. */
 static void test_limit(void **state)
@@ -316,9 +360,8 @@ static void test_limit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_orders),
-        cmocka_unit_test(test_key),
-        cmocka_unit_test(test_unknown),
+        cmocka_unit_test(test_orders),  cmocka_unit_test(test_key),
+        cmocka_unit_test(test_unknown), cmocka_unit_test(test_told_then_killed),
         cmocka_unit_test(test_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

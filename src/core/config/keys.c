@@ -474,6 +474,9 @@ const size_t config_key_count = TIDE_COUNT(config_keys);
 const struct key profile_keys[] = {
     COMMON("provider."),
 
+    FLIST("provider.formerly", 0, formerly, formerly_count,
+      "Names that this profile had before, the oldest first: what was counted and learnt under "
+      "them goes on to count."),
     FLIST("provider.mx", 0, mx_suffixes, mx_suffix_count,
       "Mail exchangers: a host's whole name, or \".suffix\" for every host below."),
     FLIST("provider.domains", 0, domains, domain_count,

@@ -182,3 +182,27 @@ const struct profile *profiles_account(const struct profiles *p, struct text nam
 {
     return find(p->accounts, p->account_count, name);
 }
+
+static bool same_names(char *const *a, size_t a_count, char *const *b, size_t b_count)
+{
+    bool same = a_count == b_count;
+    for (size_t i = 0; i < a_count && same; i++)
+        same = !strcmp(a[i], b[i]);
+    return same;
+}
+
+bool profiles_recognise_alike(const struct profiles *a, const struct profiles *b)
+{
+    bool same = a->provider_count == b->provider_count;
+    for (size_t i = 0; i < a->provider_count && same; i++) {
+        const struct profile *x = &a->providers[i], *y = &b->providers[i];
+        same = !strcmp(x->name, y->name) && x->is_gateway == y->is_gateway &&
+               same_names(x->mx_suffixes, x->mx_suffix_count, y->mx_suffixes, y->mx_suffix_count) &&
+               same_names(x->domains, x->domain_count, y->domains, y->domain_count) &&
+               same_names(x->spf_includes, x->spf_include_count, y->spf_includes,
+                          y->spf_include_count) &&
+               same_names(x->dkim_selectors, x->dkim_selector_count, y->dkim_selectors,
+                          y->dkim_selector_count);
+    }
+    return same;
+}

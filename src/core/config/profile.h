@@ -19,6 +19,9 @@ struct profile {
     char *name;  /* "qq": the file's name without ".conf" */
     char *title; /* "QQ Mail (Tencent), personal" */
     char *file;
+    char *
+        *formerly; /* providers: names it had before; what is stored under the first still counts */
+    size_t formerly_count;
 
     /* providers: how they are recognised. A suffix starting with "." matches any host below it,
      * else the whole host name; both without case. Names of domains match the domain itself. */
@@ -71,6 +74,8 @@ struct profiles {
 
 void profiles_fini(struct profiles *p);
 const struct profile *profiles_provider(const struct profiles *p, struct text name);
+/* Whether both know the same providers by the same marks. */
+bool profiles_recognise_alike(const struct profiles *a, const struct profiles *b);
 const struct profile *profiles_account(const struct profiles *p, struct text name);
 
 #endif

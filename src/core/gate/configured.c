@@ -78,7 +78,26 @@ void gate_ask_again(struct gate *g, struct gate_todo *todo)
                 todo->failed = true;
 }
 
-void gate_on_config(struct gate *g, const struct config *config, struct gate_todo *todo)
+/* What it goes through, and what it is charged to, by the new configuration's numbers. */
+static void renumber(struct gate_attempt *a, const struct config *old, const struct config *config)
+{
+    struct plan_route *r = &a->route;
+    int stream = -1;
+    if (a->account >= 0)
+        a->account = config_account_index(config, text_of(old->accounts[a->account].name));
+    if (r->account < old->account_count) {
+        int account = config_account_index(config, text_of(old->accounts[r->account].name));
+        r->account = account >= 0 ? (uint16_t)account : UINT16_MAX;
+    }
+    if (r->stream < old->stream_count)
+        stream = config_stream_index(config, text_of(old->streams[r->stream].name));
+    r->stream = stream >= 0 ? (uint16_t)stream : UINT16_MAX;
+}
+
+void gate_on_config(struct gate *g,
+                    const struct config *config,
+                    tide_wall_ms now,
+                    struct gate_todo *todo)
 {
     const struct config *old = g->config;
     struct recipient_index hints;
@@ -95,10 +114,10 @@ void gate_on_config(struct gate *g, const struct config *config, struct gate_tod
     g->hints = hints;
     g->config = config;
     gate_relink_guards(g);
+    gate_recognise(g, !profiles_recognise_alike(&old->profiles, &config->profiles), now);
     uint32_t pos = 0;
     for (struct gate_attempt *a; (a = idmap_next(&g->attempts, &pos));)
-        if (a->account >= 0)
-            a->account = config_account_index(config, text_of(old->accounts[a->account].name));
+        renumber(a, old, config);
     pos = 0;
     for (struct gate_recipient *r; (r = idmap_next(&g->recipients, &pos));)
         for (struct gate_group *grp = r->groups; grp; grp = grp->next) {

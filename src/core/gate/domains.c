@@ -54,7 +54,7 @@ static void replace_text(char **place, struct text t)
     *place = strndup(t.p ? t.p : "", t.n);
 }
 
-void gate_take_verdict(struct gate *g, struct gate_domain *d, const struct verdict *v)
+static void take_verdict(struct gate *g, struct gate_domain *d, const struct verdict *v)
 {
     d->kind = v->kind;
     d->valid_until = v->valid_until;
@@ -68,13 +68,42 @@ void gate_take_verdict(struct gate *g, struct gate_domain *d, const struct verdi
     replace_text(&d->provider_name, v->provider);
 }
 
+/* Its provider was found by profiles that have changed since: DNS is asked anew before more mail
+ * leaves, else no limit, or another's, would apply until the verdict ends. */
+static void expire_if_strange(const struct gate *g, struct gate_domain *d, tide_wall_ms found_at)
+{
+    if (found_at < g->recognised_at || !planner_knows_provider(g->planner, d->provider) ||
+        !planner_knows_provider(g->planner, d->gateway))
+        d->valid_until = 0;
+}
+
+void gate_take_stored_verdict(struct gate *g, struct gate_domain *d, const struct verdict *v)
+{
+    if (!v->found_at || d->valid_until >= v->valid_until)
+        return;
+    take_verdict(g, d, v);
+    expire_if_strange(g, d, v->found_at);
+}
+
+void gate_recognise(struct gate *g, bool anew, tide_wall_ms now)
+{
+    uint32_t pos = 0;
+    if (anew)
+        g->recognised_at = now;
+    for (struct gate_domain *d; (d = strmap_next(&g->domains, &pos, NULL));) {
+        d->provider = planner_intern_provider(g->planner, planner_name(g->planner, d->provider));
+        d->gateway = planner_intern_provider(g->planner, planner_name(g->planner, d->gateway));
+        expire_if_strange(g, d, anew ? 0 : now);
+    }
+}
+
 void gate_on_verdict(struct gate *g, const struct gate_event *ev, struct gate_todo *todo)
 {
     struct gate_domain *d = strmap_get(&g->domains, ev->verdict.domain);
     if (!d)
         return; /* nobody waits for it any more */
     d->asking = false;
-    gate_take_verdict(g, d, ev->verdict.verdict);
+    take_verdict(g, d, ev->verdict.verdict);
     struct change *c = gate_add_change(todo, CHANGE_VERDICT);
     if (c) {
         c->verdict.domain = text_of(arena_strdup(&todo->arena, d->name));

@@ -136,7 +136,7 @@ void gate_step(struct gate *g, const struct gate_event *ev, struct gate_todo *to
         gate_on_order(g, ev, todo);
         break;
     case GATE_CONFIG:
-        gate_on_config(g, ev->config, todo);
+        gate_on_config(g, ev->config, ev->now, todo);
         break;
     case GATE_ALARM:
         on_alarm(g, ev, todo);

@@ -48,8 +48,7 @@ static struct gate_recipient *recipient_of(struct gate *g,
                                  "the stored ledger could not be read (%s): counting starts anew",
                                  err.text));
     }
-    if (state->verdict.found_at && d->valid_until < state->verdict.valid_until)
-        gate_take_verdict(g, d, &state->verdict);
+    gate_take_stored_verdict(g, d, &state->verdict);
     return r;
 }
 

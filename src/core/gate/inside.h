@@ -136,6 +136,8 @@ struct gate {
     struct strmap domains; /* name -> struct gate_domain */
     struct idmap domains_by_number;
     uint32_t last_domain;
+    tide_wall_ms
+        recognised_at;   /* verdicts found before were found by other profiles; 0: none was */
     struct strmap names; /* of applications and streams; -> number */
     char **name_of;
     uint16_t name_count;
@@ -193,7 +195,10 @@ int gate_stream(const struct gate *g, uint16_t name); /* index; -1: no longer co
 bool gate_configure_accounts(struct gate *g, const struct config *config);
 /* Whoever waits looks again: what held it may have changed. */
 void gate_ask_again(struct gate *g, struct gate_todo *todo);
-void gate_on_config(struct gate *g, const struct config *config, struct gate_todo *todo);
+void gate_on_config(struct gate *g,
+                    const struct config *config,
+                    tide_wall_ms now,
+                    struct gate_todo *todo);
 
 /* -- domains.c --------------------------------------------------------------------------------- */
 
@@ -201,7 +206,10 @@ void gate_on_config(struct gate *g, const struct config *config, struct gate_tod
 struct gate_domain *gate_domain_named(struct gate *g, struct text name, struct gate_todo *todo);
 void gate_leave_domain(struct gate *g, struct gate_domain *d); /* one recipient less */
 void gate_free_domain(struct gate_domain *d);
-void gate_take_verdict(struct gate *g, struct gate_domain *d, const struct verdict *v);
+/* What the store has of it; unless memory knows better. */
+void gate_take_stored_verdict(struct gate *g, struct gate_domain *d, const struct verdict *v);
+/* The planner has other profiles now. `anew`: they recognise other providers, or by other marks. */
+void gate_recognise(struct gate *g, bool anew, tide_wall_ms now);
 void gate_on_verdict(struct gate *g, const struct gate_event *ev, struct gate_todo *todo);
 
 /* -- groups.c ---------------------------------------------------------------------------------- */

@@ -174,8 +174,8 @@ static void route_of(struct gate *g, const struct news_found *found, struct plan
         .domain = planner_intern(g->planner, found->recipient->domain),
         .sender = planner_intern(g->planner, found->identity),
         .sender_domain = planner_intern(g->planner, addr_domain_of(found->identity)),
-        .account = (uint16_t)TIDE_MAX(account, 0),
-        .stream = (uint16_t)TIDE_MAX(stream, 0),
+        .account = account >= 0 ? (uint16_t)account : UINT16_MAX, /* it is gone: nobody's limits */
+        .stream = stream >= 0 ? (uint16_t)stream : UINT16_MAX,
     };
 }
 

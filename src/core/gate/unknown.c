@@ -52,11 +52,13 @@ void gate_on_flying(struct gate *g, const struct gate_event *ev, struct gate_tod
                                .started_at = was->started_at,
                                .account = config_account_index(g->config, was->account),
                                .digest = was->digest};
-    if (ev->flying.known == FLYING_CANNOT_TELL && was->state == ATTEMPT_UNKNOWN) {
+    bool told = was->news != NEWS_OTHER; /* whoever tells anything of a mail has it */
+    bool unclear = ev->flying.known == FLYING_CANNOT_TELL && !told;
+    if (unclear && was->state == ATTEMPT_UNKNOWN) {
         await_news(g, a, was->ended_at, todo); /* as before: it was booked and journalled then */
         return;
     }
-    if (ev->flying.known == FLYING_CANNOT_TELL) {
+    if (unclear) {
         gate_answer_lost(
             g, a, NULL,
             TEXT("mailtide stopped before the answer came; the mail may have left. It stays "
@@ -75,8 +77,8 @@ void gate_on_flying(struct gate *g, const struct gate_event *ev, struct gate_tod
         .due = ev->now,
         .event = "deferred",
         .sentence = TEXT("mailtide stopped before the mail left; it is planned anew")};
-    gate_end_attempt(g, a, ev->flying.known == FLYING_ARRIVED ? &arrived : &not_arrived, ev->now,
-                     todo);
+    bool not_there = ev->flying.known == FLYING_NOT_ARRIVED && !told;
+    gate_end_attempt(g, a, not_there ? &not_arrived : &arrived, ev->now, todo);
     gate_free_attempt(g, a);
 }
 

@@ -123,7 +123,13 @@ struct text planner_name(const struct planner *p, uint32_t number)
 
 uint32_t planner_intern_provider(struct planner *p, struct text name)
 {
-    return planner_intern(p, name);
+    return planner_intern(p, rules_called(p->rules, name));
+}
+
+bool planner_knows_provider(const struct planner *p, uint32_t number)
+{
+    const struct subject_name *n = subjects_name(&p->subjects, number);
+    return !n || n->data;
 }
 
 /* -- Rows -------------------------------------------------------------------------------------- */

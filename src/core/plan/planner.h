@@ -88,6 +88,8 @@ struct plan_route {
 
 /* 0 for an empty name, and when out of memory. */
 uint32_t planner_intern_provider(struct planner *p, struct text name);
+/* False: no profile has this name, so that no limits are known of it. */
+bool planner_knows_provider(const struct planner *p, uint32_t number);
 uint32_t planner_intern(struct planner *p, struct text name);       /* domains, sender addresses */
 struct text planner_name(const struct planner *p, uint32_t number); /* "": 0 */
 

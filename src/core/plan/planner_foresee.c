@@ -217,13 +217,13 @@ void planner_wide(struct planner *p,
 {
     const struct rule_set *set = NULL;
     int index = account.n ? config_account_index(p->config, account) : -1;
-    uint32_t name = index >= 0 ? p->names.accounts[index] : planner_intern(p, provider);
+    uint32_t name = index >= 0 ? p->names.accounts[index] : planner_intern_provider(p, provider);
     const struct learn_route r = {.account = index >= 0 ? name : 0};
     struct learn_key *learnt = learn_find(&p->learn, LIMIT_ACCOUNT, &r);
     if (index >= 0)
         set = &p->rules->accounts[index];
     else if (!account.n)
-        set = strmap_get(&p->rules->providers, provider);
+        set = strmap_get(&p->rules->providers, rules_called(p->rules, provider));
     for (size_t i = 0; set && i < set->count; i++) {
         struct meter *m = &set->meters[i];
         bool is_wide = !limit_scope_is_own(m->limit->scope) && m->limit->scope != LIMIT_DOMAIN &&

@@ -11,7 +11,8 @@ struct making {
     struct rules *rules;
     const struct config *config;
     const struct plan_zones *zones;
-    const char *owner; /* account: its name goes into the hash; NULL for a provider */
+    const char *owner;  /* account: its name goes into the hash; NULL for a provider */
+    struct text called; /* provider: rules_called() */
     struct rule_set *set;
     struct tide_error *err;
 };
@@ -56,9 +57,10 @@ static const char *own_name(const char *name)
 /* The name alone: neither number nor window, so that both may be edited. */
 static uint32_t limit_id(const struct making *m, const struct limit *l)
 {
-    if (!m->owner)
-        return plan_hash(1, l->name, strlen(l->name));
     const char *own = own_name(l->name);
+    if (!m->owner) /* of "CALLED/OWN" */
+        return plan_hash(plan_hash(plan_hash(1, m->called.p, m->called.n), "/", 1), own,
+                         strlen(own));
     return plan_hash(plan_hash(2, m->owner, strlen(m->owner)), own, strlen(own));
 }
 
@@ -116,8 +118,35 @@ static enum tide_err take_all(
     return rc;
 }
 
-static enum tide_err provider_set(struct making *m, struct text name)
+struct text rules_called(const struct rules *r, struct text name)
 {
+    const char *called = r->called.count ? strmap_get(&r->called, name) : NULL;
+    return called ? text_of(called) : name;
+}
+
+/* Whoever had other names before is counted under the oldest, so that nothing is forgotten. */
+static enum tide_err call_providers(const struct making *m)
+{
+    const struct profiles *all = &m->config->profiles;
+    for (size_t i = 0; i < all->provider_count; i++) {
+        const struct profile *p = &all->providers[i];
+        for (size_t k = 0; k <= p->formerly_count && p->formerly_count; k++) {
+            struct text name = text_of(k ? p->formerly[k - 1] : p->name);
+            if ((k && profiles_provider(all, name)) || strmap_get(&m->rules->called, name))
+                return tide_fail(m->err, TIDE_EEXIST,
+                                 "%s: formerly: want names that no other profile has or had, got "
+                                 "\"" TEXT_FMT "\"",
+                                 p->file ? p->file : p->name, TEXT_ARG(name));
+            if (!strmap_put(&m->rules->called, name, p->formerly[0]))
+                return tide_fail(m->err, TIDE_ENOMEM, "names of provider %s", p->name);
+        }
+    }
+    return TIDE_OK;
+}
+
+static enum tide_err provider_set(struct making *m, struct text plain_name)
+{
+    struct text name = m->called = rules_called(m->rules, plain_name);
     m->set = strmap_get(&m->rules->providers, name);
     if (m->set)
         return TIDE_OK;
@@ -131,7 +160,7 @@ static enum tide_err provider_set(struct making *m, struct text name)
 static enum tide_err make_providers(struct making *m)
 {
     const struct config *c = m->config;
-    enum tide_err rc = TIDE_OK;
+    enum tide_err rc = call_providers(m);
     for (size_t i = 0; i < c->profiles.provider_count && rc == TIDE_OK; i++) {
         const struct profile *p = &c->profiles.providers[i];
         rc = provider_set(m, text_of(p->name));
@@ -231,6 +260,7 @@ void rules_free(struct rules *r)
     free(r->accounts);
     strmap_fini(&r->zones);
     strmap_fini(&r->providers);
+    strmap_fini(&r->called);
     idmap_fini(&r->by_id);
     free(r);
 }

@@ -26,7 +26,8 @@ struct rule_set {
 
 struct rules {
     struct strmap zones;     /* name -> struct zone */
-    struct strmap providers; /* name -> struct rule_set */
+    struct strmap providers; /* name, see rules_called() -> struct rule_set */
+    struct strmap called;    /* name -> oldest name, the profile's; of those that had several */
     struct rule_set *accounts;
     size_t account_count;
     struct idmap by_id; /* meter.id -> struct meter */
@@ -37,5 +38,8 @@ TIDE_MUST_CHECK enum tide_err rules_new(const struct config *config,
                                         struct rules **ret,
                                         struct tide_error *err);
 void rules_free(struct rules *r);
+
+/* What a provider is called in hashes and stored rows: its profile's oldest name (key formerly). */
+struct text rules_called(const struct rules *r, struct text name);
 
 #endif
