@@ -57,9 +57,11 @@ static bool grow(struct heap *h)
 {
     if (h->count < h->cap)
         return true;
-    if (h->cap > UINT32_MAX / 4)
+    if (h->cap > UINT32_MAX / 2)
         return false;
-    uint32_t cap = h->cap ? h->cap * 2 : 16;
+    /* By a quarter: a large one grows in place (mremap), and doubling would leave half of it empty.
+     */
+    uint32_t cap = h->cap < 64 ? h->cap + 16 : h->cap + h->cap / 4;
     struct heap_node **nodes = realloc(h->nodes, cap * sizeof *nodes);
     if (!nodes)
         return false;

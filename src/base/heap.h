@@ -4,7 +4,8 @@
  * Lifetime  heap_init() to heap_fini(); heap_node_init() a node before its first use.
  * Threads   one at a time.
  * Errors    heap_put() of a new node says false when out of memory; all else cannot fail.
- * Limits    put, move and remove are O(log n). Equal keys come out in no given order.
+ * Limits    put, move and remove are O(log n); 10 bytes a node at most beside the node. Equal keys
+ *           come out in no given order.
  */
 #ifndef BASE_HEAP_H
 #define BASE_HEAP_H
