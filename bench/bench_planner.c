@@ -146,7 +146,8 @@ int main(void)
     bench_decisions(recipients, false);
     size_t heap = 0;
     for (int i = 0; i < RECIPIENTS; i++) {
-        heap += recipients[i].ledger.cap * sizeof(struct plan_use);
+        heap +=
+            recipients[i].ledger.on_heap ? malloc_usable_size(recipients[i].ledger.heap) + 8 : 0;
         plan_recipient_fini(&recipients[i]);
     }
     printf("planner_recipient %zu bytes\n", sizeof(struct plan_recipient));

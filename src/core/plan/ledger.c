@@ -15,33 +15,41 @@ __extension__ typedef __int128 wide_int;
 
 static struct plan_use *uses_of(const struct ledger *l)
 {
-    return l->cap ? l->heap : (struct plan_use *)(uintptr_t)l->uses;
+    return l->on_heap ? l->heap->uses : (struct plan_use *)(uintptr_t)l->uses;
+}
+
+static unsigned cap_of(const struct ledger *l)
+{
+    return l->on_heap ? l->heap->cap : LEDGER_INLINE;
 }
 
 void ledger_fini(struct ledger *l)
 {
-    if (l->cap)
+    if (l->on_heap)
         free(l->heap);
     *l = (struct ledger){0};
 }
 
 static bool ledger_grow(struct ledger *l, unsigned more)
 {
-    unsigned want = l->count + more, cap = l->cap ? l->cap : LEDGER_INLINE;
+    unsigned want = l->count + more, cap = cap_of(l);
     if (want <= cap)
         return true;
     if (want > LEDGER_USES_MAX)
         return false;
     while (cap < want)
         cap *= 2;
-    struct plan_use *bigger =
-        l->cap ? realloc(l->heap, cap * sizeof *bigger) : malloc(cap * sizeof *bigger);
+    size_t bytes = sizeof(struct ledger_heap) + cap * sizeof(struct plan_use);
+    struct ledger_heap *bigger = l->on_heap ? realloc(l->heap, bytes) : malloc(bytes);
     if (!bigger)
         return false;
-    if (!l->cap)
-        memcpy(bigger, l->uses, l->count * sizeof *bigger);
+    if (!l->on_heap) {
+        memcpy(bigger->uses, l->uses, l->count * sizeof *bigger->uses);
+        bigger->prune_s = 0;
+    }
+    bigger->cap = cap;
     l->heap = bigger;
-    l->cap = (uint16_t)cap;
+    l->on_heap = 1;
     return true;
 }
 
@@ -63,21 +71,33 @@ static tide_wall_ms use_death(const struct plan_use *u)
     return use_end(u) + (kind_is_fixed(u) ? TIDE_MIN(span_ms, LEDGER_STEP_MAX_MS) : 0);
 }
 
+/* A second in which something can be dropped. */
 static void prune_by(struct ledger *l, tide_wall_ms death)
 {
+    if (!l->on_heap)
+        return;
     int64_t s = TIDE_MIN(TIDE_MAX(death / TIME_SECOND_MS, 1), (int64_t)UINT32_MAX);
-    if (!l->count || s < l->prune_s)
-        l->prune_s = (uint32_t)s;
+    if (!l->count || s < l->heap->prune_s)
+        l->heap->prune_s = (uint32_t)s;
+}
+
+/* What was said of when to prune no longer holds. */
+static void prune_soon(struct ledger *l)
+{
+    if (l->on_heap)
+        l->heap->prune_s = 0;
 }
 
 void ledger_prune(struct ledger *l, tide_wall_ms now)
 {
     struct plan_use *u = uses_of(l);
     uint16_t count = l->count;
-    if (l->prune_s && now / TIME_SECOND_MS < l->prune_s)
-        return;
+    if (l->on_heap) {
+        if (l->heap->prune_s && now / TIME_SECOND_MS < l->heap->prune_s)
+            return;
+        l->heap->prune_s = UINT32_MAX;
+    }
     l->count = 0;
-    l->prune_s = UINT32_MAX;
     for (uint16_t i = 0; i < count; i++) {
         if (u[i].used == 0 || use_death(&u[i]) <= now)
             continue;
@@ -122,7 +142,7 @@ static void count_up(struct plan_use *u, int64_t n)
 static struct plan_use *add_use(const struct tally *t, tide_wall_ms at, int64_t span_ms)
 {
     struct ledger *l = t->ledger;
-    assert(l->count < (l->cap ? l->cap : LEDGER_INLINE));
+    assert(l->count < cap_of(l));
     struct plan_use *u = &uses_of(l)[l->count];
     *u = (struct plan_use){.limit = t->id,
                            .window = t->meter->window,
@@ -307,7 +327,7 @@ static bool adopt(const struct tally *t, tide_wall_ms now)
     int64_t most = 0, rolling = 0;
     if (!ledger_grow(t->ledger, 4))
         return false;
-    t->ledger->prune_s = 0;
+    prune_soon(t->ledger);
     EACH_USE(u, t->ledger)
     {
         if (u->limit != t->id || u->window == t->meter->window)
@@ -346,7 +366,7 @@ static bool fold_back(const struct tally *t, tide_wall_ms now)
     int64_t ahead = 0;
     if (!ledger_grow(t->ledger, 4))
         return false;
-    t->ledger->prune_s = 0;
+    prune_soon(t->ledger);
     EACH_USE(u, t->ledger)
     {
         if (!is_own(t, u) || !lies_ahead(t, u, now))
@@ -389,10 +409,11 @@ bool tally_ready(const struct tally *t, tide_wall_ms now)
 
 static int64_t rolling_used(const struct tally *t, tide_wall_ms at)
 {
-    int64_t sum = 0, span = span_of(t);
-    EACH_USE(u, t->ledger)
-    if (is_own(t, u) && u->at + span > at)
-        sum += u->used;
+    const uint32_t limit = t->id, window = t->meter->window;
+    const tide_wall_ms gone = at - span_of(t);
+    int64_t sum = 0;
+    EACH_USE(u, t->ledger) /* the planner's hottest loop: up to LEDGER_SLOTS_MAX uses a decision */
+    sum += u->limit == limit && u->window == window && u->at > gone ? u->used : 0;
     return sum;
 }
 

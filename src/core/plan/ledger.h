@@ -35,6 +35,7 @@
 #define LEDGER_STEP_MAX_MS TIME_HOUR_MS
 #define LEDGER_AT_MAX_MS   (200000 * TIME_DAY_MS) /* year 2517: a damaged row, not a time */
 
+/* Aligned to four bytes alone, or the ledger and all that embeds it would be padded to eight. */
 struct plan_use {
     uint32_t limit;  /* hash of the limit's name, and of the sender for pair limits */
     uint32_t window; /* hash of the window's definition */
@@ -43,16 +44,22 @@ struct plan_use {
     uint32_t kind : 3;    /* enum window_kind */
     uint32_t folded : 1;  /* lies ahead, and the window of now counts it already */
     tide_wall_ms at;
+} __attribute__((packed, aligned(4)));
+
+/* Where more are kept than fit inline. */
+struct ledger_heap {
+    uint32_t cap;
+    uint32_t prune_s; /* nothing can be dropped before this second; 0: not known */
+    struct plan_use uses[];
 };
 
 struct ledger {
     union {
-        struct plan_use *heap;
-        struct plan_use uses[LEDGER_INLINE]; /* while cap is 0 */
+        struct ledger_heap *heap;
+        struct plan_use uses[LEDGER_INLINE]; /* while on_heap is 0 */
     };
-    uint16_t count, cap;
-    uint32_t prune_s; /* nothing can be dropped before this second; 0: not known */
-};
+    uint16_t count, on_heap;
+} __attribute__((packed, aligned(4)));
 
 /* A limit made ready: what every ledger that counts for it shares. */
 struct meter {
