@@ -11,7 +11,7 @@ static void wait_for_quota(
         gate_printf(todo, "held until %s: account %s has used up what its ESP takes until then",
                     gate_when(until, now, when, sizeof when), g->config->accounts[account].name);
     if (until > now + TIME_MINUTE_MS)
-        gate_tell_hold(grp, TOLD_ACCOUNTS, until, reason, TEXT(""), now, todo);
+        gate_tell_hold(g, grp, TOLD_ACCOUNTS, until, reason, TEXT(""), now, todo);
     todo->decision =
         (struct gate_decision){.state = NOTIFICATION_HELD, .reason = reason, .due_at = until};
     gate_wait_in_line(g, grp, LINE_ACCOUNT | (uint32_t)account, until, todo);
@@ -26,7 +26,7 @@ int gate_choose_account(struct gate *g,
     const struct config_application *app = gate_application(g, grp->application);
     if (!app || app->account_count == 0) {
         gate_tell_hold(
-            grp, TOLD_ACCOUNTS, TIDE_NEVER,
+            g, grp, TOLD_ACCOUNTS, TIDE_NEVER,
             gate_printf(todo, "held: its application is no longer configured, or has no account"),
             TEXT(""), now, todo);
         gate_wait_until(g, grp, TIDE_NEVER, todo);
@@ -61,7 +61,7 @@ int gate_choose_account(struct gate *g,
     }
     /* The words stand for the whole rest of whoever waits; the time is that of the next try. */
     gate_tell_hold(
-        grp, TOLD_ACCOUNTS, earliest,
+        g, grp, TOLD_ACCOUNTS, earliest,
         gate_printf(todo, "held while its account rests: %s", g->accounts[first].backoff.reason),
         TEXT(""), now, todo);
     /* Whoever waits for an account that is down waits in its line, so that one of them probes it

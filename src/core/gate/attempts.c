@@ -54,7 +54,6 @@ void gate_query_of_attempt(struct gate_attempt *a, tide_wall_ms now, struct plan
                                .recipient = &a->recipient->plan,
                                .recipient_id = a->recipient->id,
                                .route = a->route,
-                               .pending = a->group ? &a->group->pending : NULL,
                                .urgent = a->urgent,
                                .digest = a->digest};
 }

@@ -47,14 +47,14 @@ static struct gate_attempt *start_attempt(struct gate *g,
         return NULL;
     *a = (struct gate_attempt){.id = id_next(&g->ids, q->now),
                                .group = grp,
-                               .recipient = grp->recipient,
-                               .group_id = grp->pending.group_id,
+                               .recipient = gate_recipient_of(g, grp),
+                               .group_id = grp->id,
                                .route = q->route,
                                .started_at = q->now,
                                .account = q->route.account,
                                .urgent = q->urgent,
                                .digest = q->digest,
-                               .was_sent_before = grp->recipient->plan.sent_before};
+                               .was_sent_before = gate_recipient_of(g, grp)->plan.sent_before};
     if (!idmap_put(&g->attempts, a->id, a)) {
         free(a);
         return NULL;
@@ -104,9 +104,9 @@ void gate_claim(struct gate *g,
     }
     const struct config_account *account = &g->config->accounts[a->account];
     const struct gate_sender *sender = gate_senders_find(&g->senders, q->route.sender_domain);
-    const char *provider = grp->recipient->domain->provider_name;
+    const char *provider = gate_recipient_of(g, grp)->domain->provider_name;
     a->without_bulk = !q->by_hand && gate_sender_held(sender, account->name) && has_bulk(g->config);
-    if (a->without_bulk || (!q->by_hand && grp->recipient->stops))
+    if (a->without_bulk || (!q->by_hand && gate_recipient_of(g, grp)->stopped))
         action->claim.without_streams = streams_behind(g, grp, a->without_bulk, q->now, todo);
     action->claim.account = a->account;
     action->claim.only = only;
@@ -115,7 +115,7 @@ void gate_claim(struct gate *g,
     action->claim.most = q->digest ? DIGEST_ITEMS : 1;
     action->claim.attempt = (struct attempt){
         .id = a->id,
-        .recipient_id = grp->recipient->id,
+        .recipient_id = gate_recipient_of(g, grp)->id,
         .group_id = a->group_id,
         .account = text_of(arena_strdup(&todo->arena, account->name)),
         .provider = text_of(arena_strdup(&todo->arena, provider ? provider : "")),
@@ -124,6 +124,30 @@ void gate_claim(struct gate *g,
         .started_at = q->now,
     };
     add_own_changes(g, a, why, action, todo);
+}
+
+/* Nothing was taken: what the class has to wait for before it is tried again. */
+static void wait_after_empty(struct gate *g,
+                             struct gate_group *grp,
+                             const struct gate_event *ev,
+                             bool digest,
+                             bool without_bulk,
+                             struct gate_todo *todo)
+{
+    tide_wall_ms not_before = ev->claimed.left ? ev->claimed.left->not_before : 0;
+    if (!ev->claimed.failed && without_bulk && not_before <= ev->now) { /* nothing else was left */
+        grp->digest_bulk |= digest;
+        grp->single_bulk |= !digest;
+        return;
+    }
+    struct gate_times *times = gate_times_to_set(g, grp, todo);
+    tide_wall_ms after = TIDE_MAX(not_before, ev->now + 1);
+    if (times && ev->claimed.failed)
+        times->retry_at = ev->now + STORE_WAIT_MS;
+    else if (times && digest)
+        times->digest_after = after;
+    else if (times)
+        times->single_after = after;
 }
 
 void gate_on_claimed(struct gate *g, const struct gate_event *ev, struct gate_todo *todo)
@@ -135,23 +159,13 @@ void gate_on_claimed(struct gate *g, const struct gate_event *ev, struct gate_to
     bool digest = a->digest, without_bulk = a->without_bulk;
     grp->claiming = false;
     if (!ev->claimed.failed && ev->claimed.left)
-        gate_set_pending(grp, ev->claimed.left);
+        gate_set_pending(g, grp, ev->claimed.left, todo);
     if (ev->claimed.failed || ev->claimed.count == 0) {
         gate_refund(g, a, REFUND_NOT_TRIED, ev->now, todo);
         gate_leave_wire(g, a, ev->now);
         gate_leave_group(a);
         gate_free_attempt(g, a);
-        struct gate_times *times = gate_times_to_set(grp, todo);
-        if (times && ev->claimed.failed)
-            times->retry_at = ev->now + STORE_WAIT_MS;
-        else if (without_bulk && grp->pending.not_before <= ev->now && digest)
-            grp->digest_bulk = true; /* nothing else was left */
-        else if (without_bulk && grp->pending.not_before <= ev->now)
-            grp->single_bulk = true;
-        else if (times && digest)
-            times->digest_after = TIDE_MAX(grp->pending.not_before, ev->now + 1);
-        else if (times)
-            times->single_after = TIDE_MAX(grp->pending.not_before, ev->now + 1);
+        wait_after_empty(g, grp, ev, digest, without_bulk, todo);
     } else {
         a->newest_at = ev->claimed.newest_at;
         g->counts.released++;

@@ -12,12 +12,12 @@ bool gate_rests(struct gate *g, struct gate_group *grp, tide_wall_ms now, struct
     char when[96];
     if (!pause)
         return false;
-    gate_tell_hold(grp, TOLD_PAUSED, pause->expires_at,
+    gate_tell_hold(g, grp, TOLD_PAUSED, pause->expires_at,
                    gate_printf(todo, "held until %s: %s, it is left alone until then",
                                gate_when(pause->expires_at, now, when, sizeof when),
                                gate_stop_cause(pause->cause)),
                    TEXT(""), now, todo);
-    tide_wall_ms urgent = grp->pending.urgent ? gate_times(grp)->single_after : TIDE_NEVER;
+    tide_wall_ms urgent = grp->urgent ? gate_times(g, grp)->single_after : TIDE_NEVER;
     gate_wait_until(g, grp, TIDE_MIN(pause->expires_at, TIDE_MAX(urgent, now + 1)), todo);
     return true;
 }
@@ -28,10 +28,10 @@ static bool risk_lets_go(struct gate *g,
                          tide_wall_ms now,
                          struct gate_todo *todo)
 {
-    struct gate_domain *d = grp->recipient->domain;
+    struct gate_domain *d = gate_recipient_of(g, grp)->domain;
     int index = gate_stream_of_next(g, grp);
     const struct config_stream *s = index >= 0 ? &g->config->streams[index] : NULL;
-    unsigned hints = s ? s->risky_hints & grp->recipient->hints : 0;
+    unsigned hints = s ? s->risky_hints & gate_recipient_of(g, grp)->hints : 0;
     bool risky = d->kind == VERDICT_RISKY;
     char when[96];
     if (!s || s->on_risky == RISKY_SEND || (!risky && !hints))
@@ -40,7 +40,7 @@ static bool risk_lets_go(struct gate *g,
         struct buf names = {0};
         recipient_hints_names(hints, &names);
         gate_tell_hold(
-            grp, TOLD_RISKY, TIDE_NEVER,
+            g, grp, TOLD_RISKY, TIDE_NEVER,
             gate_printf(todo,
                         "held: its stream wants no risky recipients, and this one is (%s); an "
                         "operator may release or cancel it",
@@ -50,7 +50,7 @@ static bool risk_lets_go(struct gate *g,
         gate_wait_until(g, grp, TIDE_NEVER, todo);
         return false;
     }
-    gate_tell_hold(grp, TOLD_RISKY, d->valid_until,
+    gate_tell_hold(g, grp, TOLD_RISKY, d->valid_until,
                    gate_printf(todo, "held until %s: its stream wants no risky recipients: %s",
                                gate_when(d->valid_until, now, when, sizeof when),
                                d->reason ? d->reason : ""),
@@ -64,7 +64,7 @@ bool gate_domain_lets_go(struct gate *g,
                          tide_wall_ms now,
                          struct gate_todo *todo)
 {
-    struct gate_domain *d = grp->recipient->domain;
+    struct gate_domain *d = gate_recipient_of(g, grp)->domain;
     char when[96];
     if (d->valid_until <= now) {
         if (!d->asking) {
@@ -91,7 +91,7 @@ bool gate_domain_lets_go(struct gate *g,
     int stream = gate_stream_of_next(g, grp);
     if (stream >= 0 && g->config->streams[stream].on_unknown == UNKNOWN_SEND)
         return risk_lets_go(g, grp, now, todo);
-    gate_tell_hold(grp, TOLD_UNKNOWN, d->valid_until,
+    gate_tell_hold(g, grp, TOLD_UNKNOWN, d->valid_until,
                    gate_printf(todo, "held until %s: %s could not be verified yet: %s",
                                gate_when(d->valid_until, now, when, sizeof when), d->name,
                                d->reason ? d->reason : "no answer"),
@@ -102,7 +102,7 @@ bool gate_domain_lets_go(struct gate *g,
 
 bool gate_class_is_bulk(const struct gate_group *grp, bool single)
 {
-    return single ? grp->single_bulk && grp->pending.urgent == 0 : grp->digest_bulk;
+    return single ? grp->single_bulk && grp->urgent == 0 : grp->digest_bulk;
 }
 
 /* Why bulk mail is held at every account of the application; NULL: one takes it. */
@@ -129,18 +129,18 @@ bool gate_sender_lets_go(struct gate *g,
                          struct gate_todo *todo)
 {
     const char *why = gate_class_is_bulk(grp, *single) ? held_everywhere(g, grp, sender) : NULL;
-    bool other = *single && grp->pending.digestible > 0 && !grp->digest_bulk;
+    bool other = *single && grp->digestible > 0 && !grp->digest_bulk;
     if (!why)
         return true;
-    if (other && gate_times(grp)->digest_after <= now) {
+    if (other && gate_times(g, grp)->digest_after <= now) {
         *single = false;
         return true;
     }
     gate_tell_hold(
-        grp, TOLD_SENDER, TIDE_NEVER,
+        g, grp, TOLD_SENDER, TIDE_NEVER,
         gate_printf(todo, "held: its stream is bulk, and its sender no longer passes: %s", why),
         TEXT(""), now, todo);
-    if (other || grp->pending.deadline_at)
+    if (other || gate_times(g, grp)->deadline_at)
         gate_wait_until(g, grp, now + SENDER_ASK_AGAIN_MS, todo);
     else
         gate_wait_in_line(g, grp, LINE_SENDER | sender->number, TIDE_NEVER, todo);

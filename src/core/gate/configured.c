@@ -6,39 +6,52 @@
 
 #include <stdlib.h>
 
-uint16_t gate_name_number(struct gate *g, struct text name, struct gate_todo *todo)
+void gate_names_init(struct gate_names *names, uint16_t most)
 {
-    uintptr_t known = (uintptr_t)strmap_get(&g->names, name);
+    *names = (struct gate_names){.most = most};
+}
+
+void gate_names_fini(struct gate_names *names)
+{
+    for (uint16_t i = 1; i <= names->count; i++)
+        free(names->texts[i]);
+    free(names->texts);
+    strmap_fini(&names->numbers);
+}
+
+uint16_t gate_name_number(struct gate_names *names, struct text name, struct gate_todo *todo)
+{
+    uintptr_t known = (uintptr_t)strmap_get(&names->numbers, name);
     if (known)
         return (uint16_t)known;
-    char **grown = g->name_count < UINT16_MAX
-                       ? realloc(g->name_of, (g->name_count + 2u) * sizeof *grown)
+    char **grown = names->count < names->most
+                       ? realloc(names->texts, (names->count + 2u) * sizeof *grown)
                        : NULL;
     char *copy = grown ? strndup(name.p ? name.p : "", name.n) : NULL;
     if (grown)
-        g->name_of = grown;
-    if (!copy || !strmap_put(&g->names, name, (void *)(uintptr_t)(g->name_count + 1u))) {
+        names->texts = grown;
+    if (!copy || !strmap_put(&names->numbers, name, (void *)(uintptr_t)(names->count + 1u))) {
         free(copy);
         todo->failed = true;
         return 0;
     }
-    g->name_of[++g->name_count] = copy;
-    return g->name_count;
+    names->texts[++names->count] = copy;
+    return names->count;
 }
 
-static struct text name_text(const struct gate *g, uint16_t number)
+static struct text name_text(const struct gate_names *names, uint16_t number)
 {
-    return number && number <= g->name_count ? text_of(g->name_of[number]) : TEXT("");
+    return number && number <= names->count ? text_of(names->texts[number]) : TEXT("");
 }
 
 const struct config_application *gate_application(const struct gate *g, uint16_t name)
 {
-    return config_application(g->config, name_text(g, name));
+    return config_application(g->config, name_text(&g->applications, name));
 }
 
 int gate_stream(const struct gate *g, uint16_t name)
 {
-    return config_stream_index(g->config, name_text(g, name));
+    return config_stream_index(g->config, name_text(&g->streams, name));
 }
 
 bool gate_configure_accounts(struct gate *g, const struct config *config)
@@ -72,8 +85,8 @@ bool gate_configure_accounts(struct gate *g, const struct config *config)
 void gate_ask_again(struct gate *g, struct gate_todo *todo)
 {
     uint32_t pos = 0;
-    for (struct gate_recipient *r; (r = idmap_next(&g->recipients, &pos));)
-        for (struct gate_group *grp = r->groups; grp; grp = grp->next)
+    for (struct gate_recipient *r; (r = idpool_next(&g->recipients, &pos));)
+        for (struct gate_group *grp = gate_first_group(g, r); grp; grp = gate_next_group(g, grp))
             if (!grp->claiming && !queue_put_time(&g->queue, &grp->entry, 0))
                 todo->failed = true;
 }
@@ -119,8 +132,8 @@ void gate_on_config(struct gate *g,
     for (struct gate_attempt *a; (a = idmap_next(&g->attempts, &pos));)
         renumber(a, old, config);
     pos = 0;
-    for (struct gate_recipient *r; (r = idmap_next(&g->recipients, &pos));)
-        for (struct gate_group *grp = r->groups; grp; grp = grp->next) {
+    for (struct gate_recipient *r; (r = idpool_next(&g->recipients, &pos));)
+        for (struct gate_group *grp = gate_first_group(g, r); grp; grp = gate_next_group(g, grp)) {
             grp->single_bulk = grp->digest_bulk = false;    /* streams may mean another thing now */
             if (!queue_put_time(&g->queue, &grp->entry, 0)) /* every hold may have changed */
                 todo->failed = true;

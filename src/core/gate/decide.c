@@ -16,30 +16,39 @@ static void fill_query(struct gate *g,
                        bool urgent,
                        bool digest,
                        tide_wall_ms now,
+                       struct group_pending *ret_pending,
                        struct plan_query *ret)
 {
     int stream = gate_stream_of_class(g, grp, urgent, digest);
     const struct config_stream *s = stream >= 0 ? &g->config->streams[stream] : NULL;
+    struct gate_recipient *r = gate_recipient_of(g, grp);
+    tide_wall_ms deadline = gate_times(g, grp)->deadline_at;
+    *ret_pending = (struct group_pending){.group_id = grp->id,
+                                          .recipient_id = r->id,
+                                          .urgent = grp->urgent,
+                                          .single = grp->single,
+                                          .digestible = grp->digestible,
+                                          .oldest_at = gate_wall_ms(grp->oldest_at),
+                                          .deadline_at = deadline};
     *ret = (struct plan_query){
         .now = now,
-        .recipient = &grp->recipient->plan,
-        .recipient_id = grp->recipient->id,
-        .route = {.provider = grp->recipient->domain->provider,
-                  .gateway = grp->recipient->domain->gateway,
-                  .domain = grp->recipient->domain->interned,
-                  .sender_domain = grp->sender_domain,
+        .recipient = &r->plan,
+        .recipient_id = r->id,
+        .route = {.provider = r->domain->provider,
+                  .gateway = r->domain->gateway,
+                  .domain = r->domain->interned,
+                  .sender_domain = planner_sender_domain(g->planner, grp->sender),
                   .sender = grp->sender,
                   .account = (uint16_t)account,
                   .stream = (uint16_t)TIDE_MAX(stream, 0)},
-        .pending = &grp->pending,
-        .last_at = grp->last_at,
+        .pending = ret_pending,
+        .last_at = gate_wall_ms(grp->last_at),
         .weight = gate_weight(g, grp),
         .urgent = urgent,
         .digest = digest,
     };
-    if (s && s->hold_ms_max && grp->pending.oldest_at)
-        ret->hold_until_max = grp->pending.oldest_at + s->hold_ms_max;
-    tide_wall_ms deadline = grp->pending.deadline_at;
+    if (s && s->hold_ms_max && grp->oldest_at)
+        ret->hold_until_max = ret_pending->oldest_at + s->hold_ms_max;
     if (deadline > now && (!ret->hold_until_max || deadline < ret->hold_until_max))
         ret->hold_until_max = deadline;
 }
@@ -49,9 +58,10 @@ static void tell_arrivals(
     struct gate *g, struct gate_group *grp, int account, tide_wall_ms now, struct gate_todo *todo)
 {
     struct plan_query q;
+    struct group_pending pending;
     if (!grp->arrived)
         return;
-    fill_query(g, grp, account, false, true, now, &q);
+    fill_query(g, grp, account, false, true, now, &pending, &q);
     gate_tell_arrivals(g, grp, &q, todo);
 }
 
@@ -61,8 +71,8 @@ static void hold(struct gate *g,
                  tide_wall_ms now,
                  struct gate_todo *todo)
 {
-    gate_tell_hold(grp, TOLD_PLAN + (int)a->why, a->at, gate_why_not(a, now, todo), limit_name(a),
-                   now, todo);
+    gate_tell_hold(g, grp, TOLD_PLAN + (int)a->why, a->at, gate_why_not(a, now, todo),
+                   limit_name(a), now, todo);
     if (a->subject)
         gate_wait_in_line(g, grp, a->subject, a->at, todo);
     else
@@ -79,7 +89,7 @@ static bool hold_closed(struct gate *g,
     char when[96];
     if (!c)
         return false;
-    gate_tell_hold(grp, TOLD_CLOSED, c->until,
+    gate_tell_hold(g, grp, TOLD_CLOSED, c->until,
                    gate_printf(todo, "held until %s: a reply named a limit: %s",
                                gate_when(c->until, q->now, when, sizeof when), c->reason),
                    TEXT(""), q->now, todo);
@@ -93,11 +103,11 @@ static bool hold_guarded(struct gate *g,
                          const struct plan_query *q,
                          struct gate_todo *todo)
 {
-    const struct guard *x = gate_guard_holds(g, grp->recipient, q);
+    const struct guard *x = gate_guard_holds(g, gate_recipient_of(g, grp), q);
     if (!x)
         return false;
     tide_wall_ms until = x->state == GUARD_CLOSED ? x->rest_until : TIDE_NEVER;
-    gate_tell_hold(grp, TOLD_GUARD, until, gate_guard_reason(x, q->now, todo), TEXT(""), q->now,
+    gate_tell_hold(g, grp, TOLD_GUARD, until, gate_guard_reason(x, q->now, todo), TEXT(""), q->now,
                    todo);
     gate_wait_until(g, grp, until, todo);
     return true;
@@ -113,8 +123,9 @@ static void release_or_hold(struct gate *g,
                             struct gate_todo *todo)
 {
     struct plan_query q;
+    struct group_pending pending;
     struct plan_answer answer;
-    fill_query(g, grp, account, urgent, digest, now, &q);
+    fill_query(g, grp, account, urgent, digest, now, &pending, &q);
     if (hold_closed(g, grp, &q, todo) || hold_guarded(g, grp, &q, todo))
         return;
     planner_decide(g->planner, &q, &answer);
@@ -122,7 +133,7 @@ static void release_or_hold(struct gate *g,
         hold(g, grp, &answer, now, todo);
         return;
     }
-    struct text why = gate_why_now(&answer, digest, grp->pending.digestible, todo);
+    struct text why = gate_why_now(&answer, digest, grp->digestible, todo);
     gate_claim(g, grp, &q, 0, why, todo);
     todo->decision =
         (struct gate_decision){.state = NOTIFICATION_RELEASING, .reason = why, .due_at = now};
@@ -134,10 +145,10 @@ static bool drop_late(struct gate *g,
                       tide_wall_ms now,
                       struct gate_todo *todo)
 {
-    tide_wall_ms deadline = grp->pending.deadline_at;
-    if (!deadline || deadline > now || deadline == gate_times(grp)->dropped_late)
+    tide_wall_ms deadline = gate_times(g, grp)->deadline_at;
+    if (!deadline || deadline > now || deadline == gate_times(g, grp)->dropped_late)
         return false;
-    struct gate_times *times = gate_times_to_set(grp, todo);
+    struct gate_times *times = gate_times_to_set(g, grp, todo);
     if (times)
         times->dropped_late = deadline;
     gate_drop(
@@ -148,34 +159,33 @@ static bool drop_late(struct gate *g,
 }
 
 /* When the first of what is counted may leave: an application can say "not before". */
-static tide_wall_ms early_until(const struct gate_group *grp)
+static tide_wall_ms early_until(const struct gate *g, const struct gate_group *grp)
 {
-    const struct group_pending *p = &grp->pending;
-    tide_wall_ms single = p->urgent + p->single ? gate_times(grp)->single_after : TIDE_NEVER;
-    tide_wall_ms digest = p->digestible ? gate_times(grp)->digest_after : TIDE_NEVER;
+    tide_wall_ms single =
+        grp->urgent || grp->single ? gate_times(g, grp)->single_after : TIDE_NEVER;
+    tide_wall_ms digest = grp->digestible ? gate_times(g, grp)->digest_after : TIDE_NEVER;
     return TIDE_MIN(single, digest);
 }
 
 void gate_decide(struct gate *g, struct gate_group *grp, tide_wall_ms now, struct gate_todo *todo)
 {
-    struct group_pending *p = &grp->pending;
     char when[96];
     if (grp->claiming)
         return; /* decided again when the claim is done */
-    if (p->urgent + p->single + p->digestible == 0) {
+    if (gate_is_empty(grp)) {
         queue_remove(&g->queue, &grp->entry);
         gate_forget_if_idle(g, grp);
         return;
     }
     if (drop_late(g, grp, now, todo))
         return;
-    if (grp->recipient->stops && !gate_stops_let_go(g, grp, now, todo))
+    if (gate_recipient_of(g, grp)->stopped && !gate_stops_let_go(g, grp, now, todo))
         return;
-    if (p->urgent == 0 && gate_rests(g, grp, now, todo))
+    if (grp->urgent == 0 && gate_rests(g, grp, now, todo))
         return;
-    tide_wall_ms early = early_until(grp);
+    tide_wall_ms early = early_until(g, grp);
     if (early > now) {
-        gate_tell_hold(grp, TOLD_LATER, early,
+        gate_tell_hold(g, grp, TOLD_LATER, early,
                        gate_printf(todo, "held until %s: not to leave before, says its application",
                                    gate_when(early, now, when, sizeof when)),
                        TEXT(""), now, todo);
@@ -184,7 +194,7 @@ void gate_decide(struct gate *g, struct gate_group *grp, tide_wall_ms now, struc
     }
     if (!gate_domain_lets_go(g, grp, now, todo))
         return;
-    const struct gate_times *times = gate_times(grp);
+    const struct gate_times *times = gate_times(g, grp);
     if (times->retry_at > now) {
         todo->decision = (struct gate_decision){.state = NOTIFICATION_HELD,
                                                 .reason = TEXT("held: the last try was put off"),
@@ -193,15 +203,16 @@ void gate_decide(struct gate *g, struct gate_group *grp, tide_wall_ms now, struc
         return;
     }
     bool busy = grp->flying > grp->unknown; /* order is kept: one under way, unless urgent */
-    if (busy && p->urgent == 0) {
+    if (busy && grp->urgent == 0) {
         queue_remove(&g->queue, &grp->entry);
         todo->decision = (struct gate_decision){.state = NOTIFICATION_HELD,
                                                 .reason = TEXT("behind a mail that is under way"),
                                                 .due_at = now};
         return; /* its outcome decides again */
     }
-    bool single = p->urgent + p->single > 0 && times->single_after <= now;
-    const struct gate_sender *sender = gate_senders_find(&g->senders, grp->sender_domain);
+    bool single = (grp->urgent || grp->single) && times->single_after <= now;
+    const struct gate_sender *sender =
+        gate_senders_find(&g->senders, planner_sender_domain(g->planner, grp->sender));
     if (sender && !gate_sender_lets_go(g, grp, sender, &single, now, todo))
         return;
     bool bulk = sender && gate_class_is_bulk(grp, single);
@@ -209,7 +220,7 @@ void gate_decide(struct gate *g, struct gate_group *grp, tide_wall_ms now, struc
     if (account < 0)
         return;
     tell_arrivals(g, grp, account, now, todo);
-    bool urgent = single && p->urgent > 0;
+    bool urgent = single && grp->urgent > 0;
     if (!urgent && gate_rests(g, grp, now, todo))
         return;
     if (busy && !urgent) {
@@ -226,22 +237,22 @@ void gate_release_now(struct gate *g,
                       tide_wall_ms now,
                       struct gate_todo *todo)
 {
-    const struct group_pending *p = &grp->pending;
     todo->decision = (struct gate_decision){.state = NOTIFICATION_HELD,
                                             .reason = TEXT("a release is under way")};
-    if (grp->claiming || p->urgent + p->single + p->digestible == 0)
+    if (grp->claiming || gate_is_empty(grp))
         return;
-    if (grp->recipient->domain->kind == VERDICT_UNDELIVERABLE) {
-        todo->decision.reason = gate_printf(todo, "%s", grp->recipient->domain->reason);
+    if (gate_recipient_of(g, grp)->domain->kind == VERDICT_UNDELIVERABLE) {
+        todo->decision.reason = gate_printf(todo, "%s", gate_recipient_of(g, grp)->domain->reason);
         return;
     }
     int account = gate_choose_account(g, grp, NULL, now, todo);
     if (account < 0)
         return;
     struct plan_query q;
+    struct group_pending pending;
     struct plan_answer answer;
-    bool digest = !only && p->digestible > 0 && p->urgent + p->single == 0;
-    fill_query(g, grp, account, true, digest, now, &q);
+    bool digest = !only && grp->digestible > 0 && grp->urgent == 0 && grp->single == 0;
+    fill_query(g, grp, account, true, digest, now, &pending, &q);
     q.by_hand = true;
     planner_decide(g->planner, &q, &answer);
     if (answer.kind != PLAN_NOW) {
@@ -250,8 +261,7 @@ void gate_release_now(struct gate *g,
     }
     struct text why = gate_printf(todo, "released by hand (" TEXT_FMT "): " TEXT_FMT, TEXT_ARG(by),
                                   TEXT_ARG(gate_usage_text(&answer, todo)));
-    if (grp->times)
-        grp->times->retry_at = 0;
+    gate_forget_retry(g, grp);
     gate_claim(g, grp, &q, only, why, todo);
     todo->decision =
         (struct gate_decision){.state = NOTIFICATION_RELEASING, .reason = why, .due_at = now};

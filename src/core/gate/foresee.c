@@ -10,12 +10,23 @@
 #define WEIGHT_MEMORY 0.01 /* of the mean, a notification */
 
 /* Those that left, or came back, are taken for average ones: one weighs 1 until it is known. */
-void gate_set_pending(struct gate_group *grp, const struct group_pending *pending)
+void gate_set_pending(struct gate *g,
+                      struct gate_group *grp,
+                      const struct group_pending *pending,
+                      struct gate_todo *todo)
 {
-    uint64_t was = grp->pending.digestible, is = pending->digestible, weight = grp->weight;
+    uint64_t was = grp->digestible, is = pending->digestible, weight = grp->weight;
     weight = is <= was ? (was ? (weight * is + was / 2) / was : 0) : weight + (is - was);
     grp->weight = (uint16_t)TIDE_MIN(weight, UINT16_MAX);
-    grp->pending = *pending;
+    grp->urgent = pending->urgent;
+    grp->single = pending->single;
+    grp->digestible = pending->digestible;
+    grp->oldest_at = gate_ms(pending->oldest_at) & GATE_MS_NEVER;
+    if (pending->deadline_at == gate_times(g, grp)->deadline_at)
+        return;
+    struct gate_times *times = gate_times_to_set(g, grp, todo);
+    if (times)
+        times->deadline_at = pending->deadline_at;
 }
 
 void gate_add_weight(struct gate *g, struct gate_group *grp, int weight)
@@ -66,7 +77,7 @@ void gate_tell_arrivals(struct gate *g,
         "(%.0f to %.0f in nine of ten cases); full at %s, then digests grow and wait",
         x.limit->name, (long long)x.used, (long long)x.limit->count, (long long)x.pending, x.mean,
         x.low, x.high, gate_when(x.over_at, q->now, at, sizeof at));
-    const struct journal_entry about = {.recipient_id = grp->recipient->id,
+    const struct journal_entry about = {.recipient_id = gate_recipient_of(g, grp)->id,
                                         .detail = detail_of(&x, todo)};
     gate_journal(todo, q->now, &about, "will_exceed", sentence);
 }

@@ -65,8 +65,8 @@ static void on_timer(struct gate *g, tide_wall_ms now, struct gate_todo *todo)
 
 static void on_release(struct gate *g, const struct gate_event *ev, struct gate_todo *todo)
 {
-    struct gate_group *grp =
-        gate_known_group(idmap_get(&g->recipients, ev->release.recipient_id), ev->release.group_id);
+    struct gate_group *grp = gate_known_group(
+        g, idpool_get(&g->recipients, ev->release.recipient_id), ev->release.group_id);
     if (grp)
         gate_release_now(g, grp, ev->release.only, ev->release.by, ev->now, todo);
     else
@@ -169,11 +169,15 @@ struct gate *gate_new(struct planner *planner,
     g->planner = planner;
     g->ids.last = last_id;
     queue_init(&g->queue);
-    idmap_init(&g->recipients);
+    idpool_init(&g->recipients, sizeof(struct gate_recipient));
+    pool_init(&g->groups, sizeof(struct gate_group));
+    idpool_init(&g->group_times, sizeof(struct gate_times));
+    idmap_init(&g->stops);
+    gate_names_init(&g->applications, UINT16_MAX);
+    gate_names_init(&g->streams, UINT8_MAX);
     idmap_init(&g->attempts);
     idmap_init(&g->domains_by_number);
     strmap_init(&g->domains);
-    strmap_init(&g->names);
     heap_init(&g->unknowns);
     rng_seed(&g->rng, seed);
     guards_init(&g->guards, config->guards.memory_ms, config->guards.rest_ms);
@@ -196,21 +200,16 @@ void gate_free(struct gate *g)
         free(a);
     }
     pos = 0;
-    for (struct gate_recipient *r; (r = idmap_next(&g->recipients, &pos));) {
-        for (struct gate_group *grp; (grp = r->groups); free(grp)) {
-            r->groups = grp->next;
-            free(grp->times);
-        }
+    for (struct gate_recipient *r; (r = idpool_next(&g->recipients, &pos));)
         plan_recipient_fini(&r->plan);
-        free(r->stops);
-        free(r);
-    }
+    pos = 0;
+    for (void *stops; (stops = idmap_next(&g->stops, &pos));)
+        free(stops);
     pos = 0;
     for (struct gate_domain *d; (d = strmap_next(&g->domains, &pos, NULL));)
         gate_free_domain(d);
-    for (uint16_t i = 1; i <= g->name_count; i++)
-        free(g->name_of[i]);
-    free(g->name_of);
+    gate_names_fini(&g->applications);
+    gate_names_fini(&g->streams);
     free(g->accounts);
     queue_fini(&g->queue);
     heap_fini(&g->unknowns);
@@ -218,11 +217,13 @@ void gate_free(struct gate *g)
     guards_fini(&g->guards);
     gate_senders_fini(&g->senders);
     recipient_index_fini(&g->hints);
-    idmap_fini(&g->recipients);
+    idpool_fini(&g->recipients);
+    pool_fini(&g->groups);
+    idpool_fini(&g->group_times);
+    idmap_fini(&g->stops);
     idmap_fini(&g->attempts);
     idmap_fini(&g->domains_by_number);
     strmap_fini(&g->domains);
-    strmap_fini(&g->names);
     free(g);
 }
 
@@ -240,15 +241,15 @@ tide_id gate_next_id(struct gate *g, tide_wall_ms now)
 
 struct plan_recipient *gate_plan_of(const struct gate *g, int64_t recipient_id)
 {
-    struct gate_recipient *r = idmap_get(&g->recipients, recipient_id);
+    struct gate_recipient *r = idpool_get(&g->recipients, recipient_id);
     return r ? &r->plan : NULL;
 }
 
 void gate_count(const struct gate *g, struct gate_counts *ret)
 {
     *ret = g->counts;
-    ret->groups = g->group_count;
-    ret->recipients = g->recipients.count;
+    ret->groups = g->groups.count;
+    ret->recipients = g->recipients.pool.count;
     ret->waiting = g->queue.by_time.count;
     uint32_t pos = 0;
     for (struct gate_domain *d; (d = strmap_next(&g->domains, &pos, NULL));)

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #define LOADED_SPREAD_MS 60000
+#define ARRIVED_MAX      2047 /* of gate_group.arrived */
 
 static uint8_t hints_of(const struct gate *g, const struct recipient_state *state)
 {
@@ -19,56 +20,65 @@ static uint8_t hints_of(const struct gate *g, const struct recipient_state *stat
     return (uint8_t)h.found;
 }
 
-static struct gate_recipient *recipient_of(struct gate *g,
-                                           const struct recipient_state *state,
-                                           tide_wall_ms now,
-                                           struct gate_todo *todo)
+static void recall_plan(struct gate_recipient *r,
+                        struct text stored,
+                        tide_wall_ms now,
+                        struct gate_todo *todo)
 {
-    struct gate_recipient *r = idmap_get(&g->recipients, state->id);
-    if (r)
-        return r;
-    struct gate_domain *d = gate_domain_named(g, state->domain, todo);
-    r = d ? calloc(1, sizeof *r) : NULL;
-    if (!r || !idmap_put(&g->recipients, state->id, r)) {
-        free(r);
-        todo->failed = true;
-        return NULL;
-    }
     struct tide_error err;
-    r->id = state->id;
-    r->domain = d;
-    gate_set_stops_of(r, state, now, todo);
-    r->hints = hints_of(g, state);
-    d->refs++;
-    plan_recipient_init(&r->plan);
-    if (state->plan.n && plan_recipient_decode(state->plan, &r->plan, &err) != TIDE_OK) {
-        struct journal_entry about = {.recipient_id = r->id};
-        gate_journal(todo, now, &about, "ledger-lost",
-                     gate_printf(todo,
-                                 "the stored ledger could not be read (%s): counting starts anew",
-                                 err.text));
-    }
-    gate_take_stored_verdict(g, d, &state->verdict);
-    return r;
+    if (stored.n == 0 || plan_recipient_decode(stored, &r->plan, &err) == TIDE_OK)
+        return;
+    struct journal_entry about = {.recipient_id = r->id};
+    gate_journal(todo, now, &about, "ledger-lost",
+                 gate_printf(todo, "the stored ledger could not be read (%s): counting starts anew",
+                             err.text));
 }
 
-void gate_release_recipient(struct gate *g, struct gate_recipient *r)
+/* Its handle; 0: no memory. */
+static uint32_t recipient_of(struct gate *g,
+                             const struct recipient_state *state,
+                             tide_wall_ms now,
+                             struct gate_todo *todo)
 {
-    if (--r->refs > 0)
+    uint32_t handle = idpool_find(&g->recipients, state->id);
+    if (handle)
+        return handle;
+    struct gate_domain *d = gate_domain_named(g, state->domain, todo);
+    handle = d ? idpool_add(&g->recipients, state->id) : 0;
+    if (!handle) {
+        todo->failed = true;
+        return 0;
+    }
+    struct gate_recipient *r = idpool_at(&g->recipients, handle);
+    r->domain = d;
+    d->refs++;
+    r->hints = hints_of(g, state);
+    plan_recipient_init(&r->plan);
+    gate_set_stops_of(g, r, state, now, todo);
+    recall_plan(r, state->plan, now, todo);
+    gate_take_stored_verdict(g, d, &state->verdict);
+    return handle;
+}
+
+void gate_leave_recipient(struct gate *g, struct gate_recipient *r)
+{
+    if (r->groups || r->pinned)
         return;
     struct gate_domain *d = r->domain;
-    idmap_remove(&g->recipients, r->id);
+    if (r->stopped)
+        free(idmap_remove(&g->stops, r->id));
     plan_recipient_fini(&r->plan);
-    free(r->stops);
-    free(r);
+    idpool_remove(&g->recipients, r->id);
     gate_leave_domain(g, d);
 }
 
-struct gate_group *gate_known_group(const struct gate_recipient *r, int64_t group_id)
+struct gate_group *gate_known_group(const struct gate *g,
+                                    const struct gate_recipient *r,
+                                    int64_t group_id)
 {
-    struct gate_group *grp = r ? r->groups : NULL;
-    while (grp && grp->pending.group_id != group_id)
-        grp = grp->next;
+    struct gate_group *grp = r ? gate_first_group(g, r) : NULL;
+    while (grp && grp->id != group_id)
+        grp = gate_next_group(g, grp);
     return grp;
 }
 
@@ -79,64 +89,68 @@ static struct gate_group *group_of(struct gate *g,
                                    tide_wall_ms now,
                                    struct gate_todo *todo)
 {
-    struct gate_recipient *r = recipient_of(g, state, now, todo);
-    struct gate_group *grp = r ? gate_known_group(r, pending->group_id) : NULL;
+    uint32_t recipient = recipient_of(g, state, now, todo);
+    struct gate_recipient *r = idpool_at(&g->recipients, recipient);
+    struct gate_group *grp = gate_known_group(g, r, pending->group_id);
     if (!r || grp)
         return grp;
-    grp = calloc(1, sizeof *grp);
-    if (!grp) {
-        if (r->refs == 0) {
-            r->refs = 1;
-            gate_release_recipient(g, r);
-        }
+    uint32_t handle = pool_take(&g->groups);
+    if (!handle) {
+        gate_leave_recipient(g, r);
         todo->failed = true;
         return NULL;
     }
+    grp = pool_at(&g->groups, handle);
     queue_entry_init(&grp->entry);
-    grp->recipient = r;
+    grp->id = pending->group_id;
+    grp->recipient = recipient;
     grp->next = r->groups;
-    r->groups = grp;
-    r->refs++;
-    g->group_count++;
-    grp->application = gate_name_number(g, origin->application, todo);
-    grp->sender = planner_intern(g->planner, origin->identity);
-    grp->sender_domain = planner_intern(g->planner, addr_domain_of(origin->identity));
+    r->groups = handle;
+    grp->application = gate_name_number(&g->applications, origin->application, todo);
+    grp->sender = planner_intern_sender(g->planner, origin->identity);
     return grp;
 }
 
-const struct gate_times *gate_times(const struct gate_group *grp)
+const struct gate_times *gate_times(const struct gate *g, const struct gate_group *grp)
 {
     static const struct gate_times none;
-    return grp->times ? grp->times : &none;
+    return grp->has_times ? idpool_get(&g->group_times, grp->id) : &none;
 }
 
-struct gate_times *gate_times_to_set(struct gate_group *grp, struct gate_todo *todo)
+struct gate_times *gate_times_to_set(struct gate *g, struct gate_group *grp, struct gate_todo *todo)
 {
-    if (!grp->times)
-        grp->times = calloc(1, sizeof *grp->times);
-    if (!grp->times)
+    if (!grp->has_times)
+        grp->has_times = idpool_add(&g->group_times, grp->id) != 0;
+    if (!grp->has_times)
         todo->failed = true;
-    return grp->times;
+    return grp->has_times ? idpool_get(&g->group_times, grp->id) : NULL;
+}
+
+void gate_forget_retry(struct gate *g, struct gate_group *grp)
+{
+    struct gate_times *times = grp->has_times ? idpool_get(&g->group_times, grp->id) : NULL;
+    if (times)
+        times->retry_at = 0;
 }
 
 static void free_group(struct gate *g, struct gate_group *grp)
 {
-    struct gate_group **place = &grp->recipient->groups;
-    while (*place != grp)
-        place = &(*place)->next;
+    struct gate_recipient *r = gate_recipient_of(g, grp);
+    uint32_t *place = &r->groups;
+    for (struct gate_group *x; (x = pool_at(&g->groups, *place)) != grp;)
+        place = &x->next;
+    uint32_t handle = *place;
     *place = grp->next;
-    g->group_count--;
     queue_remove(&g->queue, &grp->entry);
-    gate_release_recipient(g, grp->recipient);
-    free(grp->times);
-    free(grp);
+    if (grp->has_times)
+        idpool_remove(&g->group_times, grp->id);
+    pool_give(&g->groups, handle);
+    gate_leave_recipient(g, r);
 }
 
 void gate_forget_if_idle(struct gate *g, struct gate_group *grp)
 {
-    const struct group_pending *p = &grp->pending;
-    if (p->urgent + p->single + p->digestible == 0 && !grp->claiming && grp->flying == 0 &&
-        grp->returning == 0)
+    if (gate_is_empty(grp) && !grp->claiming && grp->flying == 0 && grp->returning == 0)
         free_group(g, grp);
 }
 
@@ -149,25 +163,25 @@ static void set_streams(struct gate *g, struct gate_group *grp, uint16_t stream)
         grp->stream_urgent = (uint8_t)stream;
     } else if (s && !s->digest) {
         grp->stream_single = (uint8_t)stream;
-        grp->single_bulk = bulk && (grp->single_bulk || grp->pending.single == 1);
+        grp->single_bulk = bulk && (grp->single_bulk || grp->single == 1);
     } else {
         grp->stream_digest = (uint8_t)stream;
-        grp->digest_bulk = bulk && (grp->digest_bulk || grp->pending.digestible == 1);
+        grp->digest_bulk = bulk && (grp->digest_bulk || grp->digestible == 1);
     }
 }
 
 /* An application may say "not before": the first of its class sets the time of the class, one that
  * may leave at once clears it; what is in between is found out by an empty claim. */
-static void set_not_before(struct gate_group *grp,
+static void set_not_before(struct gate *g,
+                           struct gate_group *grp,
                            tide_wall_ms not_before,
                            tide_wall_ms now,
                            struct gate_todo *todo)
 {
-    const struct group_pending *p = &grp->pending;
-    bool first = p->urgent + p->single + p->digestible == 1;
-    if (not_before <= now ? !grp->times : !first)
+    bool first = (uint64_t)grp->urgent + grp->single + grp->digestible == 1;
+    if (not_before <= now ? !grp->has_times : !first)
         return;
-    struct gate_times *times = gate_times_to_set(grp, todo);
+    struct gate_times *times = gate_times_to_set(g, grp, todo);
     if (times)
         times->single_after = times->digest_after = not_before <= now ? 0 : not_before;
 }
@@ -186,21 +200,21 @@ void gate_on_accepted(struct gate *g, const struct gate_event *ev, struct gate_t
                                             .reason = TEXT("accepted, to be decided")};
     if (!grp)
         return;
-    gate_set_pending(grp, ev->accepted.pending);
+    gate_set_pending(g, grp, ev->accepted.pending, todo);
     grp->sifted = false;
-    set_streams(g, grp, gate_name_number(g, ev->accepted.origin.stream, todo));
+    set_streams(g, grp, gate_name_number(&g->streams, ev->accepted.origin.stream, todo));
     for (size_t i = 0; i < TIDE_COUNT(ev->accepted.also); i++)
         if (ev->accepted.also[i].n > 0)
-            set_streams(g, grp, gate_name_number(g, ev->accepted.also[i], todo));
-    set_not_before(grp, ev->accepted.not_before, ev->now, todo);
+            set_streams(g, grp, gate_name_number(&g->streams, ev->accepted.also[i], todo));
+    set_not_before(g, grp, ev->accepted.not_before, ev->now, todo);
     /* Else the pause that is waited for would begin anew with each that takes another's place. */
     if (!ev->accepted.superseding)
-        grp->last_at = TIDE_MAX(grp->last_at, ev->accepted.accepted_at);
+        grp->last_at = TIDE_MAX(grp->last_at, gate_ms(ev->accepted.accepted_at)) & GATE_MS_NEVER;
     if (ev->type == GATE_LOADED) {
         /* A million groups are not planned anew in one go at every start, nor their holds written
          * again: each is looked at within a minute, or when it is due. */
         tide_wall_ms soon = ev->now + rng_below(&g->rng, LOADED_SPREAD_MS);
-        grp->told_due = ev->accepted.due_at;
+        grp->told_due = gate_ms(ev->accepted.due_at) & GATE_MS_NEVER;
         grp->told_why = TOLD_STORED;
         if (!queue_put_time(&g->queue, &grp->entry, TIDE_MIN(ev->accepted.due_at, soon)))
             todo->failed = true;
@@ -208,7 +222,7 @@ void gate_on_accepted(struct gate *g, const struct gate_event *ev, struct gate_t
     }
     g->counts.accepted++;
     if (!ev->accepted.superseding && is_digestible(g, ev->accepted.origin.stream)) {
-        if (grp->arrived < UINT16_MAX)
+        if (grp->arrived < ARRIVED_MAX)
             grp->arrived++;
         gate_add_weight(g, grp, ev->accepted.weight);
     }
@@ -223,7 +237,7 @@ void gate_on_pending(struct gate *g, const struct gate_event *ev, struct gate_to
 {
     const struct group_pending *p = ev->pending;
     struct gate_group *grp =
-        gate_known_group(idmap_get(&g->recipients, p->recipient_id), p->group_id);
+        gate_known_group(g, idpool_get(&g->recipients, p->recipient_id), p->group_id);
     if (!grp) { /* of an earlier run: nothing of it was pending until now */
         struct gate_action *a =
             p->urgent + p->single + p->digestible ? gate_add_action(todo, GATE_DO_LOAD) : NULL;
@@ -235,6 +249,6 @@ void gate_on_pending(struct gate *g, const struct gate_event *ev, struct gate_to
         grp->returning--;
     grp->sifted |= grp->sifting;
     grp->sifting = false;
-    gate_set_pending(grp, p);
+    gate_set_pending(g, grp, p, todo);
     gate_decide(g, grp, ev->now, todo);
 }

@@ -18,11 +18,11 @@ int gate_stream_of_class(const struct gate *g,
 
 int gate_stream_of_next(const struct gate *g, const struct gate_group *grp)
 {
-    return gate_stream_of_class(g, grp, grp->pending.urgent > 0,
-                                grp->pending.urgent + grp->pending.single == 0);
+    return gate_stream_of_class(g, grp, grp->urgent > 0, grp->urgent + grp->single == 0);
 }
 
-void gate_tell_hold(struct gate_group *grp,
+void gate_tell_hold(struct gate *g,
+                    struct gate_group *grp,
                     int why,
                     tide_wall_ms due,
                     struct text reason,
@@ -32,20 +32,21 @@ void gate_tell_hold(struct gate_group *grp,
 {
     todo->decision = (struct gate_decision){
         .state = NOTIFICATION_HELD, .reason = reason, .due_at = due == TIDE_NEVER ? 0 : due};
-    if (grp->told_due == due && (grp->told_why == why || grp->told_why == TOLD_STORED))
+    if (grp->told_due == gate_ms(due) &&
+        (grp->told_why == (unsigned)why || grp->told_why == TOLD_STORED))
         return;
-    grp->told_why = (uint8_t)why;
-    grp->told_due = due;
+    grp->told_why = (unsigned)why & 31u;
+    grp->told_due = gate_ms(due) & GATE_MS_NEVER;
     struct change *c = gate_add_change(todo, CHANGE_GROUP_HELD);
     if (c) {
-        c->notification.group_id = grp->pending.group_id;
+        c->notification.group_id = grp->id;
         c->notification.state = NOTIFICATION_HELD;
         c->notification.reason = reason;
         c->notification.limit = arena_text(&todo->arena, limit);
         c->notification.due_at = due == TIDE_NEVER ? 0 : due;
     }
-    struct journal_entry about = {.recipient_id = grp->recipient->id,
-                                  .group_id = grp->pending.group_id,
+    struct journal_entry about = {.recipient_id = gate_recipient_of(g, grp)->id,
+                                  .group_id = grp->id,
                                   .detail = gate_detail_of_hold(limit, due, todo)};
     gate_journal(todo, now, &about, "held", reason);
 }
@@ -56,8 +57,8 @@ void gate_wait_until(struct gate *g,
                      struct gate_todo *todo)
 {
     /* A deadline that drops mail wakes the group too. */
-    tide_wall_ms deadline = grp->pending.deadline_at;
-    if (deadline && deadline != gate_times(grp)->dropped_late)
+    tide_wall_ms deadline = gate_times(g, grp)->deadline_at;
+    if (deadline && deadline != gate_times(g, grp)->dropped_late)
         at = TIDE_MIN(at, deadline);
     if (!queue_put_time(&g->queue, &grp->entry, at))
         todo->failed = true;
@@ -69,10 +70,10 @@ void gate_wait_in_line(struct gate *g,
                        tide_wall_ms wake_at,
                        struct gate_todo *todo)
 {
-    const struct group_pending *p = &grp->pending;
     int stream = gate_stream_of_next(g, grp);
     int priority = stream >= 0 ? g->config->streams[stream].priority : 9;
-    int64_t order = queue_order(priority, p->urgent > 0, p->deadline_at, p->oldest_at);
+    int64_t order = queue_order(priority, grp->urgent > 0, gate_times(g, grp)->deadline_at,
+                                (tide_wall_ms)grp->oldest_at);
     /* The first in line sets when the line is asked next; whoever comes behind it changes nothing.
      */
     if (!queue_put_line(&g->queue, &grp->entry, subject, order, wake_at))
@@ -91,7 +92,7 @@ void gate_drop(struct gate *g,
     struct gate_action *a = gate_add_action(todo, GATE_DO_DROP);
     if (!a)
         return;
-    a->drop.group_id = grp->pending.group_id;
+    a->drop.group_id = grp->id;
     a->drop.then = then;
     a->drop.late_at = late_at;
     a->drop.reason = reason;

@@ -31,7 +31,9 @@
 #ifndef CORE_GATE_INSIDE_H
 #define CORE_GATE_INSIDE_H
 
+#include "base/macros.h"
 #include "base/map.h"
+#include "base/pool.h"
 #include "base/rng.h"
 #include "core/gate/backoff.h"
 #include "core/gate/gate.h"
@@ -58,47 +60,57 @@ struct gate_domain {
     char *provider_name;
 };
 
+/* A million recipients are held at a time, each with a group or two: 176 bytes
+ * for the two, and bench/bench_gate tells when there are more. Both lie in pools and name each
+ * other by handles; what few of them need lies beside, found by their ids. */
 struct gate_recipient {
-    int64_t id;
-    struct plan_recipient plan;
+    int64_t id; /* first: struct idpool */
     struct gate_domain *domain;
-    struct gate_group *groups; /* nearly always one */
-    struct gate_stops *stops;  /* what of its mail is stopped; NULL: nothing */
-    uint32_t refs;             /* groups and attempts in flight */
-    uint8_t hints;             /* of enum recipient_hint */
+    struct plan_recipient plan;
+    uint32_t groups;  /* the first; nearly always one. 0: none, then it goes */
+    uint8_t hints;    /* of enum recipient_hint */
+    bool stopped : 1; /* something of its mail: struct gate.stops */
+    bool pinned : 1;  /* does not go with its last group */
 };
 
 /* What most groups never need. */
 struct gate_times {
+    int64_t group_id;                        /* first: struct idpool */
+    tide_wall_ms deadline_at;                /* the earliest of what is pending; 0: none */
     tide_wall_ms retry_at;                   /* a try was put off until then; 0: no */
     tide_wall_ms dropped_late;               /* deadline that was already dealt with */
     tide_wall_ms single_after, digest_after; /* not_before: none of the class may leave earlier */
 };
 
+/* Instants in 48 bits, which reach to the year 10889. */
+#define GATE_MS_NEVER ((UINT64_C(1) << 48) - 1)
+
 struct gate_group {
     struct queue_entry entry;
-    struct group_pending pending;
-    struct gate_recipient *recipient;
-    struct gate_group *next;  /* of the same recipient */
-    struct gate_times *times; /* NULL: all 0; gate_times(), gate_times_to_set() */
-    tide_wall_ms last_at;     /* newest arrival */
-    tide_wall_ms told_due;    /* what was last written of it, so that nothing is written twice */
-    uint32_t sender, sender_domain; /* interned */
-    uint16_t application;           /* name number */
-    uint16_t weight;                /* of the digestible ones that are pending, summed */
-    uint16_t arrived;               /* digestible ones that the forecast has not been told of */
+    int64_t id;
+    uint32_t urgent, single, digestible; /* pending, as in struct group_pending */
+    uint32_t recipient;
+    uint32_t next;             /* of the same recipient; 0: none */
+    uint32_t sender;           /* interned */
+    uint64_t oldest_at : 48;   /* of what is pending; 0: nothing is */
+    uint64_t application : 16; /* name number */
+    uint64_t last_at : 48;     /* newest arrival */
+    uint64_t weight : 16;      /* of the digestible ones that are pending, summed */
+    uint64_t told_due : 48;    /* what was last written of it, so that nothing is written twice */
+    uint64_t told_why : 5;
+    uint64_t arrived : 11; /* digestible ones that the forecast has not been told of */
     uint8_t stream_urgent, stream_single, stream_digest; /* name numbers of the latest */
     uint8_t tries;                                       /* put off in a row */
     uint8_t flying;    /* attempts on their way or of unknown fate */
     uint8_t unknown;   /* of these, of unknown fate: they do not hold up others */
     uint8_t returning; /* ended attempts whose mail the store is putting back on hold */
-    uint8_t told_why;
     bool claiming : 1;
     /* All that is pending of the class is known to be of bulk streams. Not known is false: then a
      * claim that passes over bulk streams finds out. */
     bool single_bulk : 1, digest_bulk : 1;
     /* What the recipient's suppressions stop is being dropped, or is no longer there. */
     bool sifting : 1, sifted : 1;
+    bool has_times : 1; /* else all 0: gate_times(), gate_times_to_set() */
 };
 
 struct gate_attempt {
@@ -126,21 +138,29 @@ struct gate_account {
     int64_t quota_limit, quota_window_ms; /* of that window, as it said last */
 };
 
+/* Names as small numbers, which stay when the configuration changes. */
+struct gate_names {
+    struct strmap numbers;
+    char **texts; /* [number] */
+    uint16_t count, most;
+};
+
 struct gate {
     struct planner *planner;
     const struct config *config;
     struct recipient_index hints; /* of that configuration */
     struct queue queue;
-    struct idmap recipients, attempts;
-    int64_t group_count;
+    struct idpool recipients;  /* struct gate_recipient */
+    struct pool groups;        /* struct gate_group */
+    struct idpool group_times; /* struct gate_times */
+    struct idmap stops;        /* recipient -> struct gate_stops; of those that are stopped */
+    struct idmap attempts;
     struct strmap domains; /* name -> struct gate_domain */
     struct idmap domains_by_number;
     uint32_t last_domain;
     tide_wall_ms
-        recognised_at;   /* verdicts found before were found by other profiles; 0: none was */
-    struct strmap names; /* of applications and streams; -> number */
-    char **name_of;
-    uint16_t name_count;
+        recognised_at; /* verdicts found before were found by other profiles; 0: none was */
+    struct gate_names applications, streams;
     struct heap unknowns;
     struct alarms alarms;
     struct guards guards;
@@ -188,8 +208,11 @@ const char *gate_when(tide_wall_ms at, tide_wall_ms now, char *out, size_t size)
 
 /* -- configured.c ------------------------------------------------------------------------------ */
 
-/* Of an application or a stream; it outlives a configuration. 0 (and failed): no memory. */
-uint16_t gate_name_number(struct gate *g, struct text name, struct gate_todo *todo);
+void gate_names_init(struct gate_names *names, uint16_t most);
+void gate_names_fini(struct gate_names *names);
+/* Of an application or a stream; it outlives a configuration. 0 (and failed): no memory, or too
+ * many. */
+uint16_t gate_name_number(struct gate_names *names, struct text name, struct gate_todo *todo);
 const struct config_application *gate_application(const struct gate *g, uint16_t name);
 int gate_stream(const struct gate *g, uint16_t name); /* index; -1: no longer configured */
 bool gate_configure_accounts(struct gate *g, const struct config *config);
@@ -214,18 +237,61 @@ void gate_on_verdict(struct gate *g, const struct gate_event *ev, struct gate_to
 
 /* -- groups.c ---------------------------------------------------------------------------------- */
 
-struct gate_group *gate_known_group(const struct gate_recipient *r, int64_t group_id);
-const struct gate_times *gate_times(const struct gate_group *grp);
-struct gate_times *gate_times_to_set(struct gate_group *grp, struct gate_todo *todo); /* or NULL */
+static inline struct gate_recipient *gate_recipient_of(const struct gate *g,
+                                                       const struct gate_group *grp)
+{
+    return idpool_at(&g->recipients, grp->recipient);
+}
+
+static inline struct gate_group *gate_first_group(const struct gate *g,
+                                                  const struct gate_recipient *r)
+{
+    return pool_at(&g->groups, r->groups);
+}
+
+static inline struct gate_group *gate_next_group(const struct gate *g, const struct gate_group *grp)
+{
+    return pool_at(&g->groups, grp->next);
+}
+
+/* A group's time, as others know it, and back. */
+static inline tide_wall_ms gate_wall_ms(uint64_t ms)
+{
+    return ms < GATE_MS_NEVER ? (tide_wall_ms)ms : TIDE_NEVER;
+}
+
+static inline uint64_t gate_ms(tide_wall_ms at)
+{
+    return at < 0 ? 0 : TIDE_MIN((uint64_t)at, GATE_MS_NEVER);
+}
+
+static inline bool gate_is_empty(const struct gate_group *grp)
+{
+    return grp->urgent == 0 && grp->single == 0 && grp->digestible == 0;
+}
+
+struct gate_group *gate_known_group(const struct gate *g,
+                                    const struct gate_recipient *r,
+                                    int64_t group_id);
+const struct gate_times *gate_times(const struct gate *g, const struct gate_group *grp);
+/* NULL (and failed): no memory. */
+struct gate_times *gate_times_to_set(struct gate *g,
+                                     struct gate_group *grp,
+                                     struct gate_todo *todo);
+void gate_forget_retry(struct gate *g, struct gate_group *grp);
 void gate_forget_if_idle(struct gate *g, struct gate_group *grp);
-void gate_release_recipient(struct gate *g, struct gate_recipient *r);
+/* Goes, unless it has a group or is pinned. */
+void gate_leave_recipient(struct gate *g, struct gate_recipient *r);
 void gate_on_accepted(struct gate *g, const struct gate_event *ev, struct gate_todo *todo);
 void gate_on_pending(struct gate *g, const struct gate_event *ev, struct gate_todo *todo);
 
 /* -- foresee.c --------------------------------------------------------------------------------- */
 
 /* The group's counts are new: its weight with them. */
-void gate_set_pending(struct gate_group *grp, const struct group_pending *pending);
+void gate_set_pending(struct gate *g,
+                      struct gate_group *grp,
+                      const struct group_pending *pending,
+                      struct gate_todo *todo);
 /* One more came, of the last count. */
 void gate_add_weight(struct gate *g, struct gate_group *grp, int weight);
 double gate_weight(const struct gate *g, const struct gate_group *grp);
@@ -293,9 +359,11 @@ enum gate_told {
     TOLD_GUARD,
     TOLD_PAUSED,
     TOLD_SENDER,
-    TOLD_PLAN,         /* + enum plan_why */
-    TOLD_STORED = 0xFF /* by an earlier run: of a group that was loaded */
+    TOLD_PLAN,       /* + enum plan_why */
+    TOLD_STORED = 31 /* by an earlier run: of a group that was loaded */
 };
+_Static_assert((int)TOLD_PLAN + (int)PLAN_WHY_SPREAD < (int)TOLD_STORED,
+               "gate_group.told_why has five bits");
 
 /* The stream of a class of the group's mail, index into the configuration; -1: no longer
  * configured. A group that was loaded after a restart knows the stream of its most urgent mail
@@ -306,7 +374,8 @@ int gate_stream_of_class(const struct gate *g,
                          bool digest);
 int gate_stream_of_next(const struct gate *g, const struct gate_group *grp); /* to leave */
 /* Writes a hold once for the group, and again only when its reason or time has changed. */
-void gate_tell_hold(struct gate_group *grp,
+void gate_tell_hold(struct gate *g,
+                    struct gate_group *grp,
                     int why,
                     tide_wall_ms due,
                     struct text reason,
@@ -550,12 +619,14 @@ void gate_on_order(struct gate *g, const struct gate_event *ev, struct gate_todo
 /* -- stops.c ----------------------------------------------------------------------------------- */
 
 /* In place of an entry of the same scope. */
-void gate_put_stop(struct gate_recipient *r,
+void gate_put_stop(struct gate *g,
+                   struct gate_recipient *r,
                    const struct suppression *entry,
                    tide_wall_ms now,
                    struct gate_todo *todo);
 /* Of a recipient that comes into memory; from then on memory is ahead of what the store answers. */
-void gate_set_stops_of(struct gate_recipient *r,
+void gate_set_stops_of(struct gate *g,
+                       struct gate_recipient *r,
                        const struct recipient_state *state,
                        tide_wall_ms now,
                        struct gate_todo *todo);

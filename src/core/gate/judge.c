@@ -40,22 +40,23 @@ static void take_effect(struct gate *g,
                         tide_wall_ms now,
                         struct gate_todo *todo)
 {
-    struct gate_recipient *r = state ? idmap_get(&g->recipients, state->id) : NULL;
+    struct gate_recipient *r = state ? idpool_get(&g->recipients, state->id) : NULL;
     bool changed = false;
     for (size_t i = 0; i < e->count && r; i++)
         if (e->changed[i]) {
-            gate_put_stop(r, &e->list[i], now, todo);
+            gate_put_stop(g, r, &e->list[i], now, todo);
             changed = true;
         }
     if (!changed)
         return;
-    r->refs++; /* deciding may forget its groups, and it with the last of them */
-    for (struct gate_group *grp = r->groups, *next; grp; grp = next) {
-        next = grp->next;
+    r->pinned = true; /* deciding may forget its groups, and it with the last of them */
+    for (struct gate_group *grp = gate_first_group(g, r), *next; grp; grp = next) {
+        next = gate_next_group(g, grp);
         grp->told_due = 0;
         gate_decide(g, grp, now, todo);
     }
-    gate_release_recipient(g, r);
+    r->pinned = false;
+    gate_leave_recipient(g, r);
 }
 
 static bool is_never_stopped(const struct gate *g, const struct recipient_state *r)

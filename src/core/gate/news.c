@@ -186,7 +186,7 @@ static tide_wall_ms close_limit(struct gate *g,
 {
     const struct reply_rule *rule = r->meaning.rule;
     const struct recipient_state *known = r->found->recipient;
-    struct gate_recipient *loaded = idmap_get(&g->recipients, known->id);
+    struct gate_recipient *loaded = idpool_get(&g->recipients, known->id);
     struct plan_recipient stored;
     struct tide_error ignored;
     bool kept;
@@ -295,7 +295,7 @@ static bool is_counted(const struct gate_reading *r, bool of_address)
 static void count_failure(struct gate *g, const struct gate_reading *r, struct gate_todo *todo)
 {
     const struct attempt *a = r->found->attempt;
-    struct gate_recipient *known = idmap_get(&g->recipients, r->found->recipient->id);
+    struct gate_recipient *known = idpool_get(&g->recipients, r->found->recipient->id);
     bool of_address = r->news->kind == NEWS_BOUNCED &&
                       (r->unclear_address ||
                        (r->meaning.fault == FAULT_RECIPIENT && r->meaning.class != CLASS_FULL));

@@ -19,9 +19,12 @@ static int64_t retry_after(struct gate *g, unsigned tries)
     return (int64_t)((double)TIDE_MIN(wait, RETRY_MAX_MS) * (0.9 + rng_unit(&g->rng) / 5));
 }
 
-static void set_retry(struct gate_group *grp, tide_wall_ms at, struct gate_todo *todo)
+static void set_retry(struct gate *g,
+                      struct gate_group *grp,
+                      tide_wall_ms at,
+                      struct gate_todo *todo)
 {
-    struct gate_times *times = gate_times_to_set(grp, todo);
+    struct gate_times *times = gate_times_to_set(g, grp, todo);
     if (times)
         times->retry_at = at;
 }
@@ -42,7 +45,7 @@ static void put_off(struct gate *g,
         at = now + retry_after(g, grp->tries);
         if (grp->tries < UINT8_MAX)
             grp->tries++;
-        set_retry(grp, at, todo);
+        set_retry(g, grp, at, todo);
     }
     struct text sentence =
         for_mail ? gate_printf(todo, "%s; held until %s", f->sentence,
@@ -82,7 +85,7 @@ static void close_limit(struct gate *g,
                               text_of(said), &closed, todo);
     }
     if (!closed && a->group)
-        set_retry(a->group, at, todo);
+        set_retry(g, a->group, at, todo);
     struct text sentence =
         gate_printf(todo, "%s; held until %s", f->sentence, gate_when(at, now, when, sizeof when));
     gate_end_attempt(g, a,
@@ -127,8 +130,7 @@ static void end_accepted(struct gate *g,
     note_taken(g, a, now, todo);
     if (a->group) {
         a->group->tries = 0;
-        if (a->group->times)
-            a->group->times->retry_at = 0;
+        gate_forget_retry(g, a->group);
     }
     gate_end_attempt(g, a,
                      &(struct gate_ending){.state = ATTEMPT_ACCEPTED,

@@ -12,23 +12,30 @@ struct gate_stops {
     struct suppression list[];
 };
 
-static void set_stops(struct gate_recipient *r,
+static struct gate_stops *stops_of(const struct gate *g, const struct gate_recipient *r)
+{
+    return r->stopped ? idmap_get(&g->stops, r->id) : NULL;
+}
+
+static void set_stops(struct gate *g,
+                      struct gate_recipient *r,
                       const struct suppression *list,
                       size_t count,
                       tide_wall_ms now,
                       struct gate_todo *todo)
 {
-    struct gate_stops *old = r->stops; /* the list may be of its texts */
+    struct gate_stops *old = stops_of(g, r); /* the list may be of its texts */
     size_t on = 0, bytes = 0;
     for (size_t i = 0; i < count; i++)
         if (suppression_is_on(&list[i], now)) {
             on++;
             bytes += list[i].scope.n;
         }
-    for (struct gate_group *grp = r->groups; grp; grp = grp->next)
+    for (struct gate_group *grp = gate_first_group(g, r); grp; grp = gate_next_group(g, grp))
         grp->sifted = false;
     struct gate_stops *s = on ? malloc(sizeof *s + on * sizeof s->list[0] + bytes) : NULL;
-    if (on > 0 && !s) {
+    if (on > 0 && (!s || !idmap_put(&g->stops, r->id, s))) {
+        free(s);
         todo->failed = true;
         return;
     }
@@ -48,25 +55,30 @@ static void set_stops(struct gate_recipient *r,
             memcpy(texts, list[i].scope.p, list[i].scope.n);
         texts += list[i].scope.n;
     }
-    r->stops = s;
+    if (!s)
+        idmap_remove(&g->stops, r->id);
+    r->stopped = s != NULL;
     free(old);
 }
 
-void gate_put_stop(struct gate_recipient *r,
+void gate_put_stop(struct gate *g,
+                   struct gate_recipient *r,
                    const struct suppression *entry,
                    tide_wall_ms now,
                    struct gate_todo *todo)
 {
     struct suppression list[PAST_SUPPRESSIONS_MAX + 1];
     size_t n = 0;
-    for (size_t i = 0; r->stops && i < r->stops->count && n < PAST_SUPPRESSIONS_MAX; i++)
-        if (!text_eq(r->stops->list[i].scope, entry->scope))
-            list[n++] = r->stops->list[i];
+    const struct gate_stops *old = stops_of(g, r);
+    for (size_t i = 0; old && i < old->count && n < PAST_SUPPRESSIONS_MAX; i++)
+        if (!text_eq(old->list[i].scope, entry->scope))
+            list[n++] = old->list[i];
     list[n++] = *entry;
-    set_stops(r, list, n, now, todo);
+    set_stops(g, r, list, n, now, todo);
 }
 
-void gate_set_stops_of(struct gate_recipient *r,
+void gate_set_stops_of(struct gate *g,
+                       struct gate_recipient *r,
                        const struct recipient_state *state,
                        tide_wall_ms now,
                        struct gate_todo *todo)
@@ -78,7 +90,7 @@ void gate_set_stops_of(struct gate_recipient *r,
         return;
     while (n < TIDE_COUNT(list) && text_split(&rest, '\n', &line))
         n += suppression_line_of(line, &list[n]);
-    set_stops(r, list, n, now, todo);
+    set_stops(g, r, list, n, now, todo);
 }
 
 /* The entry that does most to this mail. */
@@ -109,7 +121,7 @@ static enum suppress_effect effect_on_stream(const struct gate *g,
                                        .identity = planner_name(g->planner, grp->sender),
                                        .urgent = stream->urgent,
                                        .rule = stream->on_suppressed};
-    return effect_on(grp->recipient->stops, &mail, now, ret);
+    return effect_on(stops_of(g, gate_recipient_of(g, grp)), &mail, now, ret);
 }
 
 bool gate_stream_is_stopped(const struct gate *g,
@@ -118,7 +130,8 @@ bool gate_stream_is_stopped(const struct gate *g,
                             tide_wall_ms now)
 {
     const struct suppression *by;
-    return grp->recipient->stops && effect_on_stream(g, grp, stream, now, &by) >= EFFECT_PAUSED;
+    return gate_recipient_of(g, grp)->stopped &&
+           effect_on_stream(g, grp, stream, now, &by) >= EFFECT_PAUSED;
 }
 
 /* What of a group's mail is stopped, stream by stream. */
@@ -176,7 +189,7 @@ struct text gate_refusal_of(const struct gate *g,
                             tide_wall_ms now,
                             struct gate_todo *todo)
 {
-    int index = grp->recipient->stops ? config_stream_index(g->config, stream) : -1;
+    int index = gate_recipient_of(g, grp)->stopped ? config_stream_index(g->config, stream) : -1;
     const struct suppression *by = NULL;
     if (index < 0 ||
         effect_on_stream(g, grp, &g->config->streams[index], now, &by) != EFFECT_STOPPED)
@@ -200,7 +213,7 @@ bool gate_stops_let_go(struct gate *g,
     sift_streams(g, grp, now, &s);
     bool drops = !grp->sifted && s.stopper;
     if (!grp->sifted && s.tried)
-        verify_anew(grp->recipient->domain, now);
+        verify_anew(gate_recipient_of(g, grp)->domain, now);
     if (drops) {
         grp->sifting = true;
         gate_drop_stopped(g, grp,
@@ -223,7 +236,7 @@ const struct suppression *gate_pause_of(const struct gate *g,
                                         tide_wall_ms now)
 {
     struct sieve s = {0};
-    if (!grp->recipient->stops)
+    if (!gate_recipient_of(g, grp)->stopped)
         return NULL;
     sift_streams(g, grp, now, &s);
     buf_fini(&s.kept);

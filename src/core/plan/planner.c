@@ -1,6 +1,7 @@
 #include "core/plan/planner.h"
 
 #include "base/macros.h"
+#include "core/address/addr.h"
 #include "core/plan/planner_in.h"
 
 #include <stdlib.h>
@@ -113,6 +114,21 @@ uint32_t planner_intern(struct planner *p, struct text name)
     uint32_t id = subjects_intern(&p->subjects, name);
     link_rules(p);
     return id;
+}
+
+uint32_t planner_intern_sender(struct planner *p, struct text address)
+{
+    uint32_t id = planner_intern(p, address);
+    struct subject_name *n = subjects_name(&p->subjects, id);
+    if (n && !n->domain)
+        n->domain = planner_intern(p, addr_domain_of(address));
+    return id;
+}
+
+uint32_t planner_sender_domain(const struct planner *p, uint32_t sender)
+{
+    const struct subject_name *n = subjects_name(&p->subjects, sender);
+    return n ? n->domain : 0;
 }
 
 struct text planner_name(const struct planner *p, uint32_t number)

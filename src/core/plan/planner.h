@@ -90,8 +90,11 @@ struct plan_route {
 uint32_t planner_intern_provider(struct planner *p, struct text name);
 /* False: no profile has this name, so that no limits are known of it. */
 bool planner_knows_provider(const struct planner *p, uint32_t number);
-uint32_t planner_intern(struct planner *p, struct text name);       /* domains, sender addresses */
-struct text planner_name(const struct planner *p, uint32_t number); /* "": 0 */
+uint32_t planner_intern(struct planner *p, struct text name); /* domains, sender addresses */
+/* A sender's address, and its domain with it. */
+uint32_t planner_intern_sender(struct planner *p, struct text address);
+uint32_t planner_sender_domain(const struct planner *p, uint32_t sender); /* 0: it has none */
+struct text planner_name(const struct planner *p, uint32_t number);       /* "": 0 */
 
 struct plan_query {
     tide_wall_ms now;

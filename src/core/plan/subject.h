@@ -22,8 +22,9 @@
 struct subject_name {
     char *text;
     uint32_t id;
-    uint32_t hash; /* of the text, the same in every run */
-    void *data;    /* the planner's: the limits of the provider of this name */
+    uint32_t hash;   /* of the text, the same in every run */
+    uint32_t domain; /* the planner's: of a sender's address; 0: not asked for */
+    void *data;      /* the planner's: the limits of the provider of this name */
 };
 
 /* One limit's ledger in a subject. */
