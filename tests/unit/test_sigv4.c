@@ -40,12 +40,15 @@ static struct text header(void *arg, const char *name)
     "Signature="  \
     "5d672d79c15b13162d9279b0855cfba6789a8edb4c82c400e06b5924a6f2b5d7"
 
-static enum tide_err sign(const char *authorization, struct sigv4_claim *claim, char *ret)
+static enum tide_err sign_query(const char *query,
+                                const char *authorization,
+                                struct sigv4_claim *claim,
+                                char *ret)
 {
     struct sigv4_request request = {
         .method = TEXT("GET"),
         .path = TEXT("/"),
-        .query = TEXT("Action=ListUsers&Version=2010-05-08"),
+        .query = text_of(query),
         .amz_date = TEXT("20150830T123600Z"),
         .header = header,
     };
@@ -53,6 +56,11 @@ static enum tide_err sign(const char *authorization, struct sigv4_claim *claim, 
     return rc == TIDE_OK ? sigv4_sign(&hash, &request, claim,
                                       TEXT("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"), ret, NULL)
                          : rc;
+}
+
+static enum tide_err sign(const char *authorization, struct sigv4_claim *claim, char *ret)
+{
+    return sign_query("Action=ListUsers&Version=2010-05-08", authorization, claim, ret);
 }
 
 static void test_example(void **state)
@@ -68,6 +76,31 @@ static void test_example(void **state)
     T_TEXT(claim.region, "us-east-1", "region");
     T_TEXT(claim.service, "iam", "service");
     T_TEXT(claim.signature, got, "the signature of the documentation");
+}
+
+/* However the client wrote the query, the same is signed. */
+static void test_query(void **state)
+{
+    (void)state;
+    static const char *const same[] = {
+        "Version=2010-05-08&Action=ListUsers",
+        "Action=List%55sers&Version=2010%2d05-08",
+        "&Action=ListUsers&&Version=2010-05-08",
+    };
+    struct sigv4_claim claim;
+    char got[SIGV4_HEX_BYTES];
+    for (size_t i = 0; i < TIDE_COUNT(same); i++) {
+        T_EQ(sign_query(same[i],
+                        "AWS4-HMAC-SHA256 " CREDENTIAL
+                        ", SignedHeaders=content-type;host;x-amz-date, " SIGNATURE,
+                        &claim, got),
+             TIDE_OK, "%s", same[i]);
+        T_TEXT(claim.signature, got, "%s", same[i]);
+    }
+    T_EQ(sign_query("a&b&c&d&e&f&g&h&i&j&k&l&m&n&o&p&q",
+                    "AWS4-HMAC-SHA256 " CREDENTIAL ", SignedHeaders=host;x-amz-date, " SIGNATURE,
+                    &claim, got),
+         TIDE_EINVAL, "too many");
 }
 
 static void test_refused(void **state)
@@ -129,6 +162,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_example),
+        cmocka_unit_test(test_query),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_time),
     };

@@ -37,19 +37,13 @@ size_t charset_word_length(struct text t)
     return text_find(text_cut(t, 0, n), '\n') == n ? n : 0;
 }
 
-static int hex_of(char c)
-{
-    c = ascii_lower(c);
-    return ascii_is_digit(c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static void put_q(struct buf *b, struct text code)
 {
     for (size_t i = 0; i < code.n; i++) {
         char c = code.p[i] == '_' ? ' ' : code.p[i];
-        if (c == '=' && i + 2 < code.n && hex_of(code.p[i + 1]) >= 0 &&
-            hex_of(code.p[i + 2]) >= 0) {
-            c = (char)(hex_of(code.p[i + 1]) << 4 | hex_of(code.p[i + 2]));
+        if (c == '=' && i + 2 < code.n && ascii_hex(code.p[i + 1]) >= 0 &&
+            ascii_hex(code.p[i + 2]) >= 0) {
+            c = (char)(ascii_hex(code.p[i + 1]) << 4 | ascii_hex(code.p[i + 2]));
             i += 2;
         }
         buf_addc(b, c);

@@ -31,14 +31,6 @@ static enum tide_err add(struct reader *r, const struct form_field *field)
 /* -- Urlencoded ---------------------------------------------------------------------------------
  */
 
-static int hex(char c)
-{
-    if (ascii_is_digit(c))
-        return c - '0';
-    c = ascii_lower(c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* "%" that no two hexadecimal digits follow stays as it is. */
 static struct text decode(struct reader *r, struct text t, bool plus_is_blank)
 {
@@ -50,8 +42,8 @@ static struct text decode(struct reader *r, struct text t, bool plus_is_blank)
     char *out = arena_alloc(r->arena, t.n + 1);
     size_t n = 0;
     for (size_t i = 0; out && i < t.n; i++) {
-        int high = i + 2 < t.n && t.p[i] == '%' ? hex(t.p[i + 1]) : -1;
-        int low = high >= 0 ? hex(t.p[i + 2]) : -1;
+        int high = i + 2 < t.n && t.p[i] == '%' ? ascii_hex(t.p[i + 1]) : -1;
+        int low = high >= 0 ? ascii_hex(t.p[i + 2]) : -1;
         if (low >= 0) {
             out[n++] = (char)(unsigned char)(high << 4 | low);
             i += 2;

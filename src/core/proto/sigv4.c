@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #define HEADER_NAME_BYTES 80
+#define QUERY_PAIRS_MAX   16
 
 static const struct text algorithm = {"AWS4-HMAC-SHA256", 16};
 
@@ -99,6 +100,78 @@ static enum tide_err add_headers(struct buf *b,
                         : tide_fail(err, TIDE_EINVAL, "host and x-amz-date must be signed");
 }
 
+/* "%40" as "@"; what is no escape as it stands. */
+static void add_plain(struct buf *b, struct text t)
+{
+    for (size_t i = 0; i < t.n; i++) {
+        int high = t.p[i] == '%' && i + 2 < t.n ? ascii_hex(t.p[i + 1]) : -1;
+        int low = high >= 0 ? ascii_hex(t.p[i + 2]) : -1;
+        buf_addc(b, low >= 0 ? (char)(unsigned char)(high << 4 | low) : t.p[i]);
+        i += low >= 0 ? 2 : 0;
+    }
+}
+
+static void add_escaped_anew(struct buf *b, struct text t)
+{
+    struct buf plain = {0};
+    add_plain(&plain, t);
+    buf_add_escaped(b, buf_text(&plain), "");
+    if (plain.failed != TIDE_OK)
+        b->failed = plain.failed;
+    buf_fini(&plain);
+}
+
+/* "NAME VALUE", escaped in the one way: a blank stands before all else, so that "a" comes before
+ * "a-b" in order. */
+static void add_pair(struct buf *b, struct text pair)
+{
+    size_t equals = text_find(pair, '=');
+    add_escaped_anew(b, text_cut(pair, 0, equals));
+    buf_addc(b, ' ');
+    add_escaped_anew(b, text_cut(pair, equals + 1, SIZE_MAX));
+}
+
+/* The next in each turn, for they are few. */
+static void add_in_order(struct buf *b, struct buf *pairs, size_t count)
+{
+    for (size_t done = 0; done < count; done++) {
+        struct buf *next = NULL;
+        for (size_t i = 0; i < count; i++)
+            if (pairs[i].len > 0 && (!next || strcmp(buf_str(&pairs[i]), buf_str(next)) < 0))
+                next = &pairs[i];
+        if (!next)
+            return;
+        struct text pair = buf_text(next);
+        size_t blank = text_find(pair, ' ');
+        buf_addf(b, "%s" TEXT_FMT "=" TEXT_FMT, done > 0 ? "&" : "",
+                 TEXT_ARG(text_cut(pair, 0, blank)), TEXT_ARG(text_cut(pair, blank + 1, SIZE_MAX)));
+        buf_clear(next);
+    }
+}
+
+static enum tide_err add_query(struct buf *b, struct text query, struct tide_error *err)
+{
+    struct buf pairs[QUERY_PAIRS_MAX] = {0};
+    struct text pair;
+    size_t count = 0;
+    enum tide_err rc = TIDE_OK;
+    while (rc == TIDE_OK && text_split(&query, '&', &pair)) {
+        if (pair.n == 0)
+            continue;
+        if (count == QUERY_PAIRS_MAX) {
+            rc = tide_fail(err, TIDE_EINVAL, "more than %d parameters", QUERY_PAIRS_MAX);
+            break;
+        }
+        add_pair(&pairs[count], pair);
+        rc = buf_check(&pairs[count++], err);
+    }
+    if (rc == TIDE_OK)
+        add_in_order(b, pairs, count);
+    for (size_t i = 0; i < count; i++)
+        buf_fini(&pairs[i]);
+    return rc;
+}
+
 /* The key that the day's requests are signed with, then the signature itself. */
 static void chain(const struct sigv4_hash *hash,
                   const struct sigv4_claim *claim,
@@ -132,8 +205,11 @@ enum tide_err sigv4_sign(const struct sigv4_hash *hash,
     buf_add_text(&canonical, request->method);
     buf_addc(&canonical, '\n');
     buf_add_escaped(&canonical, request->path, "/");
-    buf_addf(&canonical, "\n" TEXT_FMT "\n", TEXT_ARG(request->query));
-    enum tide_err rc = add_headers(&canonical, request, claim->signed_headers, err);
+    buf_addc(&canonical, '\n');
+    enum tide_err rc = add_query(&canonical, request->query, err);
+    buf_addc(&canonical, '\n');
+    if (rc == TIDE_OK)
+        rc = add_headers(&canonical, request, claim->signed_headers, err);
     hash->sha256(request->body, digest);
     to_hex(digest, hex);
     buf_addf(&canonical, "\n" TEXT_FMT "\n%s", TEXT_ARG(claim->signed_headers), hex);

@@ -12,8 +12,6 @@
  *           there, or host or x-amz-date not signed; TIDE_ENOMEM.
  * Standards AWS General Reference, "Signing AWS API requests". The body's own hash is always used,
  *           never the one that x-amz-content-sha256 states.
- * Known gap the query must be given canonical (sorted, encoded); requests with one are not told
- *           apart by mailtide's own callers, which have none.
  */
 #ifndef CORE_PROTO_SIGV4_H
 #define CORE_PROTO_SIGV4_H
@@ -36,7 +34,7 @@ struct sigv4_claim {
 
 struct sigv4_request {
     /* The path is escaped once for the signature, as AWS wants it (S3 alone differs): given as it
-     * is sent, escapes and all. The query canonical: sorted, escaped. */
+     * is sent, escapes and all. The query as it is sent. */
     struct text method, path, query, body;
     struct text amz_date; /* "20261121T211210Z" */
     /* The value of a header, name in lower case; p NULL: not there. */

@@ -137,11 +137,12 @@ static enum tide_err start_mhd(struct http *h, const struct config_tls *tls, str
     h->mhd = MHD_start_daemon(
         flags, 0, NULL, NULL, http_on_access, h, MHD_OPTION_EXTERNAL_LOGGER, on_log, h,
         MHD_OPTION_LISTEN_SOCKET, h->fd, MHD_OPTION_NOTIFY_COMPLETED, http_on_completed, h,
-        MHD_OPTION_CONNECTION_LIMIT, (unsigned)l->connections_max,
-        MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)l->connections_per_ip_max,
-        MHD_OPTION_CONNECTION_TIMEOUT, idle_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)CONNECTION_BYTES_MAX, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY,
-        flags & MHD_USE_TLS ? tls_options : none, MHD_OPTION_END);
+        MHD_OPTION_URI_LOG_CALLBACK, http_on_target, h, MHD_OPTION_CONNECTION_LIMIT,
+        (unsigned)l->connections_max, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+        (unsigned)l->connections_per_ip_max, MHD_OPTION_CONNECTION_TIMEOUT, idle_s,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES_MAX,
+        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY, flags & MHD_USE_TLS ? tls_options : none,
+        MHD_OPTION_END);
     if (!h->mhd && flags & MHD_USE_TLS)
         rc = tide_fail(err, TIDE_ETLS, "certificate %s and key %s cannot be used",
                        tls->certificate_file, tls->key_file);

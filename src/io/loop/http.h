@@ -50,6 +50,7 @@ struct http_limits {
 
 struct http_request {
     struct text method, path; /* path without query, %-decoded */
+    struct text target;       /* path and query as they were sent */
     struct text body;
     const char *peer;   /* "127.0.0.1:40312", "unix uid 1000" */
     bool peer_is_local; /* a Unix socket or a loopback address */

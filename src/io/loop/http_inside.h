@@ -65,6 +65,8 @@ struct request {
     unsigned status;
     struct stream stream;
     char peer[64];
+    bool begun; /* its headers have been looked at */
+    char target[];
 };
 
 /* -- http.c ------------------------------------------------------------------------------------ */
@@ -74,6 +76,9 @@ void http_kick(struct http *h);
 
 /* -- http_request.c ---------------------------------------------------------------------------- */
 
+/* libmicrohttpd calls it with the request's target before it takes that apart in place; what it
+ * gives back is the request, which http_on_access() gets. */
+void *http_on_target(void *arg, const char *target, struct MHD_Connection *connection);
 /* libmicrohttpd calls it for the headers, for each piece of the body, at its end, and after
  * resuming. */
 enum MHD_Result http_on_access(void *arg,

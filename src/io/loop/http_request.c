@@ -88,24 +88,30 @@ static void reply_refusal(struct request *r)
         http_reply_error(&r->pub, r->refuse, r->refuse_code, r->refuse_text);
 }
 
-static struct request *request_new(struct http *h,
-                                   struct MHD_Connection *connection,
-                                   const char *url,
-                                   const char *method)
+void *http_on_target(void *arg, const char *target, struct MHD_Connection *connection)
 {
-    struct request *r = calloc(1, sizeof *r);
+    struct http *h = arg;
+    size_t n = strlen(target);
+    struct request *r = calloc(1, sizeof *r + n + 1);
     if (!r)
         return NULL;
+    memcpy(r->target, target, n);
+    r->pub.target = (struct text){r->target, n};
     r->h = h;
     r->connection = connection;
-    r->pub.method = text_of(method);
-    r->pub.path = text_of(url);
     r->started_at = clock_mono();
     buf_init(&r->body, h->limits.body_bytes_max);
     list_init(&r->stream.node);
-    describe_peer(r);
     h->requests++;
     return r;
+}
+
+static void request_begin(struct request *r, const char *url, const char *method)
+{
+    r->begun = true;
+    r->pub.method = text_of(method);
+    r->pub.path = text_of(url);
+    describe_peer(r);
 }
 
 static void request_keep(struct request *r, const char *bytes, size_t n)
@@ -181,10 +187,11 @@ enum MHD_Result http_on_access(void *arg,
     (void)version;
     struct http *h = arg;
     struct request *r = *con_cls;
-    if (!r) {
-        r = *con_cls = request_new(h, connection, url, method);
-        if (!r)
-            return MHD_NO;
+    (void)connection;
+    if (!r)
+        return MHD_NO; /* there was no memory for it */
+    if (!r->begun) {
+        request_begin(r, url, method);
         if (!judge_headers(r))
             return MHD_YES;
         reply_refusal(r);
