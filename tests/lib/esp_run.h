@@ -110,6 +110,41 @@ static inline void esp_run_answer(struct esp_run *run, struct esp_answer *a)
     buf_fini(&a->body);
 }
 
+/* Two are suppressed, of whom one complained; and what the last days were like. */
+static inline void esp_run_suppressed(struct esp_batch *batch)
+{
+    static const struct suppression rows[] = {
+        {.address = {"dead@b.example", 14},
+         .cause = SUPPRESSION_INVALID,
+         .evidence = {"550 5.1.1 <who?>", 16},
+         .at = ESP_RUN_NOW},
+        {.address = {"spam@b.example", 14}, .cause = SUPPRESSION_COMPLAINT, .at = ESP_RUN_NOW}};
+    static const struct notification_tally tallies[] = {
+        {.from = 1795132800000, .states = {[NOTIFICATION_BOUNCED] = 1, [NOTIFICATION_HELD] = 2}},
+        {.from = 1795219200000,
+         .states = {[NOTIFICATION_DELIVERED] = 7, [NOTIFICATION_COMPLAINED] = 2}}};
+    struct esp_listing *l = &batch->listing;
+    l->rows = rows;
+    for (size_t i = 0; i < TIDE_COUNT(rows) && batch->does == ESP_LISTS; i++) {
+        const char *cause = suppression_cause_name(rows[i].cause);
+        if ((l->causes.n > 0 && text_ifind(l->causes, text_of(cause)) == l->causes.n) ||
+            (l->recipient.n > 0 && !text_eq(l->recipient, rows[i].address)))
+            continue;
+        if (l->count++ == 0)
+            l->rows = &rows[i];
+    }
+    for (size_t i = 0; i < batch->lift_count; i++)
+        if (batch->lifts[i].fault == ESP_FINE)
+            batch->lifts[i].fault = text_starts(batch->lifts[i].address, TEXT("dead@")) ? ESP_FINE
+                                    : text_starts(batch->lifts[i].address, TEXT("spam@"))
+                                        ? ESP_TOO_LATE
+                                        : ESP_NOT_FOUND;
+    if (batch->does == ESP_TALLIES) {
+        batch->tallies.rows = tallies;
+        batch->tallies.count = TIDE_COUNT(tallies);
+    }
+}
+
 static inline void esp_run_decided(struct esp_run *run,
                                    const struct esp_ask *ask,
                                    struct esp_batch *batch)
@@ -131,6 +166,9 @@ static inline void esp_run_decided(struct esp_run *run,
         batch->notification = &held;
     if (batch->does == ESP_SHOWS && !batch->notification)
         why.fault = ESP_NOT_FOUND;
+    if (batch->does == ESP_CANCELS && batch->shown != 7)
+        why.fault = batch->shown == 8 ? ESP_TOO_LATE : ESP_NOT_FOUND;
+    esp_run_suppressed(batch);
     batch->quota = (struct esp_quota){.per_day = 1000, .sent = 17, .per_second = 0.5};
     const struct esp_refusal *first = batch->each_own ? NULL : esp_first_refusal(batch);
     if (pretends)
@@ -152,8 +190,11 @@ static inline void esp_run(struct esp_run *run,
                            enum esp_fault fault)
 {
     static const char *const streams[] = {"comments", "security"};
+    static const char *const senders[] = {"s.example", ".t.example"};
+    size_t question = text_find(text_of(path), '?');
     struct esp_ask ask = {.method = text_of(method),
-                          .path = text_of(path),
+                          .path = text_cut(text_of(path), 0, question),
+                          .query = text_cut(text_of(path), question + 1, SIZE_MAX),
                           .content_type = text_of(content_type),
                           .body = body,
                           .unique = TEXT("00112233445566778899aabbccddeeff"),
@@ -161,11 +202,15 @@ static inline void esp_run(struct esp_run *run,
                           .streams = streams,
                           .stream_count = TIDE_COUNT(streams),
                           .behind = text_of(run->behind ? run->behind : ""),
-                          .recipients_max = 1000};
+                          .recipients_max = 1000,
+                          .application = TEXT("shop"),
+                          .host = TEXT("127.0.0.1:8025"),
+                          .senders = senders,
+                          .sender_count = TIDE_COUNT(senders)};
     struct esp_refusal why = {.fault = fault};
     struct esp_batch batch = {0};
     bool known;
-    ask.call = esp_find(ask.method, ask.path, &ask.wild, &known);
+    ask.call = esp_find(ask.method, ask.path, ask.wild, &known);
     if (!ask.call) {
         buf_adds(&run->answer, "no such path");
         return;

@@ -147,7 +147,7 @@ static void read_request(size_t i,
                             .now = ESP_RUN_NOW,
                             .behind = text_of(behind),
                             .recipients_max = 1000};
-    ask->call = esp_find(ask->method, ask->path, &ask->wild, &known);
+    ask->call = esp_find(ask->method, ask->path, ask->wild, &known);
     T_TRUE(ask->call && known, "%s", cases[i].path);
     if (!esp_read(ask, a, batch, why))
         T_TRUE(why->fault != ESP_FINE, "%s", cases[i].path);

@@ -77,6 +77,7 @@ static void cancel(struct operate_job *job, int64_t recipient_id)
     jw_text(&w, "by", req->by);
     jw_end(&w);
     job->drop = (struct store_drop){.id = req->id,
+                                    .whole = req->whole,
                                     .recipient_id = req->id ? 0 : recipient_id,
                                     .then = NOTIFICATION_CANCELLED,
                                     .reason = text_of(reason),

@@ -233,10 +233,10 @@ enum tide_err config_mail_from(const struct config *c,
     return rc;
 }
 
-bool config_may_send_as(const struct config_application *a, struct text domain)
+bool config_is_sender(const char *const *patterns, size_t count, struct text domain)
 {
-    for (size_t i = 0; i < a->sender_domain_count; i++) {
-        struct text allowed = text_of(a->sender_domains[i]);
+    for (size_t i = 0; i < count; i++) {
+        struct text allowed = text_of(patterns[i]);
         if (text_eq(allowed, TEXT("*")))
             return true;
         if (allowed.n > 0 && allowed.p[0] == '.'
@@ -245,4 +245,9 @@ bool config_may_send_as(const struct config_application *a, struct text domain)
             return true;
     }
     return false;
+}
+
+bool config_may_send_as(const struct config_application *a, struct text domain)
+{
+    return config_is_sender((const char *const *)a->sender_domains, a->sender_domain_count, domain);
 }

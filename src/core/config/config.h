@@ -315,5 +315,6 @@ TIDE_MUST_CHECK enum tide_err config_mail_from(const struct config *c,
                                                struct domain *ret,
                                                struct tide_error *err);
 bool config_may_send_as(const struct config_application *a, struct text domain);
+bool config_is_sender(const char *const *patterns, size_t count, struct text domain);
 
 #endif

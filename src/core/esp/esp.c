@@ -2,38 +2,51 @@
 
 #include "base/macros.h"
 
+#include <stdio.h>
+
+/* SendGrid's before Mailgun's: "suppression" is no domain. */
 static const struct esp_call *const tables[] = {
-    esp_sendgrid_calls, esp_postmark_calls, esp_resend_calls,
-    esp_mailgun_calls,  esp_ses_calls,      esp_ses_query_calls,
+    esp_sendgrid_calls, esp_postmark_calls,  esp_resend_calls,     esp_mailgun_calls,
+    esp_ses_calls,      esp_ses_query_calls, esp_sendgrid_manages, esp_postmark_manages,
+    esp_resend_manages, esp_mailgun_manages, esp_ses_manages,
 };
 
-/* "*" in the pattern takes one segment. */
-static bool path_matches(struct text path, const char *pattern, struct text *ret_wild)
+/* Each "*" in the pattern takes one segment. */
+static bool path_matches(struct text path,
+                         const struct esp_call *c,
+                         struct text ret_wild[ESP_WILDS_MAX])
 {
-    const char *star = strchr(pattern, '*');
-    if (!star)
-        return text_eq(path, text_of(pattern));
-    struct text before = {pattern, (size_t)(star - pattern)}, after = text_of(star + 1);
-    if (path.n <= before.n + after.n || !text_starts(path, before))
-        return false;
-    struct text wild = text_cut(path, before.n, path.n - before.n - after.n);
-    if (text_find(wild, '/') < wild.n ||
-        !text_eq(text_cut(path, before.n + wild.n, after.n), after))
-        return false;
-    *ret_wild = wild;
+    size_t wilds = 0;
+    for (const char *p = c->path; *p || path.n > 0;) {
+        if (*p != '*') {
+            if (path.n == 0 ||
+                (c->esp->any_case ? ascii_lower(*p) != ascii_lower(path.p[0]) : *p != path.p[0]))
+                return false;
+            p++;
+            path = text_cut(path, 1, SIZE_MAX);
+            continue;
+        }
+        size_t n = text_find(path, '/');
+        if (n == 0 || wilds == ESP_WILDS_MAX)
+            return false;
+        ret_wild[wilds++] = text_cut(path, 0, n);
+        path = text_cut(path, n, SIZE_MAX);
+        p++;
+    }
     return true;
 }
 
 const struct esp_call *esp_find(struct text method,
                                 struct text path,
-                                struct text *ret_wild,
+                                struct text ret_wild[ESP_WILDS_MAX],
                                 bool *ret_method)
 {
     const struct esp_call *near = NULL;
-    *ret_wild = TEXT("");
     for (size_t i = 0; i < TIDE_COUNT(tables); i++) {
         for (const struct esp_call *c = tables[i]; c->path; c++) {
-            if (!path_matches(path, c->path, ret_wild))
+            for (size_t k = 0; k < ESP_WILDS_MAX; k++)
+                ret_wild[k] = TEXT("");
+            if (!path_matches(path, c, ret_wild))
                 continue;
             if (!near && !text_eq(path, TEXT("/"))) /* what is no POST there is not for an ESP */
                 near = c;
@@ -45,6 +58,43 @@ const struct esp_call *esp_find(struct text method,
     }
     *ret_method = false;
     return near;
+}
+
+static bool read_nothing(const struct esp_ask *ask,
+                         struct arena *arena,
+                         struct esp_batch *ret,
+                         struct esp_refusal *why)
+{
+    (void)arena;
+    (void)ret;
+    why->fault = ESP_NOT_HERE;
+    snprintf(why->message, sizeof why->message,
+             TEXT_FMT " " TEXT_FMT " is not answered by mailtide, which stands in for this API.",
+             TEXT_ARG(ask->method), TEXT_ARG(text_cut(ask->path, 0, 200)));
+    return false;
+}
+
+const struct esp_call *esp_meant(struct text path, struct text authorization, bool token)
+{
+    static const struct esp_call others[] = {
+        {&esp_postmark, "", "", read_nothing, NULL}, {&esp_mailgun, "", "", read_nothing, NULL},
+        {&esp_ses, "", "", read_nothing, NULL},      {&esp_sendgrid, "", "", read_nothing, NULL},
+        {&esp_resend, "", "", read_nothing, NULL},
+    };
+    bool bearer = text_istarts(authorization, TEXT("Bearer "));
+    if (token)
+        return &others[0];
+    if (text_eq(path, TEXT("/")) || text_eq(path, TEXT("/metrics")) ||
+        (text_starts(path, TEXT("/v1/")) && !text_starts(path, TEXT("/v1/analytics/"))))
+        return NULL; /* mailtide's own */
+    if (text_istarts(authorization, TEXT("Basic ")))
+        return &others[1];
+    if (text_starts(path, TEXT("/v2/email/")) ||
+        text_starts(authorization, TEXT("AWS4-HMAC-SHA256 ")))
+        return &others[2];
+    if (text_starts(path, TEXT("/v3/")))
+        return &others[3];
+    return bearer ? &others[4] : NULL;
 }
 
 /* What all mails weigh together, about as they will be composed. */

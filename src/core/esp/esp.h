@@ -1,12 +1,14 @@
 /* esp.h - the APIs of e-mail service providers (ESPs), as applications call them: a request becomes
  * drafts, and what became of these becomes the ESP's own answer.
  *
- * One file an ESP; each opens with a table of what is mapped, ignored and refused. esp.c is the
- * table of all calls. The paths of the ESPs are disjoint, so that one listener serves all.
+ * One file an ESP; each opens with a table of what is mapped, ignored and refused. What SDKs ask
+ * beside sending stands in manage_NAME.c, with mailtide's own data in the ESP's form. esp.c is the
+ * table of all calls. The paths of the ESPs are disjoint, so that one listener serves all; what no
+ * call is for is refused in the form of the ESP whose key the request shows.
  *
- *     esp_find() --> credentials (the caller's) --> esp_read() ----> hand in --> call->answer()
- *                         |                              |
- *                         `------> esp->refuse() <-------'
+ *     esp_find() --> credentials (the caller's) --> esp_read() --> do it --> call->answer()
+ *     esp_meant()          |                            |
+ *                          `------> esp->refuse() <-----'
  *
  * Owns      nothing: drafts point into the request, its JSON document (struct esp_batch) or the
  *           caller's arena. esp_batch_fini() and the answer's buf_fini() are the caller's.
@@ -19,10 +21,13 @@
 
 #include "base/buf.h"
 #include "core/proto/api.h"
+#include "core/record/suppression.h"
 
 #define ESP_HEADERS_MAX        4
 #define ESP_ANSWER_HEADERS_MAX 6
 #define ESP_FIELD_BYTES        128
+#define ESP_WILDS_MAX          2
+#define ESP_LIFTS_MAX          1000
 #define ESP_MESSAGE_BYTES      400
 #define ESP_BYTES_MAX          (256u * 1000 * 1000) /* of all mails of one request together */
 #define ESP_COMPARED_MAX       500000000u           /* by substitutions: a second or two */
@@ -53,7 +58,9 @@ enum esp_fault {
     ESP_KEY_USED,   /* idempotency: same key, other mail */
     ESP_RATE,       /* too much at once */
     ESP_BUSY,       /* cannot be stored now */
-    ESP_NOT_FOUND,  /* no such mail, no such path */
+    ESP_NOT_FOUND,  /* no such mail, no such entry */
+    ESP_NOT_HERE,   /* the ESP may know this path, mailtide does not */
+    ESP_TOO_LATE,   /* it has left, or was withdrawn before */
     ESP_BAD_METHOD, /* the path is known */
 };
 
@@ -64,18 +71,25 @@ struct esp_refusal {
 };
 
 struct esp_call;
+struct form;
+struct form;
 
 struct esp_ask {
     const struct esp_call *call;
     struct text method, path, body, content_type;
     struct text headers[ESP_HEADERS_MAX]; /* the values of esp->headers; p NULL: not there */
-    struct text wild;                     /* what stands in the path for "*" */
+    struct text wild[ESP_WILDS_MAX];      /* what stands in the path for each "*" */
+    struct text query;                    /* as it was sent, without "?" */
+    struct text host;                     /* for addresses of pages: "127.0.0.1:8025" */
     struct text unique;                   /* 32 hexadecimal digits, different for each request */
     tide_wall_ms now;
     const char *const *streams;
     size_t stream_count;
     struct text behind;    /* the API that all of the application's accounts speak; "": none does */
     size_t recipients_max; /* of one mail: the least of this and the ESP's counts */
+    struct text application;
+    const char *const *senders; /* config_application.sender_domains */
+    size_t sender_count;
 };
 
 /* What became of one recipient's mail. */
@@ -97,11 +111,40 @@ struct esp_quota {
     double per_second;
 };
 
+/* Who is not mailed, of those that the application has mailed. */
+struct esp_listing {
+    struct text causes;             /* in: "invalid|disabled"; "": any */
+    struct text recipient;          /* in: only this one; "": all */
+    struct text after;              /* in: `next` of the page before */
+    size_t skip, most;              /* in */
+    const struct suppression *rows; /* out */
+    size_t count;
+    struct text next; /* "": that was the last page */
+};
+
+struct esp_lift {
+    struct text address;
+    enum esp_fault fault; /* out: ESP_FINE taken off; ESP_NOT_FOUND was not there; ... */
+};
+
+/* What became of the mails of a time, by their state now. */
+struct esp_tallies {
+    tide_wall_ms from, until;              /* in */
+    int64_t step_ms;                       /* in: spans begin at multiples of it; 0: one for all */
+    const struct notification_tally *rows; /* out: those with mails in them, in order */
+    size_t count;
+};
+
 enum esp_does {
     ESP_SENDS,
     ESP_PRETENDS, /* sandbox and test modes: all is checked, nothing is handed in */
     ESP_SHOWS,    /* one notification: `shown` */
+    ESP_CANCELS,  /* the same, if it waits still, for all its recipients */
     ESP_COUNTS,   /* the quota */
+    ESP_TALLIES,  /* `tallies` */
+    ESP_LISTS,    /* `listing` */
+    ESP_LIFTS,    /* takes `lifts` off the list, those of `listing.causes` */
+    ESP_TELLS,    /* nothing: the request and the configuration say it all */
 };
 
 struct esp_batch {
@@ -113,9 +156,14 @@ struct esp_batch {
     tide_id shown;                           /* in: which */
     const struct notification *notification; /* out: NULL when there is none */
     struct esp_quota quota;                  /* out */
-    struct json *doc;                        /* what the drafts point into */
-    uint64_t compared;                       /* keys with places in texts, by all substitutions */
-    bool overfull; /* something was too large, and is not what it should be */
+    struct esp_tallies tallies;
+    struct esp_listing listing;
+    struct esp_lift *lifts;
+    size_t lift_count;
+    struct json *doc;        /* what the drafts point into */
+    const struct form *form; /* beside sending, of an API of forms whose calls share one path */
+    uint64_t compared;       /* keys with places in texts, by all substitutions */
+    bool overfull;           /* something was too large, and is not what it should be */
 };
 
 struct esp_answer_header {
@@ -135,6 +183,7 @@ struct esp {
     const char *name;
     enum esp_auth auth;
     const char *token_header;
+    bool any_case;                            /* its paths mean the same in capitals */
     const char *headers[ESP_HEADERS_MAX + 1]; /* that read() wants to see */
     void (*refuse)(const struct esp_ask *ask,
                    const struct esp_refusal *why,
@@ -155,16 +204,24 @@ struct esp_call {
                    struct esp_answer *ret);
 };
 
+extern const struct esp esp_sendgrid, esp_postmark, esp_resend, esp_mailgun, esp_ses, esp_ses_query;
+
 /* The calls of each ESP, ended by one without a path. */
 extern const struct esp_call esp_sendgrid_calls[], esp_postmark_calls[], esp_resend_calls[],
     esp_mailgun_calls[], esp_ses_calls[], esp_ses_query_calls[];
+extern const struct esp_call esp_sendgrid_manages[], esp_postmark_manages[], esp_resend_manages[],
+    esp_mailgun_manages[], esp_ses_manages[];
 
-/* The call of a request, with ret->wild set; NULL: no ESP's path. With another method than the
- * path's it is a call all the same and *ret_method says false; but "/" belongs to others too. */
+/* The call of a request, with its wilds; NULL: no ESP's path. With another method than the path's
+ * it is a call all the same and *ret_method says false; but "/" belongs to others too. */
 const struct esp_call *esp_find(struct text method,
                                 struct text path,
-                                struct text *ret_wild,
+                                struct text ret_wild[ESP_WILDS_MAX],
                                 bool *ret_method);
+
+/* For a path that is nobody's: the ESP that the request is meant for, by the form of its key; as a
+ * call that can only be refused. NULL: none. `token`: there is a header X-Postmark-*-Token. */
+const struct esp_call *esp_meant(struct text path, struct text authorization, bool token);
 
 /* Reads the request by its call; bounds are kept for all ESPs here. */
 bool esp_read(const struct esp_ask *ask,

@@ -239,7 +239,7 @@ static bool read_form(struct esp_reading *r, struct letter *l)
         return esp_no_memory(r);
     if (rc != TIDE_OK)
         return esp_refuse(r, ESP_BAD_BODY, "", "%s", err.text);
-    struct text domain = r->ask->wild;
+    struct text domain = r->ask->wild[0];
     const char *anyone = arena_printf(r->arena, "a@" TEXT_FMT, TEXT_ARG(domain));
     if (!anyone || !text_is_ascii(domain) || !esp_is_address(text_of(anyone)))
         return esp_refuse(r, ESP_NOT_FOUND, "", "Domain not found: " TEXT_FMT,
@@ -258,7 +258,7 @@ static bool read_form(struct esp_reading *r, struct letter *l)
 static struct text new_id(struct esp_reading *r)
 {
     const char *id = arena_printf(r->arena, "<" TEXT_FMT "@" TEXT_FMT ">", TEXT_ARG(r->ask->unique),
-                                  TEXT_ARG(r->ask->wild));
+                                  TEXT_ARG(r->ask->wild[0]));
     return text_of(id ? id : "");
 }
 
@@ -399,10 +399,10 @@ static bool read_mime(const struct esp_ask *ask,
     return true;
 }
 
-static const struct esp mailgun = {.name = "mailgun", .auth = ESP_AUTH_BASIC, .refuse = refuse};
+const struct esp esp_mailgun = {.name = "mailgun", .auth = ESP_AUTH_BASIC, .refuse = refuse};
 
 const struct esp_call esp_mailgun_calls[] = {
-    {&mailgun, "POST", "/v3/*/messages", read_messages, answer},
-    {&mailgun, "POST", "/v3/*/messages.mime", read_mime, answer},
+    {&esp_mailgun, "POST", "/v3/*/messages", read_messages, answer},
+    {&esp_mailgun, "POST", "/v3/*/messages.mime", read_mime, answer},
     {0},
 };

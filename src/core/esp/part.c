@@ -39,6 +39,7 @@ unsigned esp_usual_status(enum esp_fault fault)
     case ESP_SENDER:
         return 403;
     case ESP_NOT_FOUND:
+    case ESP_NOT_HERE:
         return 404;
     case ESP_BAD_METHOD:
         return 405;
@@ -56,6 +57,7 @@ unsigned esp_usual_status(enum esp_fault fault)
     case ESP_TEMPLATE:
     case ESP_TOO_MANY:
     case ESP_KEY_USED:
+    case ESP_TOO_LATE:
         break;
     }
     return 400;

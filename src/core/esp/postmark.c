@@ -65,6 +65,7 @@ static struct shape shape_of(enum esp_fault fault)
     case ESP_BUSY:
         return (struct shape){503, CODE_BUSY};
     case ESP_NOT_FOUND:
+    case ESP_NOT_HERE:
         return (struct shape){404, CODE_BAD_MAIL};
     case ESP_BAD_METHOD:
         return (struct shape){405, CODE_BAD_MAIL};
@@ -73,6 +74,7 @@ static struct shape shape_of(enum esp_fault fault)
     case ESP_BAD_VALUE:
     case ESP_BAD_ADDRESS:
     case ESP_KEY_USED:
+    case ESP_TOO_LATE:
         break;
     }
     return (struct shape){422, CODE_BAD_MAIL};
@@ -89,7 +91,7 @@ static const char *message_of(const struct esp_refusal *why)
     if (why->fault == ESP_BAD_BODY)
         return "The JSON input you are trying to use for this request is invalid.";
     if (why->fault == ESP_BAD_METHOD)
-        return "This path wants POST.";
+        return "This path does not know the method.";
     return why->message;
 }
 
@@ -355,15 +357,16 @@ static bool read_messages(const struct esp_ask *ask,
     return esp_json(&r) && read_array(&r, json_member(ret->doc, "Messages"));
 }
 
-static const struct esp postmark = {.name = "postmark",
-                                    .auth = ESP_AUTH_TOKEN,
-                                    .token_header = "X-Postmark-Server-Token",
-                                    .refuse = refuse};
+const struct esp esp_postmark = {.name = "postmark",
+                                 .auth = ESP_AUTH_TOKEN,
+                                 .token_header = "X-Postmark-Server-Token",
+                                 .any_case = true,
+                                 .refuse = refuse};
 
 const struct esp_call esp_postmark_calls[] = {
-    {&postmark, "POST", "/email", read_one, answer_one},
-    {&postmark, "POST", "/email/batch", read_batch, answer_batch},
-    {&postmark, "POST", "/email/withTemplate", read_one, answer_one},
-    {&postmark, "POST", "/email/batchWithTemplates", read_messages, answer_batch},
+    {&esp_postmark, "POST", "/email", read_one, answer_one},
+    {&esp_postmark, "POST", "/email/batch", read_batch, answer_batch},
+    {&esp_postmark, "POST", "/email/withTemplate", read_one, answer_one},
+    {&esp_postmark, "POST", "/email/batchWithTemplates", read_messages, answer_batch},
     {0},
 };

@@ -1,20 +1,20 @@
 /* Resend, POST /emails, POST /emails/batch, GET /emails/{id}.
  *
  *   mapped    from, to, cc, bcc, reply_to, subject, text, html, headers, attachments (content_id
- *             shows it inline), scheduled_at (ISO 8601); Idempotency-Key, without Resend's end of
- *             24 hours; x-batch-validation: permissive; the first tag whose value, or else name, is
- *             a stream's name chooses that stream
- *   kept      tags, as metadata in events
- *   ignored   topic_id: Resend shows it in no mail
- *   passed on template, where all accounts of the application are Resend's own API; else refused:
- *             422
- *   refused   attachments by path (a URL), scheduled_at in natural language: 422
+ *             shows it inline), scheduled_at (ISO 8601, "in 5 minutes"); Idempotency-Key, without
+ * Resend's end of 24 hours; x-batch-validation: permissive; the first tag whose value, or else
+ * name, is a stream's name chooses that stream kept      tags, as metadata in events ignored
+ * topic_id: Resend shows it in no mail passed on template, where all accounts of the application
+ * are Resend's own API; else refused: 422 refused   attachments by path (a URL), scheduled_at in
+ * other natural language: 422
  *
  * GET tells of the first recipient's mail. A batch takes no attachments and no scheduled_at at
  * Resend; here it does.
  *
  * Reference  Resend API reference, "Emails" and "Errors". */
 #include "core/esp/metadata.h"
+
+#include "base/macros.h"
 
 #include <stdio.h>
 
@@ -44,6 +44,8 @@ static const struct shape {
     {ESP_RATE, 429, "rate_limit_exceeded", NULL},
     {ESP_BUSY, 503, "internal_server_error", NULL},
     {ESP_NOT_FOUND, 404, "not_found", "Email not found"},
+    {ESP_NOT_HERE, 404, "not_found", NULL},
+    {ESP_TOO_LATE, 422, "validation_error", "Email is not scheduled, or has already been sent"},
     {ESP_BAD_METHOD, 405, "method_not_allowed", "Method is not allowed for this path"},
 };
 
@@ -304,13 +306,66 @@ static bool read_attachments(struct esp_reading *r, const struct json *list, str
     return true;
 }
 
+/* A number, or "a": 1. */
+static bool read_count(struct text *rest, int64_t *ret)
+{
+    struct text word;
+    size_t digits = 0;
+    while (digits < rest->n && ascii_is_digit(rest->p[digits]))
+        digits++;
+    if (digits > 0) {
+        word = text_cut(*rest, 0, digits);
+        *rest = text_trim(text_cut(*rest, digits, SIZE_MAX));
+        return text_int(word, 0, 100000, ret, NULL) == TIDE_OK;
+    }
+    *ret = 1;
+    return text_split(rest, ' ', &word) &&
+           (text_ieq(word, TEXT("a")) || text_ieq(word, TEXT("an")));
+}
+
+/* "in 1 min", "in an hour", "in 3 days" */
+static bool read_delay(struct text t, int64_t *ret_ms)
+{
+    static const struct {
+        const char *name;
+        int64_t ms;
+    } units[] = {
+        {"sec", TIME_SECOND_MS},    {"second", TIME_SECOND_MS}, {"min", TIME_MINUTE_MS},
+        {"minute", TIME_MINUTE_MS}, {"hr", TIME_HOUR_MS},       {"hour", TIME_HOUR_MS},
+        {"day", TIME_DAY_MS},       {"week", 7 * TIME_DAY_MS},
+    };
+    struct text word, rest = text_trim(t);
+    int64_t n;
+    if (!text_split(&rest, ' ', &word) || !text_ieq(word, TEXT("in")))
+        return false;
+    rest = text_trim(rest);
+    if (!read_count(&rest, &n))
+        return false;
+    rest = text_trim(rest);
+    if (rest.n > 1 && ascii_lower(rest.p[rest.n - 1]) == 's')
+        rest.n--;
+    for (size_t i = 0; i < TIDE_COUNT(units); i++) {
+        if (!text_ieq(rest, text_of(units[i].name)))
+            continue;
+        *ret_ms = n * units[i].ms;
+        return true;
+    }
+    return false;
+}
+
 static bool read_schedule(struct esp_reading *r, const struct json *v, struct api_draft *d)
 {
     struct text at = either(v, "scheduled_at", "scheduledAt");
+    int64_t delay;
     if (!at.p || time_parse_rfc3339(at, &d->not_before, NULL) == TIDE_OK)
         return true;
+    if (read_delay(at, &delay)) {
+        d->not_before = r->ask->now + delay;
+        return true;
+    }
     return esp_refuse(r, ESP_BAD_VALUE, "scheduled_at",
-                      "Invalid `scheduled_at` field. Want ISO 8601: `2026-11-22T10:00:00Z`.");
+                      "Invalid `scheduled_at` field. Want ISO 8601, `2026-11-22T10:00:00Z`, or "
+                      "`in 5 minutes`.");
 }
 
 static void read_tags(struct esp_reading *r, const struct json *tags, struct api_draft *d)
@@ -405,20 +460,20 @@ static bool read_show(const struct esp_ask *ask,
 {
     (void)arena;
     ret->does = ESP_SHOWS;
-    ret->shown = esp_uuid_id(ask->wild);
+    ret->shown = esp_uuid_id(ask->wild[0]);
     if (ret->shown == 0)
         why->fault = ESP_NOT_FOUND;
     return ret->shown != 0;
 }
 
-static const struct esp resend = {.name = "resend",
-                                  .auth = ESP_AUTH_BEARER,
-                                  .headers = {"Idempotency-Key", "x-batch-validation"},
-                                  .refuse = refuse};
+const struct esp esp_resend = {.name = "resend",
+                               .auth = ESP_AUTH_BEARER,
+                               .headers = {"Idempotency-Key", "x-batch-validation"},
+                               .refuse = refuse};
 
 const struct esp_call esp_resend_calls[] = {
-    {&resend, "POST", "/emails", read_one, answer_one},
-    {&resend, "POST", "/emails/batch", read_batch, answer_batch},
-    {&resend, "GET", "/emails/*", read_show, answer_show},
+    {&esp_resend, "POST", "/emails", read_one, answer_one},
+    {&esp_resend, "POST", "/emails/batch", read_batch, answer_batch},
+    {&esp_resend, "GET", "/emails/*", read_show, answer_show},
     {0},
 };

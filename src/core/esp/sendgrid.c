@@ -464,9 +464,9 @@ static bool read(const struct esp_ask *ask,
     return true;
 }
 
-static const struct esp sendgrid = {.name = "sendgrid", .auth = ESP_AUTH_BEARER, .refuse = refuse};
+const struct esp esp_sendgrid = {.name = "sendgrid", .auth = ESP_AUTH_BEARER, .refuse = refuse};
 
 const struct esp_call esp_sendgrid_calls[] = {
-    {&sendgrid, "POST", "/v3/mail/send", read, answer},
+    {&esp_sendgrid, "POST", "/v3/mail/send", read, answer},
     {0},
 };

@@ -6,6 +6,7 @@
 #define CORE_ESP_SES_H
 
 #include "core/esp/part.h"
+#include "core/proto/form.h"
 
 #define SES_RECIPIENTS_MAX 50
 #define SES_BULK_MAX       50
@@ -41,5 +42,18 @@ bool ses_stored(struct esp_reading *r,
                 struct api_draft *d);
 /* The values of bulk mail, JSON objects: an entry's own, which take the place of those for all. */
 bool ses_merge_data(struct esp_reading *r, const struct text data[2], struct text *ret);
+
+/* -- The query API beside sending: manage_ses_query.c -------------------------------------------
+ */
+
+/* Is the form's Action one of these? Then *ret says what it wants. */
+bool ses_query_manages(const struct esp_ask *ask, const struct form *f, struct esp_batch *ret);
+/* The result of its form's Action as XML; the name of the Action, NULL: it is another. */
+const char *ses_query_managed(const struct esp_ask *ask,
+                              const struct esp_batch *batch,
+                              struct buf *b);
+
+/* As XML's text. */
+void ses_add_escaped(struct buf *b, struct text t);
 
 #endif

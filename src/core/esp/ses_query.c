@@ -1,5 +1,7 @@
 /* Amazon SES API v1, the query API: POST / with Action=SendEmail, SendRawEmail, SendTemplatedEmail,
- * SendBulkTemplatedEmail or GetSendQuota.
+ * SendBulkTemplatedEmail, GetSendQuota; and beside sending (manage_ses_query.c) GetSendStatistics,
+ * ListIdentities, ListVerifiedEmailAddresses, GetIdentityVerificationAttributes,
+ * GetAccountSendingEnabled.
  *
  *   mapped    Source, Destination.*, ReplyToAddresses, Message.Subject, Message.Body; Destinations
  *             and RawMessage; bulk: each of Destinations a mail of its own; ConfigurationSetName or
@@ -48,17 +50,17 @@ static const struct shape {
     {ESP_BUSY, 503, "ServiceUnavailable", NULL},
 };
 
-static void add_escaped(struct buf *b, const char *s)
+void ses_add_escaped(struct buf *b, struct text t)
 {
-    for (; *s; s++) {
-        if (*s == '<')
+    for (size_t i = 0; i < t.n; i++) {
+        if (t.p[i] == '<')
             buf_adds(b, "&lt;");
-        else if (*s == '>')
+        else if (t.p[i] == '>')
             buf_adds(b, "&gt;");
-        else if (*s == '&')
+        else if (t.p[i] == '&')
             buf_adds(b, "&amp;");
         else
-            buf_addc(b, *s);
+            buf_addc(b, t.p[i]);
     }
 }
 
@@ -82,7 +84,7 @@ static void refuse(const struct esp_ask *ask, const struct esp_refusal *why, str
              "<ErrorResponse xmlns=\"" NAMESPACE "\">\n  <Error>\n    <Type>%s</Type>\n"
              "    <Code>%s</Code>\n    <Message>",
              s->status < 500 ? "Sender" : "Receiver", s->code);
-    add_escaped(&ret->body, s->message ? s->message : why->message);
+    ses_add_escaped(&ret->body, text_of(s->message ? s->message : why->message));
     buf_addf(&ret->body,
              "</Message>\n  </Error>\n  <RequestId>" TEXT_FMT "</RequestId>\n</ErrorResponse>\n",
              TEXT_ARG(ask->unique));
@@ -116,7 +118,7 @@ static void answer_bulk(const struct esp_ask *ask, const struct esp_batch *batch
                  m->refusal ? bulk_status(m->refusal->fault) : "Success");
         if (m->refusal) {
             buf_adds(b, "        <Error>");
-            add_escaped(b, m->refusal->message);
+            ses_add_escaped(b, text_of(m->refusal->message));
             buf_adds(b, "</Error>\n      </member>\n");
         } else {
             buf_addf(b, "        <MessageId>%s</MessageId>\n      </member>\n",
@@ -125,6 +127,18 @@ static void answer_bulk(const struct esp_ask *ask, const struct esp_batch *batch
     }
     buf_adds(b, "    </Status>\n  </SendBulkTemplatedEmailResult>\n");
     end(ask, b, "SendBulkTemplatedEmail");
+}
+
+static void answer_managed(const struct esp_ask *ask, const struct esp_batch *batch, struct buf *b)
+{
+    struct buf result = {0};
+    const char *action = ses_query_managed(ask, batch, &result);
+    buf_addf(b, "<%sResponse xmlns=\"" NAMESPACE "\">\n  <%sResult>" TEXT_FMT "</%sResult>\n",
+             action, action, TEXT_ARG(buf_text(&result)), action);
+    if (result.failed != TIDE_OK)
+        b->failed = result.failed;
+    end(ask, b, action);
+    buf_fini(&result);
 }
 
 static void answer(const struct esp_ask *ask, const struct esp_batch *batch, struct esp_answer *ret)
@@ -140,6 +154,10 @@ static void answer(const struct esp_ask *ask, const struct esp_batch *batch, str
                  "    <MaxSendRate>%.1f</MaxSendRate>\n  </GetSendQuotaResult>\n",
                  (double)batch->quota.sent, (double)batch->quota.per_day, batch->quota.per_second);
         end(ask, b, "GetSendQuota");
+        return;
+    }
+    if (batch->form) {
+        answer_managed(ask, batch, b);
         return;
     }
     if (batch->each_own) {
@@ -331,17 +349,25 @@ static bool read(const struct esp_ask *ask,
     }
     if (text_eq(action, TEXT("SendBulkTemplatedEmail")))
         return read_bulk(&r, &form);
+    if (ses_query_manages(ask, &form, ret)) {
+        struct form *kept = ARENA_NEW(arena, struct form);
+        if (!kept)
+            return esp_no_memory(&r);
+        *kept = form;
+        ret->form = kept;
+        return true;
+    }
     return esp_refuse(&r, ESP_NOT_FOUND, "Action",
                       "Could not find operation " TEXT_FMT " for version 2010-12-01",
                       TEXT_ARG(text_cut(action, 0, 100)));
 }
 
-static const struct esp ses_query = {.name = "ses",
-                                     .auth = ESP_AUTH_SIGV4,
-                                     .headers = {[SES_HEADER_INVOCATION] = "amz-sdk-invocation-id"},
-                                     .refuse = refuse};
+const struct esp esp_ses_query = {.name = "ses",
+                                  .auth = ESP_AUTH_SIGV4,
+                                  .headers = {[SES_HEADER_INVOCATION] = "amz-sdk-invocation-id"},
+                                  .refuse = refuse};
 
 const struct esp_call esp_ses_query_calls[] = {
-    {&ses_query, "POST", "/", read, answer},
+    {&esp_ses_query, "POST", "/", read, answer},
     {0},
 };

@@ -43,6 +43,7 @@ static const struct shape {
     {ESP_RATE, 429, "TooManyRequestsException", NULL},
     {ESP_BUSY, 503, "ServiceUnavailableException", NULL},
     {ESP_NOT_FOUND, 404, "NotFoundException", NULL},
+    {ESP_NOT_HERE, 404, "UnknownOperationException", NULL},
     {ESP_BAD_METHOD, 404, "UnknownOperationException", "This path does not know the method."},
 };
 
@@ -114,6 +115,8 @@ static const char *bulk_status(enum esp_fault fault)
     case ESP_TOO_LARGE:
     case ESP_KEY_USED:
     case ESP_NOT_FOUND:
+    case ESP_NOT_HERE:
+    case ESP_TOO_LATE:
     case ESP_BAD_METHOD:
         break;
     }
@@ -155,9 +158,9 @@ static void answer_account(const struct esp_ask *ask,
     jw_bool(&w, "ProductionAccessEnabled", true);
     jw_bool(&w, "SendingEnabled", true);
     jw_object(&w, "SendQuota");
-    jw_number(&w, "Max24HourSend", (double)batch->quota.per_day);
+    jw_int(&w, "Max24HourSend", batch->quota.per_day);
     jw_number(&w, "MaxSendRate", batch->quota.per_second);
-    jw_number(&w, "SentLast24Hours", (double)batch->quota.sent);
+    jw_int(&w, "SentLast24Hours", batch->quota.sent);
     jw_end(&w);
     jw_end(&w);
 }
@@ -418,14 +421,14 @@ static bool read_account(const struct esp_ask *ask,
     return true;
 }
 
-static const struct esp ses = {.name = "ses",
-                               .auth = ESP_AUTH_SIGV4,
-                               .headers = {[SES_HEADER_INVOCATION] = "amz-sdk-invocation-id"},
-                               .refuse = refuse};
+const struct esp esp_ses = {.name = "ses",
+                            .auth = ESP_AUTH_SIGV4,
+                            .headers = {[SES_HEADER_INVOCATION] = "amz-sdk-invocation-id"},
+                            .refuse = refuse};
 
 const struct esp_call esp_ses_calls[] = {
-    {&ses, "POST", "/v2/email/outbound-emails", read_one, answer_one},
-    {&ses, "POST", "/v2/email/outbound-bulk-emails", read_bulk, answer_bulk},
-    {&ses, "GET", "/v2/email/account", read_account, answer_account},
+    {&esp_ses, "POST", "/v2/email/outbound-emails", read_one, answer_one},
+    {&esp_ses, "POST", "/v2/email/outbound-bulk-emails", read_bulk, answer_bulk},
+    {&esp_ses, "GET", "/v2/email/account", read_account, answer_account},
     {0},
 };

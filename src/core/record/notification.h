@@ -38,6 +38,12 @@ enum notification_state {
 const char *notification_state_name(enum notification_state s);
 bool notification_state_of(struct text name, enum notification_state *ret);
 
+/* How many there are of each state, of those accepted in a span of time. */
+struct notification_tally {
+    tide_wall_ms from;
+    int64_t states[NOTIFICATION_CANCELLED + 1];
+};
+
 /* Can still be sent, cancelled or expire. */
 static inline bool notification_is_pending(enum notification_state s)
 {

@@ -185,7 +185,8 @@ static void on_request(void *arg, struct http_request *req)
         view_status(&api->views, req, VIEW_METRICS);
         return;
     }
-    if (http_esp(&api->esp, req) || (api->webhooks && webhooks_take(api->webhooks, req)))
+    if (http_esp(&api->esp, req) || (api->webhooks && webhooks_take(api->webhooks, req)) ||
+        http_esp_meant(&api->esp, req))
         return;
     const struct config_application *a = authenticate(api, req);
     if (!a)
@@ -288,7 +289,8 @@ enum tide_err http_api_open(const struct http_api_options *options,
     api->door = (struct http_submit_door){
         .loop = options->loop, .intake = options->intake, .clock = options->clock};
     api->webhooks = options->webhooks;
-    api->esp = (struct http_esp_door){.submit = api->door, .store = options->store};
+    api->esp = (struct http_esp_door){
+        .submit = api->door, .store = options->store, .operate = options->operate};
     api->events = options->events;
     api->verify = options->verify;
     api->verify_arg = options->verify_arg;

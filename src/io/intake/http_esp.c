@@ -2,6 +2,7 @@
 
 #include "base/macros.h"
 #include "io/intake/esp_auth.h"
+#include "io/intake/esp_manage.h"
 #include "io/intake/handin.h"
 
 #include <stdio.h>
@@ -12,8 +13,6 @@
 #define ARENA_BYTES_MAX (2u * ESP_BYTES_MAX)
 #define UNIQUE_BYTES    16
 #define RETRY_AFTER_S   "10"
-#define UNBOUND_PER_SECOND \
-    10000 /* told to who has no bound and wants a number to pace himself by */
 
 /* RECEIVED --read--> (pool) --> SUBMITTED --last mail--> answered, gone; a refusal answers at once
  */
@@ -21,7 +20,7 @@ struct job {
     struct http_esp_door door;
     struct http_request *req;
     uv_work_t work;
-    struct store_ask lookup;
+    struct esp_manage manage;
     struct arena arena;
     char *application; /* name: the configuration may change while the pool works */
     char unique[2 * UNIQUE_BYTES + 1];
@@ -40,7 +39,7 @@ static void job_free(struct job *j)
     for (size_t i = 0; j->handins && i < j->batch.count; i++)
         handin_fini(&j->handins[i]);
     esp_batch_fini(&j->batch);
-    arena_fini(&j->lookup.arena);
+    esp_manage_fini(&j->manage);
     arena_fini(&j->arena);
     free(j->application);
     free(j);
@@ -222,72 +221,34 @@ static void submit_all(struct job *j)
         job_answer(j);
 }
 
-/* -- Quota ---------------------------------------------------------------------------------------
+/* -- Beside sending ------------------------------------------------------------------------------
  */
 
-static void on_counted(struct store_ask *ask, enum tide_err rc, const struct tide_error *err)
+static void on_managed(struct esp_manage *m)
 {
-    struct job *j = ask->arg;
-    (void)err;
-    if (rc == TIDE_OK)
-        j->batch.quota.sent = ask->count;
-    else
-        refuse(&j->why, ESP_BUSY, "The store cannot be read now.");
-    job_answer(j);
+    job_answer(container_of(m, struct job, manage));
 }
 
-/* An application's only quota is how much it may hand in. */
-static void count_quota(struct job *j)
+static void manage(struct job *j)
 {
     const struct config_application *a =
         config_application(intake_config(j->door.submit.intake), text_of(j->application));
-    int64_t per_minute = a ? a->intake_per_minute_max : 0;
-    j->batch.quota = (struct esp_quota){
-        .per_day = per_minute > 0 ? per_minute * 24 * 60 : -1,
-        .per_second = per_minute > 0 ? (double)per_minute / 60 : UNBOUND_PER_SECOND,
-    };
-    j->lookup = (struct store_ask){.view = STORE_VIEW_ACCEPTED,
-                                   .id = id_floor(j->ask.now - TIME_DAY_MS),
-                                   .application = text_of(j->application),
-                                   .done = on_counted,
-                                   .arg = j};
-    store_ask(j->door.store, &j->lookup);
-}
-
-/* -- Looking up -----------------------------------------------------------------------------------
- */
-
-static void on_looked_up(struct store_ask *ask, enum tide_err rc, const struct tide_error *err)
-{
-    struct job *j = ask->arg;
-    (void)err;
-    bool own = rc == TIDE_OK && ask->notification_count > 0 &&
-               text_eq(ask->notifications[0].application, text_of(j->application));
-    if (own)
-        j->batch.notification = &ask->notifications[0];
-    else if (rc == TIDE_OK || rc == TIDE_ENOENT)
-        refuse(&j->why, ESP_NOT_FOUND, "There is no such mail.");
-    else
-        refuse(&j->why, ESP_BUSY, "The store cannot be read now.");
-    job_answer(j);
-}
-
-static void look_up(struct job *j)
-{
-    j->lookup = (struct store_ask){.view = STORE_VIEW_NOTIFICATION,
-                                   .id = j->batch.shown,
-                                   .most = 1,
-                                   .done = on_looked_up,
-                                   .arg = j};
-    store_ask(j->door.store, &j->lookup);
+    j->manage = (struct esp_manage){.store = j->door.store,
+                                    .operate = j->door.operate,
+                                    .ask = &j->ask,
+                                    .per_minute = a ? a->intake_per_minute_max : 0,
+                                    .arena = &j->arena,
+                                    .done = on_managed,
+                                    .batch = &j->batch,
+                                    .why = &j->why};
+    esp_manage(&j->manage);
 }
 
 static void carry_on(struct job *j)
 {
-    if (j->why.fault == ESP_FINE && j->batch.does == ESP_SHOWS)
-        look_up(j);
-    else if (j->why.fault == ESP_FINE && j->batch.does == ESP_COUNTS)
-        count_quota(j);
+    bool sends = j->batch.does == ESP_SENDS || j->batch.does == ESP_PRETENDS;
+    if (j->why.fault == ESP_FINE && !sends)
+        manage(j);
     else
         submit_all(j);
 }
@@ -334,21 +295,28 @@ static const char *api_behind(const struct config *config, const struct config_a
     return api;
 }
 
-/* Names of the streams, copied: the pool may still read them when the configuration changes. */
+/* Copied: the pool may still read it when the configuration changes. */
 static bool take_config(struct job *j,
                         const struct config *config,
                         const struct config_application *application)
 {
     const char *api = api_behind(config, application);
     const char **names = arena_array(&j->arena, config->stream_count + 1, sizeof *names);
+    const char **senders =
+        arena_array(&j->arena, application->sender_domain_count + 1, sizeof *senders);
     for (size_t i = 0; names && i < config->stream_count; i++)
         if (!(names[i] = arena_strdup(&j->arena, config->streams[i].name)))
             return false;
+    for (size_t i = 0; senders && i < application->sender_domain_count; i++)
+        if (!(senders[i] = arena_strdup(&j->arena, application->sender_domains[i])))
+            return false;
+    j->ask.senders = senders;
+    j->ask.sender_count = application->sender_domain_count;
     j->ask.behind = arena_text(&j->arena, text_of(api));
     j->ask.streams = names;
     j->ask.stream_count = config->stream_count;
     j->ask.recipients_max = (size_t)config->smtp.recipients_max;
-    return names != NULL;
+    return names && senders;
 }
 
 static struct job *job_new(const struct http_esp_door *door,
@@ -366,19 +334,33 @@ static struct job *job_new(const struct http_esp_door *door,
     memcpy(j->unique, ask->unique.p, ask->unique.n);
     j->ask.unique = text_of(j->unique);
     j->application = strdup(application->name);
+    j->ask.application = text_of(j->application);
     if (j->application && take_config(j, intake_config(door->submit.intake), application))
         return j;
     job_free(j);
     return NULL;
 }
 
+/* What all requests have that an ESP's call is asked by. */
+static void describe(struct http_request *req, struct esp_ask *ret)
+{
+    size_t question = text_find(req->target, '?');
+    *ret = (struct esp_ask){.method = req->method,
+                            .path = req->path,
+                            .body = req->body,
+                            .query = text_cut(req->target, question + 1, SIZE_MAX),
+                            .host = http_header(req, "Host"),
+                            .content_type = http_header(req, "Content-Type")};
+}
+
 bool http_esp_refuse(struct http_request *req, unsigned status, const char *message)
 {
     struct esp_refusal why = {0};
-    struct esp_ask ask = {.method = req->method, .path = req->path};
+    struct esp_ask ask;
     char unique[2 * UNIQUE_BYTES + 1];
     bool method;
-    ask.call = esp_find(req->method, req->path, &ask.wild, &method);
+    describe(req, &ask);
+    ask.call = esp_find(req->method, req->path, ask.wild, &method);
     if (!ask.call)
         return false;
     ask.unique = fresh_unique(unique);
@@ -387,20 +369,40 @@ bool http_esp_refuse(struct http_request *req, unsigned status, const char *mess
     return true;
 }
 
+bool http_esp_meant(const struct http_esp_door *door, struct http_request *req)
+{
+    const struct config_application *application;
+    struct esp_refusal why = {0};
+    struct esp_batch batch = {0};
+    struct esp_ask ask;
+    char unique[2 * UNIQUE_BYTES + 1];
+    bool token = http_header(req, "X-Postmark-Server-Token").p ||
+                 http_header(req, "X-Postmark-Account-Token").p;
+    describe(req, &ask);
+    ask.call = esp_meant(req->path, http_header(req, "Authorization"), token);
+    if (!ask.call)
+        return false;
+    ask.unique = fresh_unique(unique);
+    ask.now = clock_wall(door->submit.clock);
+    why.fault = esp_auth(intake_config(door->submit.intake), req, ask.call->esp, &application);
+    if (why.fault == ESP_FINE)
+        (void)ask.call->read(&ask, NULL, &batch, &why);
+    refuse_request(req, &ask, &why);
+    return true;
+}
+
 bool http_esp(const struct http_esp_door *door, struct http_request *req)
 {
     const struct config_application *application = NULL;
     struct esp_refusal why = {0};
+    struct esp_ask ask;
     char unique[2 * UNIQUE_BYTES + 1];
-    struct esp_ask ask = {.method = req->method,
-                          .path = req->path,
-                          .body = req->body,
-                          .content_type = http_header(req, "Content-Type"),
-                          .now = clock_wall(door->submit.clock)};
     bool method;
-    ask.call = esp_find(req->method, req->path, &ask.wild, &method);
+    describe(req, &ask);
+    ask.call = esp_find(req->method, req->path, ask.wild, &method);
     if (!ask.call)
         return false;
+    ask.now = clock_wall(door->submit.clock);
     ask.unique = fresh_unique(unique);
     const struct esp *esp = ask.call->esp;
     for (size_t i = 0; i < ESP_HEADERS_MAX && esp->headers[i]; i++)

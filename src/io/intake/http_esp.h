@@ -19,10 +19,15 @@
 struct http_esp_door {
     struct http_submit_door submit;
     struct store *store;
+    const struct operate *operate;
 };
 
 /* Takes the request over and answers it; false: no ESP has such a path. */
 bool http_esp(const struct http_esp_door *door, struct http_request *req);
+
+/* Refuses a request at a path that is nobody's, in the form of the ESP that its key is of; false:
+ * it is of none. */
+bool http_esp_meant(const struct http_esp_door *door, struct http_request *req);
 
 /* The same for one whose body could not be taken (struct http_options.on_refused). */
 bool http_esp_refuse(struct http_request *req, unsigned status, const char *message);

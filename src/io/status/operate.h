@@ -30,6 +30,7 @@
 struct operate_request {
     /* which: this notification, or (id 0) all that is pending of this recipient */
     tide_id id;
+    bool whole;              /* cancel: for all recipients of its mail */
     struct text recipient;   /* as typed */
     struct text application; /* only what this application handed in; "": whoever did */
     struct text by;          /* who asks, for the journal: "application shop", "user anna" */

@@ -353,6 +353,30 @@ static void drop_by_id(struct writing *w, struct dropping *d, tide_id id)
     group_settle(w, &g, &d->touched);
 }
 
+#define SIBLINGS_MAX   10000
+#define SIBLINGS_APART TIME_MINUTE_MS /* one submission's ids are given at once */
+
+/* Those of one submission that wait still. */
+static void drop_whole(struct writing *w, struct dropping *d, tide_id first)
+{
+    struct arena arena = {0};
+    tide_id *ids = db_array(w->db, &arena, SIBLINGS_MAX, sizeof *ids);
+    size_t n = 0;
+    struct values which =
+        DB_VALUES(db_int(first), db_int(id_floor(id_time(first) + SIBLINGS_APART)));
+    for (sqlite3_stmt *row = db_row(w->db, Q_DROP_WHOLE, which); row && ids;
+         row = db_next(w->db, Q_DROP_WHOLE))
+        if (n < SIBLINGS_MAX && col_int(row, 0) != first)
+            ids[n++] = col_int(row, 0);
+    for (size_t i = 0; i < n; i++) {
+        struct group g = {0};
+        struct member m;
+        if (member_get(w->db, ids[i], &m, &g) && m.state <= NOTIFICATION_HELD)
+            drop_by_id(w, d, ids[i]);
+    }
+    arena_fini(&arena);
+}
+
 void drop_write(struct writing *w, struct store_drop *req)
 {
     struct arena arena = {0};
@@ -363,11 +387,15 @@ void drop_write(struct writing *w, struct store_drop *req)
     req->dropped_count = 0;
     if (req->id == 0 && req->group_id == 0)
         cap = (size_t)db_number(w->db, Q_GROUPS_OF_COUNT, DB_VALUES(db_int(req->recipient_id)), 0);
+    if (req->whole)
+        cap = SIBLINGS_MAX;
     d.touched.groups = db_array(w->db, &req->arena, cap + 1, sizeof *d.touched.groups);
     d.touched.cap = cap;
-    if (req->id != 0)
+    if (req->id != 0) {
         drop_by_id(w, &d, req->id);
-    else if (req->group_id != 0)
+        if (req->whole)
+            drop_whole(w, &d, req->id);
+    } else if (req->group_id != 0)
         drop_group(w, &d, req->group_id, req->late_at);
     else {
         groups = db_array(w->db, &arena, cap + 1, sizeof *groups);

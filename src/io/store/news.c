@@ -185,11 +185,16 @@ void suppressions_read(struct db *db, struct store_ask *req, tide_wall_ms now)
     size_t blank = text_find(req->after, ' '); /* "ADDRESS SCOPE": neither of these holds one */
     req->suppression_count = 0;
     req->suppressions = db_array(db, &req->arena, most, sizeof *req->suppressions);
+    struct text causes =
+        req->stream.n > 0
+            ? text_of(arena_printf(&req->arena, "|" TEXT_FMT "|", TEXT_ARG(req->stream)))
+            : TEXT("");
     struct values page = DB_VALUES(
         db_text(text_cut(req->after, 0, blank)),
         db_text(blank < req->after.n ? text_cut(req->after, blank + 1, req->after.n) : TEXT("")),
-        db_text(req->recipient), db_text(req->domain), db_text(req->stream),
-        db_int(req->newest ? now : 0), db_int((int64_t)most + 1));
+        db_text(req->recipient), db_text(req->domain), db_text(causes),
+        db_int(req->newest ? now : 0), db_int((int64_t)most + 1), db_int((int64_t)req->skip),
+        db_text(req->application));
     for (sqlite3_stmt *row = db_row(db, Q_SUPPRESSIONS_PAGE, page); row && req->suppressions;
          row = db_next(db, Q_SUPPRESSIONS_PAGE)) {
         if (req->suppression_count == most) { /* the one too many: there is a next page */

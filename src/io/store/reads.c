@@ -342,6 +342,32 @@ static void ask_counts(struct db *db, struct store_ask *req)
     c->database_bytes = db_pragma(db, "PRAGMA page_count") * db_pragma(db, "PRAGMA page_size");
 }
 
+/* -- Ask: tallies --------------------------------------------------------------------------------
+ */
+
+#define TALLIES_MAX 10000
+
+static void ask_tallies(struct db *db, struct store_ask *req)
+{
+    int64_t step = req->step_ms > 0 ? req->step_ms : INT64_MAX;
+    int64_t spans = (id_time(req->until) - id_time(req->id)) / step + 2;
+    size_t most = (size_t)TIDE_MAX(1, TIDE_MIN(spans, TALLIES_MAX));
+    struct values which =
+        DB_VALUES(db_int(req->id), db_int(req->until), db_text(req->application), db_int(step));
+    req->tally_count = 0;
+    req->tallies = db_array(db, &req->arena, most, sizeof *req->tallies);
+    for (sqlite3_stmt *row = db_row(db, Q_TALLIES, which); row && req->tallies;
+         row = db_next(db, Q_TALLIES)) {
+        int64_t from = col_int(row, 0), state = col_int(row, 1);
+        size_t n = req->tally_count;
+        if ((n == 0 || req->tallies[n - 1].from != from) && n < most)
+            req->tallies[req->tally_count++] = (struct notification_tally){.from = from};
+        struct notification_tally *last = &req->tallies[req->tally_count - 1];
+        if (last->from == from && state >= 0 && (size_t)state < TIDE_COUNT(last->states))
+            last->states[state] += col_int(row, 2);
+    }
+}
+
 void ask_read(struct db *db, struct store_ask *req, tide_wall_ms now)
 {
     req->notification_count = req->attempt_count = req->journal_count = req->sender_count = 0;
@@ -360,6 +386,9 @@ void ask_read(struct db *db, struct store_ask *req, tide_wall_ms now)
     case STORE_VIEW_ACCEPTED:
         req->count = db_number(db, Q_COUNT_ACCEPTED,
                                DB_VALUES(db_int(req->id), db_text(req->application)), 0);
+        break;
+    case STORE_VIEW_TALLIES:
+        ask_tallies(db, req);
         break;
     case STORE_VIEW_ADDRESSES:
         ask_addresses(db, req);

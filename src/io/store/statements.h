@@ -138,12 +138,15 @@
         " JOIN recipient_group g ON g.recipient_id = r.id WHERE r.address = ?1" \
         " AND g.application = ?3 AND 'sender:' || g.identity = x.scope))" \
         " ORDER BY x.scope LIMIT ?2") \
-    /* After address ?1 and scope ?2; ?3 recipient, ?4 domain, ?5 cause (or ""); ?6 now, or 0: those that are over too. */ \
+    /* After address ?1 and scope ?2; ?3 recipient, ?4 domain, ?5 "|CAUSE|CAUSE|" (or ""); ?6 now, or 0: those that are \
+     * over too; ?9 whose recipients, "": all. */ \
     X(SUPPRESSIONS_PAGE, "SELECT " SUPPRESSION_COLUMNS " FROM suppressed x" \
         " WHERE (x.address, x.scope) > (?1, ?2) AND (?3 = '' OR x.address = ?3)" \
         " AND (?4 = '' OR substr(x.address, -length(?4) - 1) = '@' || ?4)" \
-        " AND (?5 = '' OR x.cause = ?5) AND (?6 = 0 OR (x.lifted_at = 0 AND" \
-        " (x.expires_at = 0 OR x.expires_at > ?6))) ORDER BY x.address, x.scope LIMIT ?7") \
+        " AND (?5 = '' OR instr(?5, '|' || x.cause || '|') > 0) AND (?6 = 0 OR (x.lifted_at = 0 AND" \
+        " (x.expires_at = 0 OR x.expires_at > ?6))) AND (?9 = '' OR EXISTS (SELECT 1 FROM recipient r" \
+        " JOIN recipient_group g ON g.recipient_id = r.id WHERE r.address = x.address" \
+        " AND g.application = ?9)) ORDER BY x.address, x.scope LIMIT ?7 OFFSET ?8") \
     X(GROUPS_IN, "SELECT count(*) FROM recipient_group WHERE recipient_id = ?1" \
         " AND application = ?2") \
     X(FINDING_ADD, "INSERT INTO finding VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)" \
@@ -247,6 +250,11 @@
         " AND (?2 = '' OR NOT EXISTS (SELECT 1 FROM submission s WHERE s.id = n.submission_id" \
         " AND instr(?2, '|' || s.stream || '|') > 0))" \
         " ORDER BY n.class, n.priority, n.accepted_at, n.id") \
+    /* In the order of their ids they were given one after the other: the last ends it. */ \
+    X(DROP_WHOLE, "SELECT n.id FROM notification n WHERE n.id >= ?1 AND n.id < ?2" \
+        " AND n.submission_id = (SELECT submission_id FROM notification WHERE id = ?1)" \
+        " ORDER BY n.id LIMIT (SELECT notifications FROM submission" \
+        " WHERE id = (SELECT submission_id FROM notification WHERE id = ?1))") \
     X(DROP_LATE, "SELECT n.id FROM notification n JOIN submission s ON s.id = n.submission_id" \
         " WHERE n.group_id = ?1 AND n.state <= 1 AND n.deadline_at > 0 AND n.deadline_at <= ?2" \
         " AND s.drop_late = 1 ORDER BY n.class, n.priority, n.accepted_at, n.id") \
@@ -347,6 +355,9 @@
     X(LETTERS_PRUNE, "DELETE FROM webhook_letter WHERE next_at = 0 AND tried_at <= ?1") \
     X(COUNT_ACCEPTED, "SELECT count(*) FROM notification n JOIN recipient_group g" \
         " ON g.id = n.group_id WHERE n.id >= ?1 AND g.application = ?2") \
+    X(TALLIES, "SELECT n.accepted_at / ?4 * ?4, n.state, count(*) FROM notification n" \
+        " JOIN recipient_group g ON g.id = n.group_id WHERE n.id >= ?1 AND n.id < ?2" \
+        " AND g.application = ?3 GROUP BY 1, 2 ORDER BY 1") \
     X(COUNT_OLDEST, "SELECT min(accepted_at) FROM notification WHERE state <= 1") \
     /* pruning */ \
     X(PRUNE_NEXT, "SELECT n.id, n.submission_id, n.state, n.changed_at, s.body_id," \

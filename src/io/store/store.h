@@ -149,6 +149,7 @@ void store_claim(struct store *s, struct store_claim *req);
 struct store_drop {
     /* which: the first of these that is set */
     tide_id id;
+    bool whole;           /* with id: and those behind it that came for others with the same mail */
     int64_t group_id;     /* with late_at: only those with drop_late and a deadline up to it */
     int64_t recipient_id; /* all groups of a recipient */
     tide_wall_ms late_at;
@@ -209,6 +210,8 @@ enum store_view {
                               * order, attempts, and the notifications that these speak of */
     STORE_VIEW_QUEUE,        /* pending, by due_at; filter by recipient, domain, stream */
     STORE_VIEW_ACCEPTED,     /* how many of `application` from notification `id` on */
+    STORE_VIEW_TALLIES,      /* what became of those of `application` from `id` to before `until`,
+                              * by spans of `step_ms` */
     STORE_VIEW_NEWS,         /* what is known about `news`: found */
     STORE_VIEW_ADDRESSES,    /* of recipient_ids */
     STORE_VIEW_ESP_LISTS,    /* addresses on the lists of `account` that are to be looked at:
@@ -222,8 +225,9 @@ enum store_view {
     STORE_VIEW_DEAD_LETTERS, /* without bodies; of `application` ("": all) */
     STORE_VIEW_PLANS,        /* recipients with a plan behind `id`, in order; of provider or gateway
                               * `domain` ("": all); only id, plan, provider and gateway of each */
-    STORE_VIEW_SUPPRESSIONS, /* entries by address; filter by recipient, domain, stream (its cause);
-                              * with `newest` only those in force */
+    STORE_VIEW_SUPPRESSIONS, /* entries by address; filter by recipient, domain, stream (causes,
+                              * "full|invalid"), application (whose recipients they are); with
+                              * `newest` only those in force; the first `skip` are left out */
     STORE_VIEW_COUNTS,       /* notifications by state, attempts by state, bytes, oldest pending */
 };
 
@@ -250,7 +254,11 @@ struct store_ask {
     tide_id id;
     struct text recipient, domain, stream, application;
     struct text after; /* cursor of the page before; "" at first */
-    size_t most;
+    size_t most, skip;
+    tide_id until;   /* TALLIES */
+    int64_t step_ms; /* TALLIES; 0: one for all */
+    struct notification_tally *tallies;
+    size_t tally_count;
     bool newest; /* WHY: the last `most` entries (in order) instead of the first; no cursor then */
     struct notification *notifications;
     size_t notification_count;
