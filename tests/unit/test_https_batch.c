@@ -12,7 +12,11 @@
     HEAD "Content-Type: multipart/mixed; boundary=m\r\n\r\n--m\r\n\r\nhi\r\n--m\r\n" \
          "Content-Type: text/csv\r\nContent-Disposition: attachment; "               \
          "filename=a.csv\r\n\r\n1\r\n--m--\r\n"
-#define SIGNED   HEAD "Content-Type: multipart/signed; boundary=x\r\n\r\n--x\r\n\r\ny\r\n--x--\r\n"
+#define SIGNED HEAD "Content-Type: multipart/signed; boundary=x\r\n\r\n--x\r\n\r\ny\r\n--x--\r\n"
+#define P_HAS(id, attempt)                            \
+    HTTP_ANSWER("200 OK", "",                         \
+                "{\"Messages\":[{\"MessageID\":\"" id \
+                "\",\"Metadata\":{\"mailtide_attempt\":\"" attempt "\"}}]}")
 #define P(id)    "{\"ErrorCode\":0,\"MessageID\":\"" id "\"}"
 #define INACTIVE "{\"ErrorCode\":406,\"Message\":\"inactive\"}"
 #define P_ONE    HTTP_ANSWER("200 OK", "", P("one"))
@@ -44,7 +48,7 @@ static const struct {
     const char *name, *api;
     int batch_max; /* 0: BATCH_MAX */
     const char *messages[3];
-    struct fake_http_act acts[4];
+    struct fake_http_act acts[5];
     size_t act_count, sizes[REQUESTS_MAX], requests; /* of each request: batch_size() */
     enum account_result results[3];
     const char *words[3];
@@ -135,8 +139,8 @@ static const struct {
      {MESSAGE, MESSAGE, MESSAGE},
      {{HTTP_ANSWERS, P_TWO}},
      1,
-     {3},
-     1,
+     {3, 0},
+     2,
      {ACCOUNT_UNKNOWN, ACCOUNT_UNKNOWN, ACCOUNT_UNKNOWN},
      {"may be taken", "", ""}},
     {"half an answer",
@@ -146,7 +150,7 @@ static const struct {
      {{HTTP_CLOSES, "HTTP/1.1 200 OK\r\nContent-Length: 200\r\n\r\n[" P("a") ",{"}},
      1,
      {3},
-     1,
+     5,
      {ACCOUNT_UNKNOWN, ACCOUNT_UNKNOWN, ACCOUNT_UNKNOWN},
      {"may be taken", "", ""}},
     {"no answer",
@@ -156,9 +160,34 @@ static const struct {
      {{HTTP_RESETS, NULL}},
      1,
      {3},
-     1,
+     5,
      {ACCOUNT_UNKNOWN, ACCOUNT_UNKNOWN, ACCOUNT_UNKNOWN},
      {"", "", ""}},
+    {"no answer, and each is asked for: the second is found later",
+     "postmark",
+     0,
+     {MESSAGE, MESSAGE, MESSAGE},
+     {{HTTP_CLOSES, NULL},
+      {HTTP_ANSWERS, P_HAS("a", "000000000002d")},
+      {HTTP_ANSWERS, HTTP_ANSWER("200 OK", "", "{\"TotalCount\":0,\"Messages\":[]}")},
+      {HTTP_ANSWERS, P_HAS("c", "000000000002f")},
+      {HTTP_ANSWERS, P_HAS("b", "000000000002e")}},
+     5,
+     {3},
+     5,
+     {ACCOUNT_ACCEPTED, ACCOUNT_ACCEPTED, ACCOUNT_ACCEPTED},
+     {"id=a", "id=b", "id=c"}},
+    {"down, it says itself: none was taken",
+     "postmark",
+     0,
+     {MESSAGE, MESSAGE, MESSAGE},
+     {{HTTP_ANSWERS,
+       HTTP_ANSWER("500 Oops", "", "{\"ErrorCode\":100,\"Message\":\"Maintenance\"}")}},
+     1,
+     {3},
+     1,
+     {ACCOUNT_REFUSED, ACCOUNT_REFUSED, ACCOUNT_REFUSED},
+     {"Maintenance", "", ""}},
     {"broke down half-way",
      "postmark",
      0,
@@ -166,7 +195,7 @@ static const struct {
      {{HTTP_ANSWERS, HTTP_ANSWER("500 Oops", "", "")}},
      1,
      {3},
-     1,
+     5,
      {ACCOUNT_UNKNOWN, ACCOUNT_UNKNOWN, ACCOUNT_UNKNOWN},
      {"HTTP 500", "", ""}},
     {"too fast: none was taken, none is sent again here",

@@ -6,8 +6,13 @@
 #include <signal.h>
 #include <stdlib.h>
 
-#define MESSAGE     "From: Ann <ann@shop.test>\r\nTo: bob@client.test\r\nSubject: x\r\n\r\nhello\r\n"
-#define RESEND_OK   HTTP_ANSWER("200 OK", "", "{\"id\":\"r-1\"}")
+#define MESSAGE   "From: Ann <ann@shop.test>\r\nTo: bob@client.test\r\nSubject: x\r\n\r\nhello\r\n"
+#define RESEND_OK HTTP_ANSWER("200 OK", "", "{\"id\":\"r-1\"}")
+#define POSTMARK_HAS(id)                                                                          \
+    "{\"TotalCount\":1,\"Messages\":[{\"MessageID\":\"pm-9\",\"Metadata\":{\"mailtide_attempt\":" \
+    "\"" id "\"}}]}"
+#define SPARKPOST_OK \
+    HTTP_ANSWER("200 OK", "", "{\"results\":{\"id\":\"1\",\"total_accepted_recipients\":1}}")
 #define SENDGRID_OK HTTP_ANSWER("202 Accepted", "X-Message-Id: sg-1\r\n", "")
 
 /* -- One mail, one script -----------------------------------------------------------------------
@@ -111,7 +116,7 @@ static const struct {
      0,
      "HTTP 302"},
     {"reset after the request",
-     "sendgrid",
+     "sparkpost",
      {{HTTP_RESETS, NULL}},
      1,
      1,
@@ -122,7 +127,7 @@ static const struct {
      0,
      ""},
     {"closed without an answer",
-     "sendgrid",
+     "sparkpost",
      {{HTTP_CLOSES, NULL}},
      1,
      1,
@@ -144,7 +149,7 @@ static const struct {
      0,
      "id=sg-2"},
     {"half a status line",
-     "sendgrid",
+     "sparkpost",
      {{HTTP_CLOSES, "HTTP/1.1 2"}},
      1,
      1,
@@ -158,7 +163,7 @@ static const struct {
      "postmark",
      {{HTTP_ANSWERS, HTTP_ANSWER("200 OK", "Content-Type: text/html\r\n", "Log in")}},
      1,
-     1,
+     2,
      ACCOUNT_UNKNOWN,
      STAGE_DOT,
      0,
@@ -181,6 +186,57 @@ static const struct {
      0,
      "Postmark: HTTP 422 406: Found inactive addresses: bob@client.test."},
 
+    {"lost, and found by asking",
+     "postmark",
+     {{HTTP_RESETS, NULL},
+      {HTTP_ANSWERS, HTTP_ANSWER("200 OK", "", POSTMARK_HAS("000000000002d"))}},
+     2,
+     2,
+     ACCOUNT_ACCEPTED,
+     STAGE_DOT,
+     250,
+     false,
+     0,
+     "Postmark took it: id=pm-9"},
+    {"a gateway gave up, and it is found the second time",
+     "mailgun",
+     {{HTTP_ANSWERS, HTTP_ANSWER("504 Gateway Time-out", "", "<html>")},
+      {HTTP_ANSWERS, HTTP_ANSWER("200 OK", "", "{\"items\":[]}")},
+      {HTTP_ANSWERS, HTTP_ANSWER("200 OK",
+                                 "",
+                                 "{\"items\":[{\"id\":\"mg-1\",\"user-variables\":{"
+                                 "\"mailtide_attempt\":\"000000000002d\"}}]}")}},
+     3,
+     3,
+     ACCOUNT_ACCEPTED,
+     STAGE_DOT,
+     250,
+     false,
+     0,
+     "id=mg-1"},
+    {"lost, and what is found is another mail",
+     "postmark",
+     {{HTTP_RESETS, NULL},
+      {HTTP_ANSWERS, HTTP_ANSWER("200 OK", "", POSTMARK_HAS("000000000002e"))}},
+     2,
+     5,
+     ACCOUNT_UNKNOWN,
+     STAGE_DOT,
+     0,
+     true,
+     0,
+     ""},
+    {"lost, and it may not be asked",
+     "sendgrid",
+     {{HTTP_RESETS, NULL}, {HTTP_ANSWERS, HTTP_ANSWER("403 Forbidden", "", "{}")}},
+     2,
+     2,
+     ACCOUNT_UNKNOWN,
+     STAGE_DOT,
+     0,
+     true,
+     0,
+     ""},
     {"lost, and settled by asking again",
      "resend",
      {{HTTP_RESETS, NULL}, {HTTP_ANSWERS, RESEND_OK}},
@@ -331,10 +387,10 @@ static void test_repeated_as_it_was(void **state)
 /* libcurl repeats by itself what met a dying kept connection: that would be a second mail. */
 static void test_kept_connection_dies(void **state)
 {
-    static const struct fake_http_act acts[] = {{HTTP_ANSWERS, SENDGRID_OK}, {HTTP_CLOSES, NULL}};
+    static const struct fake_http_act acts[] = {{HTTP_ANSWERS, SPARKPOST_OK}, {HTTP_CLOSES, NULL}};
     struct https_world w = {0};
     (void)state;
-    https_world_open(&w, "sendgrid", acts, 2);
+    https_world_open(&w, "sparkpost", acts, 2);
     struct https_sent *a = https_world_send(&w, MESSAGE);
     https_world_wait(&w);
     struct https_sent *b = https_world_send(&w, MESSAGE);

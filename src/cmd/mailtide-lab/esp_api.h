@@ -146,6 +146,12 @@ bool lab_quota(struct esp *e, int64_t *ret_count, int64_t *ret_used, tide_wall_m
 /* True: a call that is no mail came before api_every had passed since the last one. */
 bool lab_too_soon(struct lab_ask *a);
 
+/* The mails that carry such a pair, oldest first: from *pos on the next one; NULL: no more. */
+const struct esp_about *lab_find(const struct esp *e,
+                                 struct text name,
+                                 struct text value,
+                                 size_t *pos);
+
 /* What an idempotency key was used for; NULL: not yet. */
 struct esp_known {
     struct text body, answer; /* the answer, or the id that makes it */

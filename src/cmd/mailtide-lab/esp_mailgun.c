@@ -262,12 +262,16 @@ static void on_lists(struct lab_ask *a)
     }
 }
 
+static void list_events(struct lab_ask *a);
+
 static void serve(struct lab_ask *a)
 {
     if (lab_is(a, "POST", "/v3/*/messages"))
         on_send(a, false);
     else if (lab_is(a, "POST", "/v3/*/messages.mime"))
         on_send(a, true);
+    else if (lab_is(a, "GET", "/v3/*/events"))
+        list_events(a);
     else
         on_lists(a);
 }
@@ -307,13 +311,17 @@ static void write_status(struct json_writer *w, const struct esp_event *v)
     jw_end(w);
 }
 
-static void write_event(struct esp *e, const struct esp_event *v, struct json_writer *w)
+static const char *const event_names[] = {"accepted", "delivered", "failed",
+                                          "failed",   "failed",    "complained"};
+
+static void write_event(struct esp *e,
+                        const struct esp_event *v,
+                        struct json_writer *w,
+                        const char *name_of_it)
 {
-    static const char *const names[] = {"accepted", "delivered", "failed",
-                                        "failed",   "failed",    "complained"};
     char id[100];
-    jw_object(w, "event-data");
-    jw_str(w, "event", names[v->kind]);
+    jw_object(w, name_of_it);
+    jw_str(w, "event", event_names[v->kind]);
     snprintf(id, sizeof id, "%s-%" PRId64, e->def->name, v->n);
     jw_str(w, "id", id);
     jw_number(w, "timestamp", (double)v->at / 1000);
@@ -347,6 +355,23 @@ static void write_event(struct esp *e, const struct esp_event *v, struct json_wr
     jw_end(w);
 }
 
+/* Events of one kind and recipient. */
+static void list_events(struct lab_ask *a)
+{
+    struct text kind = http_query(a->req, "event"), to = http_query(a->req, "recipient");
+    a->status = 200;
+    jw_object(&a->w, NULL);
+    jw_array(&a->w, "items");
+    for (size_t i = 0; i < a->esp->event_count; i++) {
+        const struct esp_event *v = &a->esp->events[i];
+        if ((kind.n == 0 || text_eq(kind, text_of(event_names[v->kind]))) &&
+            (to.n == 0 || text_ieq(to, v->mail->recipient)))
+            write_event(a->esp, v, &a->w, NULL);
+    }
+    jw_end(&a->w);
+    jw_end(&a->w);
+}
+
 static bool tell(struct esp *e, const struct esp_event *v, struct lab_post *p)
 {
     char at[32], token[64];
@@ -361,7 +386,7 @@ static bool tell(struct esp *e, const struct esp_event *v, struct lab_post *p)
     jw_str(&p->w, "token", token);
     jw_text(&p->w, "signature", buf_text(&signature));
     jw_end(&p->w);
-    write_event(e, v, &p->w);
+    write_event(e, v, &p->w, "event-data");
     jw_end(&p->w);
     buf_fini(&t);
     buf_fini(&signature);

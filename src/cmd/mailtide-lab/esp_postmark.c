@@ -245,6 +245,40 @@ static void read_bounces(struct lab_ask *a)
     jw_end(&a->w);
 }
 
+/* One member of Metadata may be asked for: metadata_NAME=VALUE. */
+static void search(struct lab_ask *a)
+{
+    static const struct text id = {"mailtide_attempt", 16};
+    struct text value = http_query(a->req, "metadata_mailtide_attempt"),
+                stream = http_query(a->req, "messagestream");
+    const struct esp_about *m;
+    int64_t n = 0;
+    if (http_query(a->req, "count").n == 0 || http_query(a->req, "offset").n == 0) {
+        lab_words(a, 422, NULL,
+                  "{\"ErrorCode\":700,\"Message\":\"'count' and 'offset' are required.\"}");
+        return;
+    }
+    a->status = 200;
+    jw_object(&a->w, NULL);
+    jw_array(&a->w, "Messages");
+    for (size_t pos = 0; (m = lab_find(a->esp, id, value, &pos)); n++) {
+        if (!text_eq(m->stream, stream.n > 0 ? stream : TEXT("outbound")))
+            continue;
+        jw_object(&a->w, NULL);
+        jw_text(&a->w, "MessageID", m->api_id);
+        jw_text(&a->w, "MessageStream", m->stream);
+        jw_str(&a->w, "Status", "Sent");
+        jw_time(&a->w, "ReceivedAt", m->accepted_at);
+        jw_object(&a->w, "Metadata");
+        lab_write_pairs(&a->w, m);
+        jw_end(&a->w);
+        jw_end(&a->w);
+    }
+    jw_end(&a->w);
+    jw_int(&a->w, "TotalCount", n);
+    jw_end(&a->w);
+}
+
 static void serve(struct lab_ask *a)
 {
     if (lab_is(a, "POST", "/email"))
@@ -259,6 +293,8 @@ static void serve(struct lab_ask *a)
         change(a, false);
     else if (lab_is(a, "GET", "/bounces"))
         read_bounces(a);
+    else if (lab_is(a, "GET", "/messages/outbound"))
+        search(a);
 }
 
 /* -- Events ------------------------------------------------------------------------------------

@@ -267,6 +267,36 @@ static void on_global(struct lab_ask *a)
     jw_end(&a->w);
 }
 
+/* Email Activity, asked for one unique argument: (unique_args['NAME']="VALUE"). */
+static void search(struct lab_ask *a)
+{
+    struct text query = http_query(a->req, "query"), rest, name, value;
+    static const struct text front = {"(unique_args['", 14}, middle = {"']=\"", 4};
+    const struct esp_about *m;
+    size_t end = text_ifind(query, middle);
+    rest = text_cut(query, end + middle.n, SIZE_MAX);
+    if (!text_starts(query, front) || end == query.n || !text_iends(rest, TEXT("\")"))) {
+        lab_words(a, 400, NULL, "{\"errors\":[{\"message\":\"invalid query\"}]}");
+        return;
+    }
+    name = text_cut(query, front.n, end - front.n);
+    value = text_cut(rest, 0, rest.n - 2);
+    a->status = 200;
+    jw_object(&a->w, NULL);
+    jw_array(&a->w, "messages");
+    for (size_t pos = 0; (m = lab_find(a->esp, name, value, &pos));) {
+        jw_object(&a->w, NULL);
+        jw_text(&a->w, "msg_id", m->api_id);
+        jw_text(&a->w, "from_email", m->sender);
+        jw_text(&a->w, "to_email", m->recipient);
+        jw_text(&a->w, "subject", m->subject);
+        jw_str(&a->w, "status", "processed");
+        jw_end(&a->w);
+    }
+    jw_end(&a->w);
+    jw_end(&a->w);
+}
+
 static void serve(struct lab_ask *a)
 {
     if (lab_is(a, "POST", "/v3/mail/send"))
@@ -275,6 +305,8 @@ static void serve(struct lab_ask *a)
              lab_is(a, "GET", "/v3/asm/suppressions/global/*") ||
              lab_is(a, "DELETE", "/v3/asm/suppressions/global/*"))
         on_global(a);
+    else if (lab_is(a, "GET", "/v3/messages"))
+        search(a);
     else
         on_lists(a);
 }

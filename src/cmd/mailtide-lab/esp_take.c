@@ -253,3 +253,17 @@ bool lab_is_unknown_user(const struct esp_event *v)
     struct reply r;
     return v->cause == ESP_NO_DOMAIN || (read_reply(v, &r) && r.enhanced[1] == 1);
 }
+
+const struct esp_about *lab_find(const struct esp *e,
+                                 struct text name,
+                                 struct text value,
+                                 size_t *pos)
+{
+    while (*pos < e->event_count) {
+        const struct esp_event *v = &e->events[(*pos)++];
+        for (size_t i = 0; v->kind == ESP_PROCESSED && i < v->mail->custom_count; i++)
+            if (text_eq(v->mail->custom[i].name, name) && text_eq(v->mail->custom[i].value, value))
+                return v->mail;
+    }
+    return NULL;
+}

@@ -21,7 +21,7 @@
  *
  * The attempt's id travels as "mailtide_attempt" in what the ESP gives back with its events. Where
  * an ESP knows idempotency keys it is the key too: a request of unknown fate is sent again as it
- * was, and the ESP answers as it did then.
+ * was, and the ESP answers as it did then. Where it can be asked for a mail, it is (send_ask.h).
  *
  * Owns      nothing: a request's texts are in the caller's arena; its body is a buffer that the
  *           caller frees. send_read() copies all it keeps.

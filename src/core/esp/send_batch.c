@@ -78,6 +78,19 @@ static void say_all(const struct send_said *whole, size_t count, struct send_sai
         each[i] = *whole;
 }
 
+/* Does the API itself say, in its own form, that it failed? Where the same request can be sent
+ * again with its key there is no need to believe it. */
+static bool is_own_error(const struct send_api *api, const struct send_answer *answer)
+{
+    struct json *doc = NULL;
+    struct send_words w = {0};
+    if (!api->idempotent && json_parse(answer->body, SEND_ANSWER_MAX, &doc, NULL) == TIDE_OK)
+        api->read(answer, doc, &w);
+    bool own = w.words.n > 0;
+    json_free(doc);
+    return own;
+}
+
 /* The answer is not one to a batch. */
 static enum send_batch_said read_whole(const struct send_api *api,
                                        const struct send_answer *answer,
@@ -86,7 +99,8 @@ static enum send_batch_said read_whole(const struct send_api *api,
 {
     struct send_said whole;
     bool taken = answer->status >= 200 && answer->status < 300;
-    bool halfway = answer->status >= 500 && answer->status != 501 && answer->status != 503;
+    bool halfway = answer->status >= 500 && answer->status != 501 && answer->status != 503 &&
+                   !is_own_error(api, answer);
     if (taken || halfway) {
         struct send_words w = {.meaning = SEND_LOST,
                                .words = text_trim(text_cut(answer->body, 0, SEND_IDLE_WORDS))};

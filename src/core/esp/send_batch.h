@@ -17,7 +17,8 @@
  *   2xx that does not fit the batch   LOST for each mail: by position it would speak of others
  *   400, 413, 422 .. of the whole     none was taken, and one mail may be the reason: each alone
  *   404, 405, 501                     the same; this API (or what plays it) takes no batches
- *   5xx but 501 and 503               LOST for each mail: a part of the batch may be taken
+ *   5xx but 501 and 503               LOST for each mail: a part of the batch may be taken; but
+ *                                     with Postmark's own error in it, as for one mail: refused
  *
  * Owns      nothing: as send.h.
  * Threads   any. No clock, no I/O, no random numbers.

@@ -1,5 +1,6 @@
-/* https_inside.h - what https_out.c (the account: mails in, the end) and https_job.c (its requests,
- * and what their answers mean for each mail) share. For these two only.
+/* https_inside.h - what https_out.c (the account: mails in, the end), https_job.c (its requests,
+ * and what their answers mean for each mail) and https_ask.c (what became of a mail whose answer
+ * was lost) share. For these three only.
  */
 #ifndef IO_RELEASE_HTTPS_INSIDE_H
 #define IO_RELEASE_HTTPS_INSIDE_H
@@ -30,7 +31,13 @@ struct https_out {
     void *closed_arg;
 };
 
-enum job_state { JOB_BUILDING, JOB_FLYING, JOB_RESTING };
+/* BUILDING --> FLYING --answer--> the end of each mail
+ *                | `--fate unknown--> RESTING --again, where the ESP knows idempotency keys-->
+ * FLYING |                      `--where it can be asked--> ASKING, one mail after another
+ *                `--broken off before it was sent--> the end                |
+ *              RESTING <--some are not found yet----------------------------'
+ */
+enum job_state { JOB_BUILDING, JOB_FLYING, JOB_RESTING, JOB_ASKING };
 
 /* One request: of one mail, or of several. */
 struct job {
@@ -49,6 +56,10 @@ struct job {
     struct tide_error err;
     unsigned again;        /* times that it was sent again */
     tide_mono_ms again_at; /* RESTING */
+    unsigned asked;        /* times that the ESP was asked what became of it */
+    struct list unfound;   /* pieces that this time was asked for already */
+    struct send_request question;
+    char lost[256]; /* why the fate is not known */
 };
 
 /* The pump runs soon, not from inside this call. */
@@ -65,6 +76,20 @@ bool job_start(struct https_out *s);
 
 /* Sends it, for the first time or again. */
 void job_fly(struct job *j);
+
+/* Its pause is over. */
+void job_wake(struct job *j);
+
+/* https_ask.c. True: the ESP is asked, after a pause, whether it has the mails of this job, whose
+ * fate is not known because of `why`; the job's end follows. */
+bool job_ask_later(struct job *j, const char *why);
+void job_ask(struct job *j);
+/* Of the job: its pieces are out of it. */
+void job_free(struct job *j);
+struct account_outcome https_outcome_of(const struct send_said *said);
+/* The n-th pause, from 0: 1, 3, 9 and 27 seconds. */
+int64_t https_pause_ms(const struct https_out *s, unsigned n);
+#define AGAIN_MAX 4
 
 /* No answer came; `what` happened instead: all of its mails end so. */
 void job_end_silent(struct job *j, enum account_result result, const char *what);

@@ -10,7 +10,6 @@
 
 #define POOL_BYTES_MIN      (256u * 1024) /* messages from here on are built off the loop */
 #define BATCH_MESSAGE_BYTES (4u << 20)    /* of the messages that are built together */
-#define AGAIN_MAX           4             /* 1, 3, 9 and 27 seconds after one another */
 
 /* -- Outcomes -----------------------------------------------------------------------------------
  */
@@ -31,7 +30,7 @@ void https_end_piece(struct https_out *s, struct piece *p, const struct account_
 }
 
 /* Its pieces are taken out by then, or are to be sent otherwise. */
-static void free_job(struct job *j)
+void job_free(struct job *j)
 {
     struct https_out *s = j->owner;
     list_remove(&j->hook);
@@ -50,7 +49,7 @@ static void end_job(struct job *j, const struct account_outcome *outcome)
         j->owner->in_jobs--;
         https_end_piece(j->owner, piece_of(node), outcome);
     }
-    free_job(j);
+    job_free(j);
 }
 
 /* `quota`: what the answer's head tells of the account; NULL: there is none. */
@@ -73,6 +72,11 @@ static struct account_outcome outcome_of(const struct send_said *said,
                                               .remaining = quota ? quota->remaining : -1,
                                               .reset_ms = quota ? quota->reset_ms : 0,
                                               .window_ms = quota ? quota_window_ms(quota) : 0}};
+}
+
+struct account_outcome https_outcome_of(const struct send_said *said)
+{
+    return outcome_of(said, NULL);
 }
 
 /* No answer came; `what` happened instead. */
@@ -199,7 +203,7 @@ static void on_built(struct job *j)
     if (j->count > 0)
         launch(j);
     else
-        free_job(j);
+        job_free(j);
 }
 
 static void on_work(uv_work_t *work)
@@ -253,6 +257,7 @@ bool job_start(struct https_out *s)
         return false;
     j->owner = s;
     list_init(&j->pieces);
+    list_init(&j->unfound);
     list_append(&s->jobs, &j->hook);
     s->job_count++;
     if (!list_is_empty(&s->ready)) {
@@ -272,15 +277,29 @@ bool job_start(struct https_out *s)
 /* -- Answers ------------------------------------------------------------------------------------
  */
 
+int64_t https_pause_ms(const struct https_out *s, unsigned n)
+{
+    int64_t pause = s->again_ms;
+    while (n-- > 0)
+        pause *= 3;
+    return pause;
+}
+
+void job_wake(struct job *j)
+{
+    if (j->asked > 0)
+        job_ask(j);
+    else
+        job_fly(j);
+}
+
 /* True: it is sent again later, as the fate of what went before is not known. */
 static bool rest(struct job *j, int64_t wait_ms)
 {
     struct https_out *s = j->owner;
     if (!s->api->idempotent || j->again >= AGAIN_MAX || s->closing)
         return false;
-    int64_t pause = s->again_ms;
-    for (unsigned i = 0; i < j->again; i++)
-        pause *= 3;
+    int64_t pause = https_pause_ms(s, j->again);
     j->again++;
     j->state = JOB_RESTING;
     j->again_at = clock_mono() + TIDE_MAX(pause, TIDE_MIN(wait_ms, 27 * s->again_ms));
@@ -316,7 +335,7 @@ static void end_each(struct job *j, const struct send_said *each, const struct q
         s->in_jobs--;
         https_end_piece(s, p, &o);
     }
-    free_job(j);
+    job_free(j);
 }
 
 /* Nothing of a batch was taken: each of its mails goes by itself. */
@@ -329,7 +348,7 @@ static void take_apart(struct job *j, const char *why)
         s->in_jobs--;
         list_append(&s->ready, node);
     }
-    free_job(j);
+    job_free(j);
 }
 
 static enum send_batch_said read_answer(struct job *j,
@@ -366,7 +385,7 @@ static void on_answer(struct job *j)
                  each[0].reply.text);
         j->owner->batch_max = 1;
     }
-    if (unknown && rest(j, each[0].wait_ms))
+    if (unknown && (rest(j, each[0].wait_ms) || job_ask_later(j, each[0].reply.text)))
         ; /* later */
     else if (!unknown && how != SEND_BATCH_EACH)
         take_apart(j, each[0].reply.text);
@@ -385,7 +404,7 @@ static void on_fetched(struct fetch *f)
         return;
     }
     bool unknown = f->fate == FETCH_UNKNOWN || j->again > 0;
-    if (unknown && rest(j, 0))
+    if (unknown && (rest(j, 0) || job_ask_later(j, f->error)))
         return;
     snprintf(why, sizeof why, "%s", f->error);
     job_end_silent(j, unknown ? ACCOUNT_UNKNOWN : ACCOUNT_NOT_SENT, why);

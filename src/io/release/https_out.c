@@ -76,7 +76,8 @@ static void close_step(struct https_out *s)
         struct job *j = container_of(node, struct job, hook);
         if (j->state == JOB_RESTING)
             job_end_silent(j, ACCOUNT_UNKNOWN, why);
-        else if (j->state == JOB_FLYING && (now >= s->close_by || !fetch_is_sent(&j->fetch)))
+        else if (j->state == JOB_ASKING ||
+                 (j->state == JOB_FLYING && (now >= s->close_by || !fetch_is_sent(&j->fetch))))
             fetch_cancel(&j->fetch);
     }
     if (s->job_count > 0 && now < s->close_by)
@@ -115,7 +116,7 @@ static void wake_resting(struct https_out *s)
         if (j->again_at > now)
             next = TIDE_MIN(next, j->again_at);
         else
-            job_fly(j);
+            job_wake(j);
     }
     if (next != TIDE_NEVER)
         uv_timer_start(&s->pump_timer, on_pump, (uint64_t)(next - now), 0);
