@@ -7,6 +7,7 @@ import re
 import socket
 import subprocess
 import sys
+import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 import suite
@@ -22,11 +23,16 @@ store: {{ free_min = "0"; }};
 
 
 class Rig:
+    def __init__(self, http=""):
+        self.http = http
+
     def __enter__(self):
         self.scratch, self.dns = Scratch(), FakeDns(DOMAINS)
         for kind in ("providers", "accounts"):
             os.makedirs(self.scratch / f"schedules/{kind}")
-        self.daemon = Daemon(self.scratch, base_config(self.scratch, CONFIG.format(dns=self.dns.port))).start()
+        config = base_config(self.scratch, CONFIG.format(dns=self.dns.port))
+        config = config.replace("http: { ", "http: { " + self.http)
+        self.daemon = Daemon(self.scratch, config).start()
         return self
 
     def __exit__(self, *why):
@@ -44,9 +50,10 @@ class Rig:
         assert code == 200, (code, text)
         return [json.loads(line) for line in text.splitlines()]
 
-    def dial(self, body):
+    def dial(self, body, framing=None):
         s = socket.create_connection(("127.0.0.1", self.daemon.http_port))
-        s.sendall(b"POST /v1/verify HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        framing = framing or f"Content-Length: {len(body)}"
+        s.sendall(f"POST /v1/verify HTTP/1.1\r\nHost: x\r\n{framing}\r\n\r\n".encode() + body)
         return s
 
     def rss(self):
@@ -123,6 +130,71 @@ def answers_before_the_list_is_done():
         s.close()
 
 
+def chunk(text):
+    return b"%x\r\n%s\r\n" % (len(text), text)
+
+
+def receive(s, until_bytes, got=b""):
+    while until_bytes not in got:
+        piece = s.recv(1 << 16)
+        assert piece, f"cut before {until_bytes}: {got[-200:]}"
+        got += piece
+    return got
+
+
+def answers_while_the_list_still_comes():
+    """On both doors: who sends slowly has each answer before he sends the next address."""
+    with Rig() as rig:
+        for door in ("http", "status"):
+            s = socket.socket(socket.AF_UNIX) if door == "status" else socket.socket()
+            s.connect(rig.daemon.socket if door == "status" else ("127.0.0.1", rig.daemon.http_port))
+            s.settimeout(20)
+            s.sendall(b"POST /v1/verify HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+            for i in range(5):
+                s.sendall(chunk(b"user%d@d%d.test\n" % (i, i)))
+                rows = receive(s, b'"given":"user%d@' % i)
+                assert b"user%d" % (i + 1) not in rows
+            s.sendall(chunk(b"no address") + b"0\r\n\r\n")
+            assert b'"verdict":"undeliverable"' in receive(s, b"\r\n0\r\n\r\n")
+            assert s.recv(100) == b"", "the connection ends with it"
+            s.close()
+        # what is wrong with the list is said at its beginning, with a status of its own
+        s = socket.create_connection(("127.0.0.1", rig.daemon.http_port))
+        s.sendall(b"POST /v1/verify HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" +
+                  chunk(b"name,place\nAnn,Rome\n") + b"0\r\n\r\n")
+        assert receive(s, b"bad_list").startswith(b"HTTP/1.1 400 "), "400"
+        s.close()
+
+
+def a_list_without_end():
+    """Longer than any body may be, read while it is sent: the daemon grows by no more than a window."""
+    with Rig(http="body_max = \"100k\";") as rig:
+        rig.rows("\n".join(f"user{i}@d{i % 50}.test" for i in range(1000)))
+        before, most, count = rig.rss(), 0, 300000
+        s = rig.dial(b"", "Transfer-Encoding: chunked")
+        rows = []
+
+        def read():
+            rest = b""
+            while b"\r\n0\r\n\r\n" not in rest[-16:]:
+                piece = s.recv(1 << 18)
+                assert piece, "cut"
+                rest += piece
+                rows.append(rest.count(b'"given"'))
+                rest = rest[rest.rfind(b'"given"') + 1:]
+        reader = threading.Thread(target=read)
+        reader.start()
+        for at in range(0, count, 5000):
+            s.sendall(chunk("".join(f"user{i}@d{i % 50}.test\n" for i in range(at, at + 5000)).encode()))
+            most = max(most, rig.rss())
+        s.sendall(b"0\r\n\r\n")
+        reader.join(60)
+        assert not reader.is_alive() and sum(rows) == count, (sum(rows), count)
+        if "address" not in BUILD:  # that sanitizer keeps what was freed
+            assert most - before < 15000, (before, most)
+        s.close()
+
+
 def who_does_not_read_stops_it():
     with Rig() as rig:
         addresses = [f"user{i}@d{i % 50}.test" for i in range(200000)]
@@ -169,4 +241,5 @@ def whoever_goes_ends_it():
 
 if __name__ == "__main__":
     sys.exit(suite.run([forms_and_same_answers, suppressed, answers_before_the_list_is_done,
+                        answers_while_the_list_still_comes, a_list_without_end,
                         who_does_not_read_stops_it, whoever_goes_ends_it]))

@@ -5,6 +5,7 @@
 #include "io/intake/http_esp.h"
 #include "io/status/explain.h"
 #include "io/status/letters.h"
+#include "io/status/verify_door.h"
 #include "io/status/view_forecast.h"
 #include "io/status/views_recipients.h"
 
@@ -207,6 +208,11 @@ static void on_request(void *arg, struct http_request *req)
         http_reply_error(req, 404, "not_found", "There is nothing at this path.");
 }
 
+static bool in_pieces(void *arg, const struct http_request *req)
+{
+    return ((struct http_api *)arg)->verify && verify_door_in_pieces(req);
+}
+
 /* -- Opening and closing --------------------------------------------------------------------------
  */
 
@@ -261,6 +267,7 @@ static enum tide_err listen_on(struct http_api *api,
                    .idle_timeout_ms = c->idle_timeout_ms},
         .tls = tls ? c->tls : (struct config_tls){0},
         .on_request = on_request,
+        .in_pieces = in_pieces,
         .on_refused = http_esp_refuse,
         .arg = api,
     };

@@ -182,8 +182,11 @@ enum tide_err http_open(uv_loop_t *loop,
     h->loop = loop;
     h->limits = with_defaults(options->limits);
     list_init(&h->streams);
+    list_init(&h->earlies);
     h->on_request = options->on_request;
     h->on_refused = options->on_refused;
+    h->in_pieces = options->in_pieces;
+    h->tls = options->tls.certificate_file && options->tls.key_file;
     h->arg = options->arg;
     enum tide_err rc = open_socket(h, options, err);
     if (rc == TIDE_OK)
@@ -232,8 +235,11 @@ static void stop(struct http *h)
 static void on_drain(uv_timer_t *timer)
 {
     struct http *h = timer->data;
-    if (h->asked == 0)
-        stop(h);
+    if (h->asked > 0)
+        return;
+    early_cut_all(h);
+    MHD_run(h->mhd); /* sees what was resumed */
+    stop(h);
 }
 
 static void drained(struct http *h)

@@ -9,7 +9,9 @@
  *       `------ refused (413, 400, 503) ------------------^
  *
  * An answer may be written piece by piece (http_begin(), http_write(), http_end()): it goes out in
- * chunks, and whoever writes it faster than the client reads is told to wait.
+ * chunks, and whoever writes it faster than the client reads is told to wait. A body may come in
+ * pieces, too (in_pieces, http_receive(), http_hold()): such an answer goes out while it comes, so
+ * that a list of any length passes through, and the connection ends with it.
  *
  * Owns      its socket and connections. A request is valid from the handler's call until its
  *           http_reply(), also when the client has gone away meanwhile.
@@ -33,6 +35,9 @@
 #include <uv.h>
 
 #define HTTP_DRAIN_MS 2000
+#define HTTP_WHOLE_BYTES_MAX                                                               \
+    (16u * 1024) /* of a Content-Length: the connection is worth more than an early answer \
+                  */
 #define HTTP_STREAM_BYTES_MAX                                           \
     (64u * 1024) /* written and not yet sent, then http_write() says so \
                   */
@@ -52,6 +57,7 @@ struct http_request {
     struct text method, path; /* path without query, %-decoded */
     struct text target;       /* path and query as they were sent */
     struct text body;
+    bool more;          /* `body` is only its beginning, and holds for the call: http_receive() */
     const char *peer;   /* "127.0.0.1:40312", "unix uid 1000" */
     bool peer_is_local; /* a Unix socket or a loopback address */
     bool peer_is_unix;  /* then peer_uid is who connected */
@@ -70,6 +76,10 @@ struct http_options {
     struct config_tls tls; /* files NULL: plain */
     struct http_limits limits;
     void (*on_request)(void *arg, struct http_request *req);
+    /* Of a request with its headers: whether its body is wanted in pieces. Then no limit on bodies
+     * counts, and the handler calls http_begin() or answers before it returns. It is never so for a
+     * body of less than HTTP_WHOLE_BYTES_MAX, over TLS or in HTTP/1.0. NULL: of none. */
+    bool (*in_pieces)(void *arg, const struct http_request *req);
     /* A request whose body was not taken (400, 413, 503): answers it as on_request would, or says
      * false and it gets http_reply_error(). NULL: all get that. */
     bool (*on_refused)(struct http_request *req, unsigned status, const char *message);
@@ -113,6 +123,13 @@ void http_begin(struct http_request *req,
 bool http_write(struct http_request *req, struct text piece);
 /* The request is gone afterwards. */
 void http_end(struct http_request *req);
+
+/* Of a request with `more`, after http_begin(): its body's pieces as they come, with http_begin()'s
+ * arg, each good for the call; an empty one is its end. What is not received is read and dropped.
+ */
+void http_receive(struct http_request *req, void (*on_piece)(void *arg, struct text piece));
+/* The client waits with the rest of its body. */
+void http_hold(struct http_request *req, bool hold);
 
 /* {"error":{"code":CODE,"message":TEXT}} */
 void http_reply_error(struct http_request *req,

@@ -2,6 +2,7 @@
  *
  * http.c          the server on the loop: opening, running libmicrohttpd, closing
  * http_request.c  a request from its headers to its answer, in one piece or in many
+ * http_early.c    an answer that goes out while the body still comes
  */
 #ifndef IO_LOOP_HTTP_INSIDE_H
 #define IO_LOOP_HTTP_INSIDE_H
@@ -20,6 +21,8 @@ struct http {
     int fd; /* listening */
     int port;
     struct http_limits limits;
+    bool tls;
+    bool (*in_pieces)(void *arg, const struct http_request *req);
     void (*on_request)(void *arg, struct http_request *req);
     bool (*on_refused)(struct http_request *req, unsigned status, const char *message);
     void *arg;
@@ -32,6 +35,7 @@ struct http {
     size_t requests;     /* all, until MHD has done with them */
     size_t bodies_bytes; /* held by requests being received */
     struct list streams; /* requests that are STREAMING */
+    struct list earlies; /* struct early: answers beside libmicrohttpd */
     bool closing, stopped;
     void (*closed)(void *arg);
     void *closed_arg;
@@ -47,8 +51,11 @@ struct stream {
     bool wants_room, cut; /* cut: it ends where it is, as an error that the client sees */
     void (*on_room)(void *arg);
     void (*on_gone)(void *arg);
+    void (*on_piece)(void *arg, struct text piece); /* of the body; NULL: it is dropped */
     void *arg;
 };
+
+struct early;
 
 struct request {
     struct http_request pub;
@@ -64,6 +71,9 @@ struct request {
     struct MHD_Response *response;
     unsigned status;
     struct stream stream;
+    struct early *early; /* its body comes in pieces; NULL: as a whole, or the answer is out */
+    bool open, ended;    /* the body comes in pieces; it has come to its end */
+    bool held;           /* no pieces for now */
     char peer[64];
     bool begun; /* its headers have been looked at */
     char target[];
@@ -96,5 +106,20 @@ void http_on_completed(void *arg,
 /* The owner of the stream hears of it once, and has nothing to do with the request any more. */
 void http_stream_cut(struct request *r);
 void http_resume(struct request *r);
+
+/* -- http_early.c ------------------------------------------------------------------------------ */
+
+/* libmicrohttpd takes no answer before the body's end, but it does not mind who writes to its
+ * socket meanwhile: the answer is written there by ourselves, and the connection then closed. */
+bool early_open(struct request *r); /* false: the body is taken as a whole */
+void early_close(struct request *r);
+void early_begin(struct request *r,
+                 const char *content_type,
+                 const struct http_header *headers,
+                 size_t count);
+void early_write(struct request *r, struct text piece);
+void early_end(struct request *r);
+/* All that are still on their way out end where they are: their connections wait for them. */
+void early_cut_all(struct http *h);
 
 #endif

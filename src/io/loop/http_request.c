@@ -61,6 +61,8 @@ static bool judge_headers(struct request *r)
         r->refuse_text = "Want one Content-Length or one Transfer-Encoding.";
         return true;
     }
+    if (r->open && !h->closing)
+        return false;
     if ((uint64_t)length > h->limits.body_bytes_max) {
         r->refuse = MHD_HTTP_CONTENT_TOO_LARGE;
         return waits || (uint64_t)length / 2 > h->limits.body_bytes_max;
@@ -73,6 +75,13 @@ static bool judge_headers(struct request *r)
         return true;
     }
     return false;
+}
+
+static void refuse_closing(struct request *r)
+{
+    r->refuse = MHD_HTTP_SERVICE_UNAVAILABLE;
+    r->refuse_code = "busy";
+    r->refuse_text = "The service is stopping.";
 }
 
 static void reply_refusal(struct request *r)
@@ -155,9 +164,7 @@ static enum MHD_Result request_ask(struct request *r)
     if (h->closing && !r->refuse) { /* its body came after those that are waited for */
         h->bodies_bytes -= r->body.len;
         buf_fini(&r->body);
-        r->refuse = MHD_HTTP_SERVICE_UNAVAILABLE;
-        r->refuse_code = "busy";
-        r->refuse_text = "The service is stopping.";
+        refuse_closing(r);
     }
     if (r->refuse) {
         reply_refusal(r);
@@ -175,6 +182,77 @@ static enum MHD_Result request_ask(struct request *r)
     return MHD_YES;
 }
 
+/* -- A body in pieces -------------------------------------------------------------------------- */
+
+static bool wants_pieces(const struct request *r, const char *version)
+{
+    struct http *h = r->h;
+    int64_t length = INT64_MAX; /* chunks */
+    struct text given = http_header(&r->pub, "Content-Length");
+    if (!h->in_pieces || h->tls || strcmp(version, MHD_HTTP_VERSION_1_1) != 0 ||
+        (given.p && text_int(given, 0, INT64_MAX, &length, NULL) != TIDE_OK))
+        return false;
+    return length > HTTP_WHOLE_BYTES_MAX && h->in_pieces(h->arg, &r->pub);
+}
+
+/* What libmicrohttpd is to do after a piece. */
+static enum MHD_Result after_piece(struct request *r)
+{
+    bool out = r->state == REQUEST_ANSWERED && !r->early; /* all of the answer, or it waits here */
+    if (r->stream.cut)
+        return MHD_NO;
+    if (out && r->response && r->ended)
+        return request_queue(r);
+    if (out && (r->ended || r->seen_bytes > r->h->limits.body_bytes_max))
+        return MHD_NO; /* the answer has been written: the connection ends */
+    /* libmicrohttpd calls for each chunk that it has read already, suspended or not */
+    if (!r->suspended && (r->held || r->ended)) {
+        MHD_suspend_connection(r->connection);
+        r->suspended = true;
+    }
+    return MHD_YES;
+}
+
+static enum MHD_Result take_piece(struct request *r, struct text piece)
+{
+    struct http *h = r->h;
+    struct stream *s = &r->stream;
+    bool ended = r->ended;
+    r->ended = piece.n == 0;
+    if (r->state == REQUEST_RECEIVING && h->closing) {
+        refuse_closing(r);
+        reply_refusal(r);
+    } else if (r->state == REQUEST_RECEIVING) {
+        r->pub.body = piece;
+        r->pub.more = true;
+        r->state = REQUEST_ASKED;
+        h->asked++;
+        h->on_request(h->arg, &r->pub);
+        assert(r->state != REQUEST_ASKED); /* the header says so: pieces come at once */
+    } else if (r->state == REQUEST_STREAMING && s->on_piece && !ended) {
+        s->on_piece(s->arg, piece);
+    } else if (r->state == REQUEST_ANSWERED) {
+        r->seen_bytes += piece.n;
+    }
+    return after_piece(r);
+}
+
+void http_receive(struct http_request *req, void (*on_piece)(void *arg, struct text piece))
+{
+    struct request *r = container_of(req, struct request, pub);
+    assert(r->state == REQUEST_STREAMING && r->open);
+    r->stream.on_piece = on_piece;
+}
+
+void http_hold(struct http_request *req, bool hold)
+{
+    struct request *r = container_of(req, struct request, pub);
+    assert(r->state == REQUEST_STREAMING && r->open);
+    r->held = hold;
+    if (!hold && !r->ended)
+        http_resume(r);
+}
+
 enum MHD_Result http_on_access(void *arg,
                                struct MHD_Connection *connection,
                                const char *url,
@@ -184,7 +262,6 @@ enum MHD_Result http_on_access(void *arg,
                                size_t *upload_data_size,
                                void **con_cls)
 {
-    (void)version;
     struct http *h = arg;
     struct request *r = *con_cls;
     (void)connection;
@@ -192,10 +269,16 @@ enum MHD_Result http_on_access(void *arg,
         return MHD_NO; /* there was no memory for it */
     if (!r->begun) {
         request_begin(r, url, method);
+        r->open = wants_pieces(r, version) && early_open(r);
         if (!judge_headers(r))
             return MHD_YES;
         reply_refusal(r);
         return request_queue(r);
+    }
+    if (r->open && !r->refuse) {
+        struct text piece = {upload_data, *upload_data_size};
+        *upload_data_size = 0;
+        return take_piece(r, piece);
     }
     if (r->state == REQUEST_ANSWERED || r->state == REQUEST_STREAMING)
         return request_queue(r);
@@ -216,6 +299,7 @@ void http_stream_cut(struct request *r)
     r->h->asked--;
     s->cut = true;
     list_remove(&s->node);
+    early_close(r);
     s->on_gone(s->arg);
 }
 
@@ -235,6 +319,7 @@ void http_on_completed(void *arg,
     *con_cls = NULL;
     if (r->state == REQUEST_STREAMING)
         http_stream_cut(r);
+    early_close(r);
     list_remove(&r->stream.node);
     buf_fini(&r->stream.out);
     if (r->state == REQUEST_RECEIVING)
@@ -301,10 +386,11 @@ void http_reply(struct http_request *req,
         h->bodies_bytes -= r->body.len; /* refused early */
     r->state = REQUEST_ANSWERED;
     r->status = status;
-    buf_fini(&r->body);
+    early_close(r); /* it goes the usual way, once the body has come */
     /* MHD only reads what it must copy */
     r->response =
         MHD_create_response_from_buffer(body.n, (void *)(uintptr_t)body.p, MHD_RESPMEM_MUST_COPY);
+    buf_fini(&r->body); /* of which the answer may be made */
     set_headers(r, content_type, headers, header_count);
     if (r->response && h->closing)
         MHD_add_response_header(r->response, MHD_HTTP_HEADER_CONNECTION, "close");
@@ -375,6 +461,10 @@ void http_begin(struct http_request *req,
     s->on_gone = on_gone;
     s->arg = arg;
     list_append(&r->h->streams, &s->node);
+    if (r->open) {
+        early_begin(r, content_type, headers, header_count);
+        return;
+    }
     r->response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, HTTP_STREAM_BYTES_MAX / 2,
                                                     on_reader, r, NULL);
     set_headers(r, content_type, headers, header_count);
@@ -386,8 +476,12 @@ bool http_write(struct http_request *req, struct text piece)
     struct request *r = container_of(req, struct request, pub);
     struct stream *s = &r->stream;
     assert(r->state == REQUEST_STREAMING);
-    buf_add_text(&s->out, piece);
-    http_resume(r);
+    if (r->open) {
+        early_write(r, piece);
+    } else {
+        buf_add_text(&s->out, piece);
+        http_resume(r);
+    }
     s->wants_room = s->out.len >= HTTP_STREAM_BYTES_MAX;
     return !s->wants_room;
 }
@@ -401,5 +495,8 @@ void http_end(struct http_request *req)
     r->stream.wants_room = false;
     list_remove(&r->stream.node);
     buf_fini(&r->body);
-    http_resume(r);
+    if (r->open)
+        early_end(r);
+    else
+        http_resume(r);
 }

@@ -260,6 +260,11 @@ static void on_request(void *arg, struct http_request *req)
         http_reply_error(req, 404, "not_found", "There is nothing at this path.");
 }
 
+static bool in_pieces(void *arg, const struct http_request *req)
+{
+    return ((struct status *)arg)->options.verify && verify_door_in_pieces(req);
+}
+
 /* -- Opening and closing --------------------------------------------------------------------------
  */
 
@@ -281,6 +286,7 @@ enum tide_err status_open(const struct status_options *options,
         .group = config->group,
         .limits = {.body_bytes_max = options->body_bytes_max},
         .on_request = on_request,
+        .in_pieces = in_pieces,
         .arg = s,
     };
     enum tide_err rc = status_configure(s, config, err);

@@ -18,6 +18,7 @@
 #define BATCH_MAX   256  /* addresses that the store is asked about at once */
 #define ASKED_MAX   1000 /* of one POST /v1/suppressed */
 #define FEED_BYTES  16384
+#define AHEAD_BYTES (256u * 1024) /* of a list that comes faster than it is decided */
 
 /* Words for hints; lists under way keep those that they began with. */
 struct words {
@@ -29,6 +30,7 @@ struct verify_door {
     struct verify_door_parts parts;
     struct words *words;
     size_t streams;
+    size_t body_bytes_max;
 };
 
 /* One list, or one address. */
@@ -38,7 +40,9 @@ struct job {
     struct words *words;
     struct verify_list *list;
     struct addresses input;
-    struct text body; /* the request's; what of it was not fed yet */
+    struct text body; /* what of the list was not fed yet: of the request's, or of `come` */
+    struct buf come;  /* pieces of a list that is still coming, those fed too, now and then */
+    bool more;        /* it is */
     struct store_ask ask;
     struct arena arena; /* of the batch */
     struct text given[BATCH_MAX], normal[BATCH_MAX];
@@ -100,6 +104,7 @@ static void job_free(struct job *j)
     arena_fini(&j->ask.arena);
     arena_fini(&j->arena);
     buf_fini(&j->line);
+    buf_fini(&j->come);
     free(j->column);
     free(j);
 }
@@ -191,6 +196,8 @@ static enum tide_err fill_batch(struct job *j, struct tide_error *err)
     j->batch_at = j->batch_count = 0;
     while (j->batch_count < BATCH_MAX) {
         rc = addresses_next(&j->input, &address, err);
+        if (rc == TIDE_ENOENT && j->more && j->body.n == 0)
+            return TIDE_OK; /* the rest is on its way */
         if (rc == TIDE_ENOENT && !j->ended) {
             struct text piece = text_cut(j->body, 0, FEED_BYTES);
             j->body = text_cut(j->body, piece.n, j->body.n);
@@ -223,6 +230,14 @@ static void ask_store(struct job *j)
     store_ask(j->door->parts.store, &j->ask);
 }
 
+/* A client that reads its answers while it sends is not let run ahead of them; one that reads only
+ * when all is sent has as much kept as of any other request. */
+static void regulate(struct job *j)
+{
+    if (j->more && j->req)
+        http_hold(j->req, j->body.n > (j->full ? j->door->body_bytes_max : (size_t)AHEAD_BYTES));
+}
+
 /* Puts in what there is room for, reads on, ends. Ends the job at most as its last act. */
 static void pump(struct job *j)
 {
@@ -236,6 +251,8 @@ static void pump(struct job *j)
                 j->failed.text[0] = '\0';
             if (j->batch_count)
                 ask_store(j);
+            else if (!j->fed)
+                break; /* until more of the list is there */
             continue;
         }
         size_t at = j->batch_at++;
@@ -250,6 +267,34 @@ static void pump(struct job *j)
     if (j->fed && !j->asking && j->batch_at == j->batch_count && j->req &&
         verify_list_counts(j->list).waiting == 0)
         finish(j);
+    else
+        regulate(j);
+}
+
+/* Keeps it; what was fed before goes when it is the greater part. */
+static void keep(struct job *j, struct text piece)
+{
+    size_t fed = j->come.len - j->body.n;
+    if (fed > j->body.n) {
+        buf_consume(&j->come, fed);
+        fed = 0;
+    }
+    buf_add_text(&j->come, piece);
+    j->body = text_cut(buf_text(&j->come), fed, j->come.len);
+}
+
+static void on_piece(void *arg, struct text piece)
+{
+    struct job *j = arg;
+    if (piece.n == 0)
+        j->more = false;
+    else if (!j->fed)
+        keep(j, piece);
+    if (j->come.failed != TIDE_OK && !j->fed) {
+        (void)tide_fail(&j->failed, TIDE_ENOMEM, "out of memory");
+        j->fed = true;
+    }
+    pump(j);
 }
 
 static void start(struct verify_door *d, struct http_request *req, struct text body, bool is_one)
@@ -268,7 +313,11 @@ static void start(struct verify_door *d, struct http_request *req, struct text b
     j->door = d;
     j->req = req;
     j->words = d->words;
-    j->body = body;
+    j->more = req->more;
+    if (j->more)
+        keep(j, body);
+    else
+        j->body = body;
     j->column = column.n ? strndup(column.p, column.n) : NULL;
     d->words->refs++;
     d->streams++;
@@ -303,6 +352,8 @@ static void start(struct verify_door *d, struct http_request *req, struct text b
         j->failed.text[0] = '\0';
     http_begin(req, 200, is_one ? "application/json" : "application/x-ndjson", fresh,
                TIDE_COUNT(fresh), on_room, on_gone, j);
+    if (j->more)
+        http_receive(req, on_piece);
     if (is_one) { /* no list: taken as it is */
         j->given[0] = arena_text(&j->arena, body);
         j->normal[0] = normal_of(&j->arena, body);
@@ -392,6 +443,11 @@ static void verify(struct verify_door *d, struct http_request *req)
         start(d, req, address, true);
 }
 
+bool verify_door_in_pieces(const struct http_request *req)
+{
+    return text_eq(req->path, TEXT("/v1/verify")) && text_eq(req->method, TEXT("POST"));
+}
+
 bool verify_door_request(struct verify_door *d, struct http_request *req)
 {
     if (text_eq(req->path, TEXT("/v1/verify")))
@@ -423,6 +479,7 @@ enum tide_err verify_door_configure(struct verify_door *d,
     if (d->words)
         words_unref(d->words);
     d->words = w;
+    d->body_bytes_max = (size_t)config->http.body_bytes_max;
     return TIDE_OK;
 }
 

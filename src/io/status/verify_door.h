@@ -4,8 +4,9 @@
  *   GET  /v1/verify?address=   one line of JSON
  *   POST /v1/verify            NDJSON, a JSON array, CSV or an address a line; ?column= names the
  *                              member or column. The answer is NDJSON, a line an address, in their
- *                              order, each written as soon as it is decided; a client that does not
- *                              read stops it, one that goes ends it.
+ *                              order, each written as soon as it is decided, also while the list
+ *                              still comes; a client that does not read stops it, one that goes
+ *                              ends it.
  *   POST /v1/suppressed        a JSON array of addresses: {"suppressed":["", "invalid", ...]}
  *
  * Owns      the requests that it is answering, its words for hints.
@@ -14,8 +15,10 @@
  * Threads   loop thread only.
  * Errors    answered as {"error":{"code","message"}}: 400, 429 (VERIFY_STREAMS_MAX), 503. What is
  *           no address is a line of the answer.
- * Limits    what is held of a list is its body (http.body_max) and a window of it; further lists
- *           are refused while VERIFY_STREAMS_MAX are under way.
+ * Limits    a list has no end: the client is made to wait. What is held of it is a window, and as
+ * much of its body (http.body_max) as a client sends that reads nothing meanwhile; over TLS or
+ *           HTTP/1.0 a list is such a body. Further lists are refused while VERIFY_STREAMS_MAX are
+ *           under way.
  */
 #ifndef IO_STATUS_VERIFY_DOOR_H
 #define IO_STATUS_VERIFY_DOOR_H
@@ -47,5 +50,8 @@ void verify_door_close(struct verify_door *d);
 
 /* Answers what is at these paths; false: it is another's. */
 bool verify_door_request(struct verify_door *d, struct http_request *req);
+
+/* For http_options: a list may be of any length, and its answer begins before its end. */
+bool verify_door_in_pieces(const struct http_request *req);
 
 #endif
