@@ -65,6 +65,29 @@ static const struct {
      "Final-Recipient: rfc822; ann@client.example\nAction: failed\nStatus: 5.1.1\n"
      "Diagnostic-Code: smtp; 550 no such user\n--b--\n",
      BOUNCE_REPORT, "ann@client.example", "5.1.1", CLASS_RECIPIENT},
+    {"a page for its reader, about his own mailbox",
+     "Return-Path: <x@spam.example>\nFrom: Mail Delivery System <support@spam.example>\n"
+     "To: news@app.example\nSubject: Your mailbox is full\n\nDear news@app.example, the quota is "
+     "exceeded and 5 messages could not be delivered. See https://spam.example\n",
+     BOUNCE_OTHER, "", "0.0.0", CLASS_OTHER},
+    {"off a list",
+     "Return-Path: <>\nFrom: listmaster@lists.example\nTo: news@app.example\n"
+     "Subject: Unsubscribe notice\n\nMail to news@app.example bounced with 550 mailbox full: you "
+     "are off the list.\n",
+     BOUNCE_OTHER, "", "0.0.0", CLASS_OTHER},
+    {"what cron printed",
+     "Return-Path: <root@mx.example>\nFrom: Cron Daemon <root@mx.example>\nTo: news@app.example\n"
+     "Subject: Cron <root@mx> mailq\n\nann@client.example: delivery temporarily suspended\n",
+     BOUNCE_OTHER, "", "0.0.0", CLASS_OTHER},
+    {"a ticket about a bounce",
+     "Return-Path: <jira@corp.example>\nFrom: Jira <jira@corp.example>\nTo: news@app.example\n"
+     "Auto-Submitted: auto-generated\nSubject: [MAIL-12] Undeliverable mail for "
+     "ann@client.example\n\nMail to ann@client.example fails with 550 5.1.1 user unknown.\n",
+     BOUNCE_OTHER, "", "0.0.0", CLASS_OTHER},
+    {"away, in Swedish",
+     "Return-Path: <>\nFrom: ann@client.example\nTo: news@app.example\nSubject: "
+     "=?utf-8?q?Fr=C3=A5nvarande=3A_Hi?=\n\nTillbaka den 3 maj.\n",
+     BOUNCE_AUTOREPLY, "", "0.0.0", CLASS_OTHER},
 };
 
 static void test_mails(void **state)
@@ -96,8 +119,77 @@ static void test_mails(void **state)
     rulebook_free(book);
 }
 
+/* A postmaster's two lines about ann@client.example, in many languages. */
+static const struct {
+    const char *subject, *body;
+    enum reply_class class;
+} notices[] = {
+    {"Niedostarczalne: Hi",
+     "Nie udało się dostarczyć:\n\nann@client.example\nNie znaleziono: adres "
+     "e-mail nie został znaleziony.\n",
+     CLASS_RECIPIENT},
+    {"Teslim Edilemedi: Hi", "Teslim edilemedi:\n\nann@client.example\nAdres bulunamadı.\n",
+     CLASS_RECIPIENT},
+    {"Kan inte leverera: Hi",
+     "Leveransen misslyckades:\n\nann@client.example\nAdressen hittades "
+     "inte.\n",
+     CLASS_RECIPIENT},
+    {"Kan ikke leveres: Hi", "Levering mislyktes:\n\nann@client.example\nPostboksen er full.\n",
+     CLASS_FULL},
+    {"Ei voi toimittaa: Hi", "Toimitus epäonnistui:\n\nann@client.example\nOsoitetta ei löydy.\n",
+     CLASS_RECIPIENT},
+    {"Nelze doručit: Hi", "Doručení se nezdařilo:\n\nann@client.example\nAdresa nebyla nalezena.\n",
+     CLASS_RECIPIENT},
+    {"Onbestelbaar: Hi", "Bezorging is mislukt:\n\nann@client.example\nHet postvak is vol.\n",
+     CLASS_FULL},
+    {"Nelivrabil: Hi", "Livrarea nu a reușit:\n\nann@client.example\nAdresa nu a fost găsită.\n",
+     CLASS_RECIPIENT},
+    {"Недоставено: Hi",
+     "Доставянето не бе успешно:\n\nann@client.example\nАдресът не бе намерен.\n", CLASS_RECIPIENT},
+    {"Không thể gửi: Hi", "Không gửi được tới:\n\nann@client.example\nKhông tìm thấy địa chỉ.\n",
+     CLASS_RECIPIENT},
+    {"غير قابل للتسليم: Hi", "فشل التسليم:\n\nann@client.example\nالمستخدم غير موجود\n",
+     CLASS_RECIPIENT},
+    {"无法送达: Hi", "未能传递:\n\nann@client.example\n找不到地址\n", CLASS_RECIPIENT},
+    {"Mancata consegna",
+     "Il testo non è stato consegnato a ann@client.example: la casella è piena.\n", CLASS_FULL},
+    {"No se puede entregar: Hi",
+     "Error de entrega:\n\nann@client.example\nNo se encontró la "
+     "dirección.\n",
+     CLASS_RECIPIENT},
+    {"Message blocked", "Your letter to ann@client.example was blocked: spam score 9\n",
+     CLASS_SPAM},
+};
+
+static void test_notices(void **state)
+{
+    (void)state;
+    struct rulebook *book = real_rules();
+    for (size_t i = 0; i < TIDE_COUNT(notices); i++) {
+        struct tide_error err = {0};
+        struct arena a = {0};
+        struct bounce b;
+        const char *mail =
+            arena_printf(&a,
+                         "Return-Path: <>\nFrom: postmaster@mx.example\nTo: news@app.example\n"
+                         "Subject: %s\nMIME-Version: 1.0\nContent-Type: text/plain; "
+                         "charset=utf-8\nContent-Transfer-Encoding: 8bit\n\n%s",
+                         notices[i].subject, notices[i].body);
+        T_TRUE(mail != NULL, "memory");
+        T_OK(bounce_read(text_of(mail), book, NULL, &a, &b, &err), &err, "%s", notices[i].subject);
+        T_STR(bounce_kind_name(b.kind), "report", "%s", notices[i].subject);
+        T_EQ(b.recipient_count, 1, "%s", notices[i].subject);
+        T_TEXT(b.recipients[0].address, "ann@client.example", "%s", notices[i].subject);
+        T_STR(reply_class_name(b.recipients[0].meaning.class), reply_class_name(notices[i].class),
+              "%s", notices[i].subject);
+        arena_fini(&a);
+    }
+    rulebook_free(book);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_mails)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_mails),
+                                       cmocka_unit_test(test_notices)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,11 +1,10 @@
 #include "core/outcome/bounce.h"
 
 #include "base/macros.h"
-#include "core/outcome/bounce_parts.h"
+#include "core/outcome/bounce_signs.h"
 #include "core/outcome/bounce_words.h"
 #include "core/outcome/event_mail.h"
 #include "core/outcome/explain.h"
-#include "core/outcome/notice.h"
 
 const char *bounce_kind_name(enum bounce_kind k)
 {
@@ -15,51 +14,6 @@ const char *bounce_kind_name(enum bounce_kind k)
         [BOUNCE_RECEIPT] = "receipt",
     };
     return names[k];
-}
-
-struct reading {
-    const struct rulebook *rules;
-    const struct provider_index *providers;
-    struct arena *arena;
-    struct message mail;
-    struct bounce_parts parts;
-};
-
-/* -- What it is -------------------------------------------------------------------------------- */
-
-#define HAS(t, list) text_ihas((t), (list), TIDE_COUNT(list))
-
-/* RFC 3834 5 and the habits before it. */
-static bool is_autoreply(const struct reading *r, struct text subject)
-{
-    struct text submitted = message_raw_value(&r->mail, TEXT("Auto-Submitted"), r->arena);
-    struct text precedence = message_raw_value(&r->mail, TEXT("Precedence"), r->arena);
-    if (text_istarts(submitted, TEXT("auto-replied")))
-        return true;
-    if (text_istarts(precedence, TEXT("auto_reply")) ||
-        text_istarts(precedence, TEXT("auto-reply")))
-        return true;
-    if (message_has(&r->mail, TEXT("X-Autoreply")) ||
-        message_has(&r->mail, TEXT("X-Autorespond")) ||
-        message_has(&r->mail, TEXT("X-Autoresponder")) ||
-        message_has(&r->mail, TEXT("X-Auto-Response-From")) ||
-        message_has(&r->mail, TEXT("X-Mail-Autoreply")))
-        return true;
-    return bounce_subject_is_away(subject);
-}
-
-/* Does it come from a mail system rather than from a person? */
-static bool from_system(const struct reading *r, const struct bounce *b)
-{
-    struct text path = message_raw_value(&r->mail, TEXT("Return-Path"), r->arena);
-    if (text_eq(text_trim(path), TEXT("<>")) || text_istarts(path, TEXT("<MAILER-DAEMON")))
-        return true;
-    if (message_has(&r->mail, TEXT("X-Failed-Recipients")) ||
-        message_has(&r->mail, TEXT("X-MLServer")))
-        return true;
-    enum bounce_sender sender = bounce_sender_of(b->from);
-    return sender == SENDER_DAEMON ||
-           (sender == SENDER_OFFICE && bounce_subject_of(b->subject) == SUBJECT_REPORT);
 }
 
 /* -- Recipients -------------------------------------------------------------------------------- */
@@ -117,7 +71,7 @@ static void look_in_transcript(struct bounce_recipient *to, struct text diagnost
 
 /* Classifies by the text that a rule knows best: by its words before by a code, and of equals the
  * first. The code and status are those of the first text that has them. */
-static void classify(const struct reading *r,
+static void classify(const struct bounce_reading *r,
                      struct bounce_recipient *to,
                      const struct text *texts,
                      size_t count)
@@ -187,7 +141,9 @@ static bool is_address(struct text t)
 }
 
 /* Whose words they are: some replies mean what they mean at one provider only. */
-static struct text with_host(struct reading *r, struct text said, const struct dsn_recipient *from)
+static struct text with_host(struct bounce_reading *r,
+                             struct text said,
+                             const struct dsn_recipient *from)
 {
     if (said.n == 0 || from->remote_mta.n == 0 || text_ifind(said, from->remote_mta) < said.n)
         return said;
@@ -197,7 +153,9 @@ static struct text with_host(struct reading *r, struct text said, const struct d
 }
 
 /* "The user's account is disabled.", and below it "550 user unknown": the heading says more. */
-static void take_heading(const struct reading *r, struct bounce_recipient *to, struct text heading)
+static void take_heading(const struct bounce_reading *r,
+                         struct bounce_recipient *to,
+                         struct text heading)
 {
     struct reply_said said = {.provider = to->provider, .stage = -1};
     struct meaning m;
@@ -212,7 +170,7 @@ static void take_heading(const struct reading *r, struct bounce_recipient *to, s
     }
 }
 
-static void take_dsn(struct reading *r,
+static void take_dsn(struct bounce_reading *r,
                      const struct dsn *d,
                      const struct notice *n,
                      struct bounce *b)
@@ -251,7 +209,7 @@ static void take_dsn(struct reading *r,
     }
 }
 
-static void take_notice(struct reading *r, const struct notice *n, struct bounce *b)
+static void take_notice(struct bounce_reading *r, const struct notice *n, struct bounce *b)
 {
     for (size_t i = 0; i < n->recipient_count; i++) {
         const struct notice_recipient *from = &n->recipients[i];
@@ -278,7 +236,7 @@ static struct text address_in(struct text t)
     return notice_address(t, &pos, &found) ? found : TEXT("");
 }
 
-static void add_unsaid(struct reading *r,
+static void add_unsaid(struct bounce_reading *r,
                        const struct notice *n,
                        struct text list,
                        struct bounce *b)
@@ -297,7 +255,7 @@ static void add_unsaid(struct reading *r,
 }
 
 /* Fields that mail systems put in front, then whom the returned message was for. */
-static void take_unsaid(struct reading *r, const struct notice *n, struct bounce *b)
+static void take_unsaid(struct bounce_reading *r, const struct notice *n, struct bounce *b)
 {
     static const char *const fields[] = {"X-Failed-Recipients", "X-Actual-Recipient",
                                          "Original-Recipient"};
@@ -316,7 +274,7 @@ static void take_unsaid(struct reading *r, const struct notice *n, struct bounce
 
 /* -- Which of our mails ------------------------------------------------------------------------ */
 
-static void find_original(struct reading *r, struct bounce *b)
+static void find_original(struct bounce_reading *r, struct bounce *b)
 {
     if (r->parts.has_original) {
         b->original_id = message_first_id(&r->parts.original, TEXT("Message-ID"), r->arena);
@@ -330,7 +288,7 @@ static void find_original(struct reading *r, struct bounce *b)
         b->original_id = message_first_id(&r->mail, TEXT("References"), r->arena);
 }
 
-static void read_head(struct reading *r, struct bounce *b)
+static void read_head(struct bounce_reading *r, struct bounce *b)
 {
     static const char *const for_whom[] = {"To", "Delivered-To", "X-Original-To"};
     b->subject = message_value(&r->mail, TEXT("Subject"), r->arena);
@@ -339,7 +297,7 @@ static void read_head(struct reading *r, struct bounce *b)
         b->sent_to = address_in(message_raw_value(&r->mail, text_of(for_whom[i]), r->arena));
 }
 
-static enum tide_err read_notice(struct reading *r,
+static enum tide_err read_notice(struct bounce_reading *r,
                                  const struct bounce *b,
                                  struct notice *n,
                                  struct tide_error *err)
@@ -359,7 +317,9 @@ static enum tide_err read_notice(struct reading *r,
     return rc;
 }
 
-static enum tide_err read_complaint(struct reading *r, struct bounce *b, struct tide_error *err)
+static enum tide_err read_complaint(struct bounce_reading *r,
+                                    struct bounce *b,
+                                    struct tide_error *err)
 {
     enum tide_err rc = arf_read(r->parts.feedback, r->arena, &b->complaint, err);
     if (rc != TIDE_OK)
@@ -379,7 +339,7 @@ static enum tide_err read_complaint(struct reading *r, struct bounce *b, struct 
 }
 
 /* The fields of a report that lost its MIME structure on the way. */
-static struct text fields_within(struct reading *r)
+static struct text fields_within(struct bounce_reading *r)
 {
     struct text t = buf_text(&r->parts.text);
     size_t at = text_ifind(t, TEXT("\nReporting-MTA:"));
@@ -391,66 +351,7 @@ static struct text fields_within(struct reading *r)
     return fields.p ? fields : TEXT("");
 }
 
-/* People write about mail that failed, shops about parcels, machines about builds. What no mail
- * system seems to have written counts only when its subject speaks of mail or it returns one, and
- * when it names a recipient as a report does: surely, and where a person seems to have written it
- * in a list, not in a sentence, and not in an answer. */
-static bool listed(const struct reading *r, const struct notice *n, const struct bounce *b)
-{
-    static const char *const robots[] = {"no-reply",   "noreply", "no_reply",
-                                         "donotreply", "system",  "automat"};
-    static const char *const answers[] = {"re:", "fw:", "fwd:", "aw:", "wg:", "tr:", "rv:"};
-    bool robot = HAS(b->from, robots) || message_has(&r->mail, TEXT("Auto-Submitted"));
-    if (bounce_subject_of(b->subject) != SUBJECT_REPORT && !r->parts.has_original && n->rest.n == 0)
-        return false;
-    for (size_t i = 0; i < TIDE_COUNT(answers); i++)
-        if (text_istarts(b->subject, text_of(answers[i])))
-            return false;
-    for (size_t i = 0; i < n->recipient_count; i++)
-        if (n->recipients[i].weight >= 5 && (robot || n->recipients[i].begins))
-            return true;
-    return false;
-}
-
-/* Its outermost type names a delivery report, even where none is in it. */
-static bool called_report(const struct reading *r)
-{
-    struct text type = message_raw_value(&r->mail, TEXT("Content-Type"), r->arena);
-    return text_istarts(type, TEXT("multipart/report")) &&
-           text_ifind(type, TEXT("delivery-status")) < type.n;
-}
-
-/* Do the rules for replies know its words as what is wrong with a recipient or a domain? */
-static bool tells_fault(const struct reading *r, const struct notice *n)
-{
-    struct reply_said said = {.stage = -1};
-    struct meaning m;
-    reply_said_of(n->said, &said);
-    meaning_of(r->rules, &said, &m);
-    return m.basis == BASIS_TEXT &&
-           (m.class == CLASS_RECIPIENT || m.class == CLASS_DOMAIN || m.class == CLASS_DISABLED ||
-            m.class == CLASS_FULL || m.class == CLASS_MOVED);
-}
-
-/* Without fields that say so, two things of three must: who wrote it, its subject, its text. */
-static int signs_of(const struct reading *r, const struct bounce *b, const struct notice *n)
-{
-    bool system = from_system(r, b);
-    int signs = (system ? 1 : 0) + (bounce_subject_of(b->subject) != SUBJECT_OTHER ? 1 : 0);
-    signs += n->tone != NOTICE_PLAIN ? 1 : 0;
-    if (r->parts.has_status || message_has(&r->mail, TEXT("X-Failed-Recipients")))
-        signs += 2;
-    if (system && (r->parts.has_original || n->rest.n > 0))
-        signs++;
-    if (system && !r->parts.has_status && called_report(r))
-        signs++;
-    /* A mail system that has no name for itself, or its daemon's, writes about a fault. */
-    if (bounce_sender_of(b->from) == SENDER_DAEMON && tells_fault(r, n))
-        signs += n->tone != NOTICE_PLAIN ? 1 : 2;
-    return signs;
-}
-
-static enum tide_err read_report(struct reading *r, struct bounce *b, struct tide_error *err)
+static enum tide_err read_report(struct bounce_reading *r, struct bounce *b, struct tide_error *err)
 {
     struct notice n;
     struct dsn d = {0};
@@ -459,7 +360,7 @@ static enum tide_err read_report(struct reading *r, struct bounce *b, struct tid
         rc = dsn_read(r->parts.has_status ? r->parts.status : fields_within(r), r->arena, &d, err);
     if (rc != TIDE_OK)
         return rc;
-    bool autoreply = is_autoreply(r, b->subject);
+    bool autoreply = bounce_is_autoreply(r, b->subject);
     b->envelope_id = d.envelope_id;
     b->reporting_mta = d.reporting_mta;
     take_dsn(r, &d, &n, b);
@@ -467,12 +368,14 @@ static enum tide_err read_report(struct reading *r, struct bounce *b, struct tid
         b->kind = BOUNCE_REPORT;
         return TIDE_OK;
     }
-    int signs = signs_of(r, b, &n); /* some mail systems call their own reports auto-replied */
+    bool returns_mail = r->parts.has_original || n.rest.n > 0;
+    int signs = bounce_signs(r, b, &n); /* some mail systems call their own reports auto-replied */
     if (autoreply && signs < 3) {
         b->kind = BOUNCE_AUTOREPLY;
         return TIDE_OK;
     }
-    if (signs < 2 || (!r->parts.has_status && !from_system(r, b) && !listed(r, &n, b)))
+    if (signs < 2 ||
+        (!r->parts.has_status && !bounce_from_system(r, b) && !bounce_listed(r, &n, b)))
         return TIDE_OK;
     if (!n.names)
         take_notice(r, &n, b);
@@ -480,13 +383,19 @@ static enum tide_err read_report(struct reading *r, struct bounce *b, struct tid
         take_unsaid(r, &n, b);
     if (b->recipient_count == 0)
         take_notice(r, &n, b);
-    if (b->recipient_count > 0 || signs >= 3)
+    if (b->recipient_count == 1 && text_ieq(b->recipients[0].address, b->sent_to) &&
+        !returns_mail && !(bounce_null_path(r) && bounce_sender_of(b->from) == SENDER_DAEMON)) {
+        b->recipient_count = 0; /* "your mailbox is full", "you are off the list": for its reader */
+        return TIDE_OK;
+    }
+    bool answerable = message_has(&r->mail, TEXT("Return-Path")) && !bounce_null_path(r);
+    if (b->recipient_count > 0 || (signs >= 3 && (returns_mail || !answerable)))
         b->kind = BOUNCE_REPORT;
     return TIDE_OK;
 }
 
 /* An ESP's event that came as a mail. False: it is none. */
-static bool read_event(struct reading *r, struct bounce *b)
+static bool read_event(struct bounce_reading *r, struct bounce *b)
 {
     struct event_mail e;
     const struct notice nothing = {0};
@@ -506,19 +415,7 @@ static bool read_event(struct reading *r, struct bounce *b)
     return true;
 }
 
-/* Complaints from before RFC 5965: the message itself, sent back by a desk for complaints. */
-static bool is_old_complaint(const struct reading *r, const struct bounce *b)
-{
-    static const char *const words[] = {"complaint about", "spam report", "abuse report",
-                                        "feedback loop"};
-    static const char field[] = "X-HmXmrOriginalRecipient"; /* Hotmail's junk mail reports */
-    if (message_has(&r->mail, text_of(field)))
-        return true;
-    return r->parts.has_original &&
-           (message_has(&r->parts.original, text_of(field)) || HAS(b->subject, words));
-}
-
-static enum tide_err read_mail(struct reading *r, struct bounce *b, struct tide_error *err)
+static enum tide_err read_mail(struct bounce_reading *r, struct bounce *b, struct tide_error *err)
 {
     b->recipients = arena_array(r->arena, BOUNCE_RECIPIENTS_MAX, sizeof *b->recipients);
     if (!b->recipients)
@@ -528,7 +425,7 @@ static enum tide_err read_mail(struct reading *r, struct bounce *b, struct tide_
     enum tide_err rc = TIDE_OK;
     if (read_event(r, b))
         return TIDE_OK;
-    if (r->parts.has_feedback || is_old_complaint(r, b))
+    if (r->parts.has_feedback || bounce_is_old_complaint(r, b))
         rc = read_complaint(r, b, err);
     else if (r->parts.has_receipt)
         b->kind = BOUNCE_RECEIPT;
@@ -546,7 +443,8 @@ enum tide_err bounce_read(struct text bytes,
                           struct bounce *ret,
                           struct tide_error *err)
 {
-    struct reading r = {.rules = rules, .providers = providers, .arena = a, .parts = {.arena = a}};
+    struct bounce_reading r = {
+        .rules = rules, .providers = providers, .arena = a, .parts = {.arena = a}};
     struct bounce b = {0};
     struct buf whole = {0};
     struct tide_error ignored;

@@ -149,6 +149,18 @@ static struct text sentence_end(struct text t)
     return t;
 }
 
+/* "... was not delivered to", in several languages. */
+static bool ends_with_preposition(struct text lead)
+{
+    static const char *const words[] = {" to",  " for",  " an",  " a",    " à",  " para",
+                                        " aan", " naar", " til", " till", " do", " la",
+                                        " для", " на",   "给",   "に"};
+    for (size_t i = 0; i < TIDE_COUNT(words); i++)
+        if (text_iends(lead, text_of(words[i])))
+            return true;
+    return false;
+}
+
 static int weigh(struct text whole, struct text address, bool led)
 {
     struct text line = without_code(whole);
@@ -167,7 +179,7 @@ static int weigh(struct text whole, struct text address, bool led)
         weight += after.n > 0 && strchr(">:.-;,", after.p[0]) ? 3 : 2;
     if (HAS(before, recipient_words))
         weight += 3;
-    else if (text_iends(lead, TEXT(" to")) || text_iends(lead, TEXT(" for")))
+    else if (ends_with_preposition(lead))
         weight += 2;
     else if (text_iends(lead, TEXT(":")) && lead.n > 1)
         weight += 1;
