@@ -47,10 +47,21 @@ struct rule_entry {
     size_t pattern_count;
 };
 
+/* A rule that may fit a text which has this need's first trigram, and its others. */
+struct rule_hint {
+    const struct rule_need *need;
+    uint16_t rule; /* its place in the order */
+};
+
+#define RULE_WORDS ((RULES_MAX + 63) / 64)
+
 struct rulebook {
     struct arena memory;
     struct rule_entry **rules;
     size_t count;
+    struct rule_hint *hints;     /* by trigram: those of p at hint_at[p] up to hint_at[p + 1] */
+    uint32_t *hint_at;           /* NULL: not made; all rules may fit any text */
+    uint64_t always[RULE_WORDS]; /* rules that need no trigram */
     const char *providers[RULES_PROVIDERS_MAX];
     size_t provider_count;
     pcre2_match_context *bounds;
@@ -66,5 +77,8 @@ static inline uint16_t piece_of(const char *p)
 
 /* Finds out what the pattern needs. False when memory ran out. */
 bool rule_needs(const char *pattern, struct arena *a, struct rule_pattern *ret);
+
+/* Makes the hints of a book whose rules are in order. */
+void rulebook_hint(struct rulebook *b);
 
 #endif

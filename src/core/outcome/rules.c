@@ -72,6 +72,8 @@ struct subject {
     char text[RULES_TEXT_BYTES]; /* runs of blanks and controls are one blank */
     size_t n;
     uint64_t pieces[PIECE_BITS / 64];
+    uint16_t each[RULES_TEXT_BYTES]; /* the pieces that it has, once each */
+    size_t each_count;
 };
 
 /* A typographic apostrophe is a plain one, as patterns are written. */
@@ -83,7 +85,7 @@ static bool is_apostrophe(struct text t, size_t at)
 static void subject_init(struct subject *s, struct text words)
 {
     char low[RULES_TEXT_BYTES];
-    s->n = 0;
+    s->n = s->each_count = 0;
     for (size_t i = 0; i < words.n && s->n < sizeof s->text; i++) {
         unsigned char c = (unsigned char)words.p[i];
         if (c <= ' ' || c == 0x7F) {
@@ -101,7 +103,10 @@ static void subject_init(struct subject *s, struct text words)
         low[i] = ascii_lower(s->text[i]);
     for (size_t i = 0; i + 2 < s->n; i++) {
         uint16_t bit = piece_of(low + i);
-        s->pieces[bit / 64] |= UINT64_C(1) << (bit % 64);
+        uint64_t mask = UINT64_C(1) << (bit % 64);
+        if (!(s->pieces[bit / 64] & mask))
+            s->each[s->each_count++] = bit;
+        s->pieces[bit / 64] |= mask;
     }
 }
 
@@ -110,14 +115,36 @@ static bool has(const struct subject *s, uint16_t piece)
     return s->pieces[piece / 64] >> (piece % 64) & 1;
 }
 
+static bool meets(const struct subject *s, const struct rule_need *need)
+{
+    const uint16_t *p = need->pieces;
+    return has(s, p[0]) && has(s, p[1]) && has(s, p[2]) && has(s, p[3]);
+}
+
 static bool may_match(const struct rule_pattern *p, const struct subject *s)
 {
-    for (size_t i = 0; i < p->need_count; i++) {
-        const uint16_t *pieces = p->needs[i].pieces;
-        if (has(s, pieces[0]) && has(s, pieces[1]) && has(s, pieces[2]) && has(s, pieces[3]))
+    for (size_t i = 0; i < p->need_count; i++)
+        if (meets(s, &p->needs[i]))
             return true;
-    }
     return p->need_count == 0;
+}
+
+/* The rules that have a chance, in order. */
+static void rules_for(const struct rulebook *b, const struct subject *s, uint64_t ret[RULE_WORDS])
+{
+    if (!b->hint_at) {
+        memset(ret, 0xFF, RULE_WORDS * sizeof *ret);
+        return;
+    }
+    memcpy(ret, b->always, sizeof b->always);
+    for (size_t i = 0; i < s->each_count; i++) {
+        uint16_t piece = s->each[i];
+        for (uint32_t k = b->hint_at[piece]; k < b->hint_at[piece + 1]; k++) {
+            const struct rule_hint *h = &b->hints[k];
+            if (meets(s, h->need))
+                ret[h->rule / 64] |= UINT64_C(1) << (h->rule % 64);
+        }
+    }
 }
 
 /* -- One rule ---------------------------------------------------------------------------------- */
@@ -201,6 +228,17 @@ static uint64_t provider_bit(const struct rulebook *b, struct text provider)
     return 0;
 }
 
+/* The first at `i` or behind it; `count` or more: there is none. */
+static size_t next_of(const uint64_t *may, size_t i, size_t count)
+{
+    for (; i < count; i = (i | 63) + 1) {
+        uint64_t rest = may[i / 64] >> (i % 64);
+        if (rest)
+            return i + (size_t)__builtin_ctzll(rest);
+    }
+    return count;
+}
+
 static const struct reply_rule *find(const struct rulebook *b,
                                      const struct reply_said *said,
                                      const struct subject *s,
@@ -208,11 +246,13 @@ static const struct reply_rule *find(const struct rulebook *b,
 {
     const struct reply_rule *found = NULL;
     pcre2_match_data *match = NULL;
-    uint64_t own = said->provider.n ? provider_bit(b, said->provider) : 0;
+    uint64_t own = said->provider.n ? provider_bit(b, said->provider) : 0, may[RULE_WORDS];
     ret_evidence[0] = '\0';
+    rules_for(b, s, may);
     /* First what the provider's own rules say, then everybody's. */
     for (int pass = own ? 0 : 1; pass < 2 && !found; pass++)
-        for (size_t i = 0; i < b->count && !found; i++) {
+        for (size_t i = next_of(may, 0, b->count); i < b->count && !found;
+             i = next_of(may, i + 1, b->count)) {
             const struct rule_entry *r = b->rules[i];
             bool is_own = (r->providers & own) != 0;
             if (pass == 0 ? !is_own : is_own || (r->strict && r->providers))

@@ -453,6 +453,8 @@ void rulebook_free(struct rulebook *b)
             pcre2_code_free(b->rules[i]->patterns[k].code);
     pcre2_match_context_free(b->bounds);
     free(b->rules);
+    free(b->hints);
+    free(b->hint_at);
     arena_fini(&b->memory);
     free(b);
 }
@@ -468,6 +470,7 @@ static int by_order(const void *a, const void *b)
 void rulebook_seal(struct rulebook *b)
 {
     qsort(b->rules, b->count, sizeof(struct rule_entry *), by_order);
+    rulebook_hint(b);
 }
 
 struct folder {

@@ -3,6 +3,8 @@
 
 #include "base/macros.h"
 
+#include <stdlib.h>
+
 #define RUN_BYTES 64
 #define NEEDS_MAX 96 /* literals of one pattern; one that needs more is always tried */
 
@@ -180,4 +182,60 @@ bool rule_needs(const char *pattern, struct arena *a, struct rule_pattern *ret)
     }
     ret->need_count = need.count;
     return true;
+}
+
+/* -- The hints of a book ----------------------------------------------------------------------- */
+
+/* Calls for each need of each pattern; with `hints` NULL only counts into `at`. */
+static void each_need(const struct rulebook *b, uint32_t *at, struct rule_hint *hints)
+{
+    for (size_t i = 0; i < b->count; i++)
+        for (size_t k = 0; k < b->rules[i]->pattern_count; k++) {
+            const struct rule_pattern *p = &b->rules[i]->patterns[k];
+            for (size_t n = 0; n < p->need_count; n++) {
+                uint32_t *slot = &at[p->needs[n].pieces[0]];
+                if (hints)
+                    hints[*slot] = (struct rule_hint){&p->needs[n], (uint16_t)i};
+                ++*slot;
+            }
+        }
+}
+
+static bool needs_nothing(const struct rule_entry *r)
+{
+    bool nothing = r->pattern_count == 0;
+    for (size_t k = 0; k < r->pattern_count; k++)
+        nothing |= r->patterns[k].need_count == 0;
+    return nothing;
+}
+
+void rulebook_hint(struct rulebook *b)
+{
+    uint32_t total = 0;
+    free(b->hint_at);
+    free(b->hints);
+    b->hints = NULL;
+    b->hint_at = calloc(PIECE_BITS + 1, sizeof *b->hint_at);
+    if (!b->hint_at)
+        return;
+    each_need(b, b->hint_at, NULL);
+    for (size_t p = 0; p <= PIECE_BITS; p++) { /* numbers become the places where each begins */
+        uint32_t n = b->hint_at[p];
+        b->hint_at[p] = total;
+        total += n;
+    }
+    b->hints = calloc(total + 1, sizeof *b->hints);
+    if (!b->hints) {
+        free(b->hint_at);
+        b->hint_at = NULL;
+        return;
+    }
+    each_need(b, b->hint_at, b->hints);
+    for (size_t p = PIECE_BITS; p > 0; p--) /* each has moved to where the next one begins */
+        b->hint_at[p] = b->hint_at[p - 1];
+    b->hint_at[0] = 0;
+    memset(b->always, 0, sizeof b->always);
+    for (size_t i = 0; i < b->count; i++)
+        if (needs_nothing(b->rules[i]))
+            b->always[i / 64] |= UINT64_C(1) << (i % 64);
 }
