@@ -108,7 +108,7 @@ def test_fails_is_held_and_opens():
         assert rig.state(news) == "held" and DKIM in rig.daemon.notification(news)["reason"]
         alarm = rig.daemon.status()["alarms"][0]
         assert alarm["key"] == "sender/shop.test/sink" and alarm["severity"] == "critical", alarm
-        assert DKIM in alarm["advice"], alarm
+        assert DKIM in alarm["sentence"] and "Publish there" in alarm["sentence"], alarm
         shown = rig.cli("check-sender", "--watched")
         assert shown.returncode == 1 and "bulk streams are held" in shown.stdout, shown
         assert "Gmail" in shown.stdout and f"{DKIM}. TXT" in shown.stdout, shown.stdout

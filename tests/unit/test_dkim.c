@@ -316,7 +316,7 @@ static const struct {
      {"v=spf1 -all"},
      "missing",
      "there is a TXT record, but it holds no key"},
-    {"revoked", {.rr_count = 1}, {"v=DKIM1; p="}, "revoked", "p= is empty: the key is revoked"},
+    {"revoked", {.rr_count = 1}, {"v=DKIM1; p="}, "revoked", "p= is empty"},
     {"two",
      {.rr_count = 2},
      {"v=DKIM1; p=", "k=rsa; p=AAAA"},

@@ -39,6 +39,15 @@ static const struct {
     {"_dmarc.open.org", DNS_TXT, "v=DMARC1; p=none; pct=10"},
     {"_dmarc.broken.org", DNS_TXT, "v=DMARC1; p=nothing"},
     {"bounce.esp.example", DNS_TXT, "v=spf1 ip4:203.0.113.0/24 -all"},
+    {"two.org", DNS_A, "8.8.8.8"},
+    {"two.org", DNS_TXT, "v=spf1 include:esp.example -all"},
+    {"two.org", DNS_TXT, "v=spf1 mx  include:esp.example ~all"},
+    {"_dmarc.two.org", DNS_TXT, "v=DMARC1; p=reject"},
+    {"_dmarc.two.org", DNS_TXT, "v=DMARC1; p=none"},
+    {"k1._domainkey.two.org", DNS_TXT, KEY},
+    {"typo.org", DNS_TXT, "v=spf1 ipv4:192.0.2.1 -all"},
+    {"_dmarc.typo.org", DNS_TXT, "v=DMARC1; p=none; psd=y"},
+    {"k1._domainkey.typo.org", DNS_TXT, KEY},
     {"rep.org", DNS_A, "8.8.8.8"},
     {"rep.org", DNS_TXT, "v=spf1 include:esp.example -all"},
     {"k1._domainkey.rep.org", DNS_TXT, KEY},
@@ -72,14 +81,41 @@ static struct dnsbl_zone zones[] = {{.name = S("list"),
                                      .codes = codes,
                                      .code_count = 1,
                                      .delist = S("x")}};
+static char *their_zones[] = {S("example")}, *other_zones[] = {S("t.example")};
 static struct sender_demand demands[] = {{.name = S("p-spf"),
                                           .title = S("Provider"),
                                           .topic = SENDER_SPF,
                                           .bulk = true,
                                           .rule = S("SPF."),
+                                          .consequence = S("Refused.")},
+                                         {.name = S("p-open"),
+                                          .title = S("Provider"),
+                                          .topic = SENDER_SPF_OPEN,
+                                          .rule = S("Not all."),
+                                          .consequence = S("Deferred.")},
+                                         {.name = S("p-list"),
+                                          .title = S("Provider"),
+                                          .topic = SENDER_BLOCK_LISTS,
+                                          .zones = their_zones,
+                                          .zone_count = 1,
+                                          .rule = S("Not there."),
+                                          .consequence = S("Refused.")},
+                                         {.name = S("q-list"),
+                                          .title = S("Other"),
+                                          .topic = SENDER_BLOCK_LISTS,
+                                          .zones = other_zones,
+                                          .zone_count = 1,
+                                          .rule = S("Not there."),
                                           .consequence = S("Refused.")}};
 static const struct sender_rules rules = {
-    .zones = zones, .zone_count = 2, .demands = demands, .demand_count = 1};
+    .zones = zones, .zone_count = 2, .demands = demands, .demand_count = TIDE_COUNT(demands)};
+
+#define SHOWN(who)                                                                          \
+    " Publish there what " who " shows for this selector: a TXT record with the key, or a " \
+    "CNAME.\n"
+#define LOST                                                                              \
+    " Replies to it are lost, and some receivers refuse mail from such a domain (5.1.8, " \
+    "5.7.27).\n"
 
 /* "state what: finding" in order; "+ line" is a record to publish. */
 static const struct {
@@ -120,67 +156,91 @@ static const struct {
      "ESP "
      "passes SPF only with an envelope domain of its own.\n"
      "+ noinclude.org. TXT \"v=spf1 mx include:esp.example ~all exp=why.noinclude.org\"\n"
-     "bad DKIM key revoked._domainkey.noinclude.org: The key is revoked: p= is empty: the key is "
-     "revoked.\n"
-     "+ revoked._domainkey.noinclude.org. TXT \"v=DKIM1; k=rsa; p=(the public key, or the CNAME, "
-     "that The ESP shows for this selector)\"\n"
-     "bad DKIM key alias._domainkey.noinclude.org: The key is missing: its CNAME leads to "
-     "gone.esp.example, where there is no key.\n"
-     "+ alias._domainkey.noinclude.org. TXT \"v=DKIM1; k=rsa; p=(the public key, or the CNAME, "
-     "that The ESP shows for this selector)\"\n"
-     "bad authentication: Mail of this sender passes neither SPF nor DKIM.\n"
-     "bad DMARC of noinclude.org: There is no DMARC record.\n"
-     "+ _dmarc.noinclude.org. TXT \"v=DMARC1; p=none; rua=mailto:dmarc-reports@noinclude.org\"\n"
-     "bad mail to noinclude.org: The domain noinclude.org says that it takes no mail (null MX, RFC "
-     "7505).\n"},
+     "bad DKIM key revoked._domainkey.noinclude.org: The key is revoked: p= is empty." SHOWN(
+         "The ESP") "bad DKIM key alias._domainkey.noinclude.org: The key is missing: its CNAME "
+                    "leads to "
+                    "gone.esp.example, where there is no key." SHOWN(
+                        "The ESP") "bad authentication: Mail of this sender passes neither SPF nor "
+                                   "DKIM.\n"
+                                   "bad DMARC of noinclude.org: There is no DMARC record.\n"
+                                   "+ _dmarc.noinclude.org. TXT \"v=DMARC1; p=none; "
+                                   "rua=mailto:dmarc-reports@noinclude.org\"\n"
+                                   "bad mail to noinclude.org: The domain noinclude.org says that "
+                                   "it takes no mail (null MX, RFC "
+                                   "7505)." LOST},
     {"open.org", "", "", "", "", false,
      "bad SPF of open.org: The record lets everybody send: it ends in \"+all\".\n"
      "+ open.org. TXT \"v=spf1 ~all\"\n"
-     "unknown DKIM: No selector is known: name it, or show a message as it arrived.\n"
+     "unknown DKIM: No selector is known: name it (--selector, or selectors of the account), or "
+     "show a message as it arrived (--message).\n"
      "note DMARC of open.org: The policy is none; with mail that fails, receivers will deliver it "
      "as any other, and report.\n"
      "unknown DMARC alignment: Neither SPF nor DKIM is known to pass and to align.\n"
-     "bad mail to open.org: The domain open.org has neither an MX record nor an address.\n"},
+     "bad mail to open.org: The domain open.org has neither an MX record nor an address." LOST},
     {"broken.org", "bounce.esp.example", "none", "", "", false,
      "good SPF of bounce.esp.example: The record is right, with 0 of 10 DNS lookups.\n"
-     "bad DKIM key none._domainkey.broken.org: The key is missing: the name does not exist.\n"
-     "+ none._domainkey.broken.org. TXT \"v=DKIM1; k=rsa; p=(the public key, or the CNAME, that "
-     "the "
-     "signer shows for this selector)\"\n"
-     "bad DMARC of broken.org: The record is of no use to receivers.\n"
-     "+ _dmarc.broken.org. TXT \"v=DMARC1; p=none; rua=mailto:dmarc-reports@broken.org\"\n"
-     "bad mail to broken.org: The domain broken.org has neither an MX record nor an address.\n"},
+     "bad DKIM key none._domainkey.broken.org: The key is missing: the name does not exist." SHOWN(
+         "the signer") "bad DMARC of broken.org: The record is of no use to receivers. Replace "
+                       "it.\n"
+                       "+ _dmarc.broken.org. TXT \"v=DMARC1; p=none; "
+                       "rua=mailto:dmarc-reports@broken.org\"\n"
+                       "bad mail to broken.org: The domain broken.org has neither an MX record nor "
+                       "an address." LOST},
     {"many.org", "", "none", "", "", false,
      "bad SPF of many.org: The record needs 11 DNS lookups; receivers stop at 10 and refuse it "
-     "(RFC "
-     "7208 4.6.4).\n"
-     "bad DKIM key none._domainkey.many.org: The key is missing: the name does not exist.\n"
-     "+ none._domainkey.many.org. TXT \"v=DKIM1; k=rsa; p=(the public key, or the CNAME, that the "
-     "signer shows for this selector)\"\n"
-     "bad authentication: Mail of this sender passes neither SPF nor DKIM.\n"
-     "bad DMARC of many.org: There is no DMARC record.\n"
-     "+ _dmarc.many.org. TXT \"v=DMARC1; p=none; rua=mailto:dmarc-reports@many.org\"\n"
-     "bad mail to many.org: The domain many.org has neither an MX record nor an address.\n"},
+     "(RFC 7208 4.6.4). Take out what no longer sends, or let an ESP use an envelope domain with a "
+     "record of its own.\n"
+     "bad DKIM key none._domainkey.many.org: The key is missing: the name does not exist." SHOWN(
+         "the signer") "bad authentication: Mail of this sender passes neither SPF nor DKIM.\n"
+                       "bad DMARC of many.org: There is no DMARC record.\n"
+                       "+ _dmarc.many.org. TXT \"v=DMARC1; p=none; "
+                       "rua=mailto:dmarc-reports@many.org\"\n"
+                       "bad mail to many.org: The domain many.org has neither an MX record nor an "
+                       "address." LOST},
     {"broken.org", "", "none", "", "", false,
      "bad SPF of broken.org: Receivers cannot read it: the SPF record of broken.org: "
      "\"ip4:1.2.3\": want an IP address, with or without a prefix length.\n"
-     "bad DKIM key none._domainkey.broken.org: The key is missing: the name does not exist.\n"
-     "+ none._domainkey.broken.org. TXT \"v=DKIM1; k=rsa; p=(the public key, or the CNAME, that "
-     "the "
-     "signer shows for this selector)\"\n"
-     "bad authentication: Mail of this sender passes neither SPF nor DKIM.\n"
-     "bad DMARC of broken.org: The record is of no use to receivers.\n"
-     "+ _dmarc.broken.org. TXT \"v=DMARC1; p=none; rua=mailto:dmarc-reports@broken.org\"\n"
-     "bad mail to broken.org: The domain broken.org has neither an MX record nor an address.\n"},
+     "bad DKIM key none._domainkey.broken.org: The key is missing: the name does not exist." SHOWN(
+         "the signer") "bad authentication: Mail of this sender passes neither SPF nor DKIM.\n"
+                       "bad DMARC of broken.org: The record is of no use to receivers. Replace "
+                       "it.\n"
+                       "+ _dmarc.broken.org. TXT \"v=DMARC1; p=none; "
+                       "rua=mailto:dmarc-reports@broken.org\"\n"
+                       "bad mail to broken.org: The domain broken.org has neither an MX record nor "
+                       "an address." LOST},
     {"moved.org", "", "none", "", "", false,
      "bad SPF of moved.org: The record lets everybody send: it ends in \"+all\".\n"
-     "bad DKIM key none._domainkey.moved.org: The key is missing: the name does not exist.\n"
-     "+ none._domainkey.moved.org. TXT \"v=DKIM1; k=rsa; p=(the public key, or the CNAME, that the "
-     "signer shows for this selector)\"\n"
-     "bad authentication: Mail of this sender passes neither SPF nor DKIM.\n"
-     "bad DMARC of moved.org: There is no DMARC record.\n"
-     "+ _dmarc.moved.org. TXT \"v=DMARC1; p=none; rua=mailto:dmarc-reports@moved.org\"\n"
-     "bad mail to moved.org: The domain moved.org has neither an MX record nor an address.\n"},
+     "bad DKIM key none._domainkey.moved.org: The key is missing: the name does not exist." SHOWN(
+         "the signer") "bad authentication: Mail of this sender passes neither SPF nor DKIM.\n"
+                       "bad DMARC of moved.org: There is no DMARC record.\n"
+                       "+ _dmarc.moved.org. TXT \"v=DMARC1; p=none; "
+                       "rua=mailto:dmarc-reports@moved.org\"\n"
+                       "bad mail to moved.org: The domain moved.org has neither an MX record nor "
+                       "an address." LOST},
+    {"two.org", "", "k1", "192.0.2.9", "esp", false,
+     "bad SPF of two.org: There are 2 SPF records, and receivers then use none (RFC 7208 4.5). "
+     "Leave one.\n"
+     "+ two.org. TXT \"v=spf1 include:esp.example mx ip4:192.0.2.9 ~all\"\n"
+     "bad SPF of 192.0.2.9: The result is permerror: two.org has more than one SPF record (RFC "
+     "7208 "
+     "4.5).\n"
+     "good DKIM key k1._domainkey.two.org: Ed25519 with 256 bits.\n"
+     "bad DMARC of two.org: There is more than one record, and so none counts. Leave one.\n"
+     "+ _dmarc.two.org. TXT \"v=DMARC1; p=reject\"\n"
+     "bad PTR of 192.0.2.9: The address has no name.\n"
+     "+ 9.2.0.192.in-addr.arpa. PTR mail.two.org.\n"
+     "+ mail.two.org. A 192.0.2.9\n"
+     "good mail to two.org: two.org has no MX record; mail goes to its own address (RFC 5321 "
+     "5.1).\n"
+     "note block lists: 1 of 2 answers have nothing against the sender.\n"},
+    {"typo.org", "", "k1", "", "", false,
+     "bad SPF of typo.org: Receivers cannot read it: the SPF record of typo.org: "
+     "\"ipv4:192.0.2.1\": there is no such mechanism; it is written ip4.\n"
+     "good DKIM key k1._domainkey.typo.org: Ed25519 with 256 bits.\n"
+     "note DMARC of typo.org: The policy is none; with mail that fails, receivers will deliver it "
+     "as any other, and report.\n"
+     "good DMARC alignment: From aligns with the DKIM domain typo.org.\n"
+     "bad mail to typo.org: The domain typo.org has neither an MX record nor an address." LOST},
     {"rep.org", "", "k1", "", "esp", false,
      "good SPF of rep.org: The record is right, with 1 of 10 DNS lookups.\n"
      "good DKIM key k1._domainkey.rep.org: Ed25519 with 256 bits.\n"
@@ -188,20 +248,32 @@ static const struct {
      "as any other, and report.\n"
      "good DMARC reports to yes.example: It says that it takes reports about rep.org.\n"
      "note DMARC reports to no.example: It does not say that it takes reports about rep.org: "
-     "receivers send none there (RFC 9990 4, RFC 7489 7.1).\n"
+     "receivers send none there until its owner publishes this (RFC 9990 4, RFC 7489 7.1).\n"
      "+ rep.org._report._dmarc.no.example. TXT \"v=DMARC1\"\n"
-     "unknown DMARC reports to slow.example: DNS failed: no name server answered in time.\n"
+     "note DMARC reports to slow.example: DNS failed: no name server answered in time.\n"
      "good DMARC alignment: From aligns with the DKIM domain rep.org, and with SPF too.\n"
      "good mail to rep.org: rep.org has no MX record; mail goes to its own address (RFC 5321 "
      "5.1).\n"},
     {"slow.org", "", "none", "", "", false,
      "unknown SPF of slow.org: DNS failed: slow.org TXT: no name server answered in time.\n"
-     "unknown DKIM key none._domainkey.slow.org: The key is unknown: no name server answered in "
-     "time.\n"
+     "unknown DKIM key none._domainkey.slow.org: DNS failed: no name server answered in time.\n"
      "unknown DMARC of slow.org: DNS failed: no name server answered in time.\n"
      "unknown mail to slow.org: Whether slow.org takes mail could not be found out: no name server "
      "answered in time.\n"},
 };
+
+/* Who does what about it: the rule of that topic, and of that block list. */
+static void check_blame(const struct sender_check *c, const char *domain)
+{
+    if (c->state != SENDER_BAD)
+        return;
+    if (text_ifind(c->finding, TEXT("everybody")) < c->finding.n)
+        T_TEXT(c->consequences, "Provider: Not all. Deferred. [p-open]", "%s", domain);
+    else if (text_starts(c->what, TEXT("SPF")))
+        T_TEXT(c->consequences, "Provider, of bulk senders: SPF. Refused. [p-spf]", "%s", domain);
+    else if (text_ifind(c->what, TEXT(" at ")) < c->what.n)
+        T_TEXT(c->consequences, "Provider: Not there. Refused. [p-list]", "%s", domain);
+}
 
 static void put_report(const struct sender *s, struct buf *out)
 {
@@ -263,9 +335,7 @@ static void run_case(const struct dns_world *w, size_t i, struct sender *s)
     put_report(s, &out);
     T_STR(buf_str(&out), cases[i].want, "case %zu", i);
     for (size_t k = 0; k < s->check_count; k++)
-        if (s->checks[k].state == SENDER_BAD && text_starts(s->checks[k].what, TEXT("SPF")))
-            T_TEXT(s->checks[k].consequences, "Provider, of bulk senders: SPF. Refused. [p-spf]",
-                   "%s", cases[i].domain);
+        check_blame(&s->checks[k], cases[i].domain);
     buf_fini(&out);
     sender_fini(s);
     arena_fini(&arena);

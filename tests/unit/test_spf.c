@@ -75,7 +75,8 @@ static const struct {
     {"example.org", IP4(8, 8, 8, 8), SPF_FAIL, "-all", "example.org", ""},
     {"moved.org", IP4(8, 8, 8, 8), SPF_FAIL, "-all", "example.org", ""},
     {"typo.org", IP4(8, 8, 8, 8), SPF_PERMERROR, "", "",
-     "the SPF record of typo.org: \"ipv4:192.0.2.1\": there is no such mechanism"},
+     "the SPF record of typo.org: \"ipv4:192.0.2.1\": there is no such mechanism; it is written "
+     "ip4"},
     {"two.org", IP4(8, 8, 8, 8), SPF_PERMERROR, "", "",
      "two.org has more than one SPF record (RFC 7208 4.5)"},
     {"lost.org", IP4(8, 8, 8, 8), SPF_PERMERROR, "", "",

@@ -179,7 +179,7 @@ static void read_tags(struct dkim_key *k, const struct tag_list *l, struct arena
         is(k, DKIM_KEY_UNUSABLE, "k=" TEXT_FMT " is no kind of key that receivers know",
            TEXT_ARG(text_cut(type, 0, 20)));
     else if (p.n == 0)
-        is(k, DKIM_KEY_REVOKED, "p= is empty: the key is revoked");
+        is(k, DKIM_KEY_REVOKED, "p= is empty");
     else if (hashes.p && !lists(hashes, "sha256"))
         is(k, DKIM_KEY_UNUSABLE, "h= does not allow sha256, and sha1 is refused (RFC 8301)");
     else if (service.p && !lists(service, "email"))

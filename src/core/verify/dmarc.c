@@ -95,6 +95,9 @@ static struct text only_record(struct dmarc *d, const struct dns_answer *a)
             count++;
         }
     d->too_many += count > 1;
+    for (size_t i = 0; i < a->rr_count && count > 1 && d->with_own && d->walk.steps == 1; i++)
+        if (dmarc_record_is(a->rrs[i].data) && d->rival_count < DMARC_RIVALS_MAX)
+            d->rivals[d->rival_count++] = arena_text(d->arena, a->rrs[i].data);
     if (count != 1)
         return (struct text){0};
     struct text copy = arena_text(d->arena, found);

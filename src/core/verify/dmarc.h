@@ -20,6 +20,7 @@
 #include "core/verify/question.h"
 
 #define DMARC_WALK_MAX        8
+#define DMARC_RIVALS_MAX      4
 #define DMARC_IDENTIFIERS_MAX 16
 
 enum dmarc_state { DMARC_AT_IDLE, DMARC_AT_WALK, DMARC_AT_EXISTS, DMARC_AT_DONE };
@@ -53,8 +54,10 @@ struct dmarc {
     struct dmarc_identifier *identifiers;
     size_t identifier_count, at;
     struct dmarc_walk walk;
-    bool with_own;                    /* the walk of the From domain itself */
-    unsigned too_many;                /* names with more than one record */
+    bool with_own;                        /* the walk of the From domain itself */
+    unsigned too_many;                    /* names with more than one record */
+    struct text rivals[DMARC_RIVALS_MAX]; /* those of `from` */
+    size_t rival_count;
     enum dns_status doubt;            /* why the result is a temperror */
     enum dns_status walk_doubt;       /* the walk up from `from` failed above its own record */
     enum dns_status identifier_doubt; /* whether one is aligned was not to be learnt */

@@ -1,6 +1,7 @@
 /* sender_inside.h - the sender report in the making; nobody but the report's files includes this.
  *
- * sender_report.c        SPF, DKIM, addresses, lists, unsubscribing; the texts
+ * sender_report.c        DKIM, addresses, lists, unsubscribing; the texts
+ * sender_report_spf.c    SPF
  * sender_report_dmarc.c  DMARC
  */
 #ifndef CORE_VERIFY_SENDER_INSIDE_H
@@ -26,6 +27,9 @@ struct sender_check *report_add(struct report *r, enum sender_state state, struc
 /* What each provider does about senders that fail at this topic. */
 void report_blame(struct report *r, struct sender_check *c, enum sender_topic topic);
 void *report_machine(struct sender *s, enum sender_probe_kind kind, size_t ip);
+
+/* sender_report_spf.c */
+void report_spf(struct report *r);
 
 /* sender_report_dmarc.c */
 void report_dmarc(struct report *r);

@@ -1,4 +1,5 @@
-/* The checks of the sender report, made of what the probes found. */
+/* The checks of the sender report, made of what the probes found; SPF and DMARC have files of their
+ * own. */
 #include "core/verify/sender_inside.h"
 
 #include "base/macros.h"
@@ -44,20 +45,36 @@ void report_put_txt(struct buf *b, const char *prefix, struct text name, struct 
         buf_addf(b, " \"" TEXT_FMT "\"", TEXT_ARG(text_cut(value, at, TXT_STRING_BYTES_MAX)));
 }
 
-/* What each provider does about senders that fail at this topic. */
-void report_blame(struct report *r, struct sender_check *c, enum sender_topic topic)
+/* Whether it is about this block list; NULL: about none in particular. */
+static bool is_about(const struct sender_demand *d, const char *zone)
+{
+    bool named = d->zone_count == 0 || !zone;
+    for (size_t i = 0; i < d->zone_count && !named; i++)
+        named = domain_is_within(text_of(zone), text_of(d->zones[i]));
+    return named;
+}
+
+static void blame(struct report *r,
+                  struct sender_check *c,
+                  enum sender_topic topic,
+                  const char *zone)
 {
     struct buf b = {0};
     const struct sender_rules *rules = r->s->in.rules;
     for (size_t i = 0; i < rules->demand_count; i++) {
         const struct sender_demand *d = &rules->demands[i];
-        if (d->topic != topic)
+        if (d->topic != topic || !is_about(d, zone))
             continue;
         c->demanded = c->demanded || !d->bulk || r->s->in.bulk;
         buf_addf(&b, "%s%s%s: %s %s [%s]", b.len ? "\n" : "", d->title,
                  d->bulk ? ", of bulk senders" : "", d->rule, d->consequence, d->name);
     }
     c->consequences = report_keep(r, &b);
+}
+
+void report_blame(struct report *r, struct sender_check *c, enum sender_topic topic)
+{
+    blame(r, c, topic, NULL);
 }
 
 struct sender_check *report_add(struct report *r, enum sender_state state, struct text what)
@@ -82,171 +99,6 @@ void *report_machine(struct sender *s, enum sender_probe_kind kind, size_t ip)
     return NULL;
 }
 
-/* -- SPF ----------------------------------------------------------------------------------------*/
-
-static bool has_include(const struct spf *spf, const char *name)
-{
-    for (size_t i = 0; i < spf->seen_count; i++)
-        if (text_ieq(spf->seen[i], text_of(name)))
-            return true;
-    return false;
-}
-
-/* " include:esp.example", for each that is missing, into `b` (may be NULL); how many. In a record
- * that a CNAME leads to, its keeper's addresses stand as he likes. */
-static size_t put_missing_includes(const struct sender *s, const struct spf *spf, struct buf *b)
-{
-    size_t missing = 0;
-    for (size_t i = 0; s->in.account && !spf->is_elsewhere && i < s->in.account->spf_include_count;
-         i++)
-        if (!has_include(spf, s->in.account->spf_includes[i])) {
-            if (b)
-                buf_addf(b, " include:%s", s->in.account->spf_includes[i]);
-            missing++;
-        }
-    return missing;
-}
-
-static void put_missing_addresses(struct sender *s, struct buf *b)
-{
-    for (size_t i = 0; i < s->in.ip_count; i++) {
-        const struct spf *of_ip = report_machine(s, PROBE_SPF_IP, i);
-        if (of_ip->result != SPF_PASS)
-            buf_addf(b, " %s:%s", s->in.ips[i].v6 ? "ip6" : "ip4", s->in.ips[i].text);
-    }
-}
-
-/* The record as it is with what is missing put in before "all"; a new one where there is none. */
-static struct text better_record(struct report *r, const struct spf *spf)
-{
-    struct sender *s = r->s;
-    struct buf value = {0}, line = {0};
-    struct text old = spf->record_text;
-    bool own_all =
-        spf->all && old.n && spf->all->written.p >= old.p && spf->all->written.p < old.p + old.n;
-    size_t at = own_all ? (size_t)(spf->all->written.p - old.p) : old.n;
-    size_t after = own_all ? at + spf->all->written.n : old.n;
-    while (at > 0 && old.p[at - 1] == ' ')
-        at--;
-    buf_add_text(&value, old.n ? text_cut(old, 0, at) : TEXT("v=spf1"));
-    (void)put_missing_includes(s, spf, &value);
-    put_missing_addresses(s, &value);
-    if (own_all && spf->all->result != SPF_PASS)
-        buf_addf(&value, " " TEXT_FMT, TEXT_ARG(spf->all->written));
-    else if (own_all || !old.n)
-        buf_adds(&value, " ~all");
-    buf_add_text(&value, text_cut(old, after, old.n));
-    if (!text_eq(buf_text(&value), old) &&
-        !spf->is_elsewhere) /* what is wrong may stand in another's record */
-        report_put_txt(&line, "", s->in.mail_from, buf_text(&value));
-    buf_fini(&value);
-    return report_keep(r, &line);
-}
-
-/* What is wrong with a record that can be read; the state, and a sentence. */
-static enum sender_state judge_record(struct report *r, const struct spf *spf, struct text *ret)
-{
-    struct sender *s = r->s;
-    struct buf missing = {0};
-    size_t count = put_missing_includes(s, spf, &missing);
-    struct text names = report_keep(r, &missing);
-    if (spf->lookups > SPF_LOOKUPS_MAX)
-        *ret = report_format(
-            r,
-            "The record needs %u DNS lookups; receivers stop at %d and refuse it (RFC "
-            "7208 4.6.4).",
-            spf->lookups, SPF_LOOKUPS_MAX);
-    else if (spf->voids > SPF_VOIDS_MAX)
-        *ret = report_format(
-            r,
-            "%u of the names in the record do not exist; receivers stop after %d (RFC "
-            "7208 4.6.4).",
-            spf->voids, SPF_VOIDS_MAX);
-    else if (spf->all && spf->all->result == SPF_PASS)
-        *ret = report_format(r, "The record lets everybody send: it ends in \"" TEXT_FMT "\".",
-                             TEXT_ARG(spf->all->written));
-    else {
-        if (count)
-            *ret = report_format(
-                r,
-                "The record does not have" TEXT_FMT
-                ": mail through %s passes SPF only with an envelope domain of its own.",
-                TEXT_ARG(names), s->in.account->title);
-        else if (spf->has_ptr)
-            *ret = report_format(
-                r, "The record uses ptr, which is slow and not to be used (RFC 7208 5.5).");
-        else if (!spf->all)
-            *ret = report_format(
-                r, "The record says nothing of all others: let it end in ~all or -all.");
-        else
-            *ret = report_format(r, "The record is right, with %u of %d DNS lookups.", spf->lookups,
-                                 SPF_LOOKUPS_MAX);
-        return count || spf->has_ptr || !spf->all ? SENDER_NOTE : SENDER_GOOD;
-    }
-    return SENDER_BAD;
-}
-
-static void check_spf(struct report *r)
-{
-    struct sender *s = r->s;
-    const struct spf *spf = report_machine(s, PROBE_SPF, SENDER_IPS_MAX);
-    struct sender_check *c =
-        report_add(r, SENDER_BAD, report_format(r, "SPF of " TEXT_FMT, TEXT_ARG(s->in.mail_from)));
-    r->spf_known = spf->result != SPF_TEMPERROR;
-    if (spf->result == SPF_NONE) {
-        bool known = s->in.ip_count || (s->in.account && s->in.account->spf_include_count);
-        c->finding =
-            report_format(r, "There is no SPF record%s.",
-                          known ? "" : "; name the account or your addresses to have one made");
-        if (known) /* one that lets nobody send would do harm */
-            c->publish = better_record(r, spf);
-    } else if (spf->result == SPF_TEMPERROR || spf->result == SPF_PERMERROR) {
-        c->state = r->spf_known ? SENDER_BAD : SENDER_UNKNOWN;
-        c->finding = report_format(
-            r, "%s: %s.", r->spf_known ? "Receivers cannot read it" : "DNS failed", spf->problem);
-    } else {
-        c->state = judge_record(r, spf, &c->finding);
-        if (c->state != SENDER_GOOD && spf->lookups <= SPF_LOOKUPS_MAX)
-            c->publish = better_record(r, spf);
-    }
-    c->dns_failed = !r->spf_known;
-    r->spf_good = c->state == SENDER_GOOD ||
-                  (c->state == SENDER_NOTE && put_missing_includes(s, spf, NULL) == 0);
-    struct buf evidence = {0};
-    if (spf->record_text.n)
-        buf_addf(&evidence, TEXT_FMT " TXT " TEXT_FMT, TEXT_ARG(s->in.mail_from),
-                 TEXT_ARG(spf->record_text));
-    c->evidence = report_keep(r, &evidence);
-    if (c->state == SENDER_BAD)
-        report_blame(r, c, SENDER_SPF);
-}
-
-static void check_spf_of_ips(struct report *r)
-{
-    struct sender *s = r->s;
-    const struct spf *audit = report_machine(s, PROBE_SPF, SENDER_IPS_MAX);
-    for (size_t i = 0; i < s->in.ip_count; i++) {
-        const struct spf *spf = report_machine(s, PROBE_SPF_IP, i);
-        bool good = spf->result == SPF_PASS;
-        struct sender_check *c = report_add(r,
-                                            good                           ? SENDER_GOOD
-                                            : spf->result == SPF_TEMPERROR ? SENDER_UNKNOWN
-                                                                           : SENDER_BAD,
-                                            report_format(r, "SPF of %s", s->in.ips[i].text));
-        c->finding =
-            report_format(r, "The result is %s%s%s%s" TEXT_FMT ".", spf_result_name(spf->result),
-                          spf->problem[0] ? ": " : "", spf->problem, spf->matched.n ? ", by " : "",
-                          TEXT_ARG(spf->matched));
-        c->dns_failed = spf->result == SPF_TEMPERROR;
-        r->spf_good = r->spf_good && good;
-        if (c->state != SENDER_BAD)
-            continue;
-        report_blame(r, c, SENDER_SPF);
-        if (audit->result == SPF_NEUTRAL || audit->result == SPF_NONE)
-            c->publish = better_record(r, audit);
-    }
-}
-
 /* -- DKIM ---------------------------------------------------------------------------------------*/
 
 static enum sender_state state_of_key(const struct dkim_key *k)
@@ -269,6 +121,32 @@ static bool speaks_for_from(const struct sender *s, struct text domain)
     return domain_is_within(s->in.domain, domain);
 }
 
+/* What is to stand there only the signer knows. */
+static void check_useless_key(struct report *r, const struct sender_key *k, struct sender_check *c)
+{
+    const struct dkim_key *key = &k->key;
+    const char *signer = r->s->in.account ? r->s->in.account->title : "the signer";
+    c->guess = k->usual;
+    if (c->state == SENDER_UNKNOWN) {
+        c->dns_failed = true;
+        c->finding = report_format(r, "DNS failed: %s.", key->why);
+        return;
+    }
+    c->finding = report_format(r, "The key is %s: %s.", dkim_key_state_name(key->state), key->why);
+    if (!speaks_for_from(r->s, k->domain)) {
+        c->state = SENDER_NOTE;
+        return;
+    }
+    bool elsewhere = k->usual && key->state == DKIM_KEY_MISSING;
+    c->finding = report_format(
+        r,
+        TEXT_FMT "%s%s%s Publish there what %s shows for this selector: a TXT record with the key, "
+                 "or a CNAME.",
+        TEXT_ARG(c->finding), elsewhere ? " It is a usual selector of " : "",
+        elsewhere ? signer : "", elsewhere ? "; if yours is another, name it." : "", signer);
+    report_blame(r, c, SENDER_DKIM);
+}
+
 static void check_key(struct report *r, const struct sender_key *k)
 {
     const struct dkim_key *key = &k->key;
@@ -279,24 +157,7 @@ static void check_key(struct report *r, const struct sender_key *k)
     r->dkim_good = r->dkim_good || key->state == DKIM_KEY_OK;
     r->dkim_known = r->dkim_known && key->state != DKIM_KEY_UNKNOWN;
     if (key->state != DKIM_KEY_OK) {
-        c->finding = report_format(r, "The key is %s: %s.%s%s%s", dkim_key_state_name(key->state),
-                                   key->why, k->usual ? " It is a usual selector of " : "",
-                                   k->usual ? r->s->in.account->title : "",
-                                   k->usual ? "; if yours is another, name it." : "");
-        c->dns_failed = c->state == SENDER_UNKNOWN;
-        c->guess = k->usual;
-        if (c->dns_failed)
-            return;
-        if (!speaks_for_from(r->s, k->domain)) {
-            c->state = SENDER_NOTE;
-            return;
-        }
-        report_blame(r, c, SENDER_DKIM);
-        c->publish = report_format(
-            r,
-            TEXT_FMT ". TXT \"v=DKIM1; k=rsa; p=(the public key, or the CNAME, "
-                     "that %s shows for this selector)\"",
-            TEXT_ARG(name), r->s->in.account ? r->s->in.account->title : "the signer");
+        check_useless_key(r, k, c);
         return;
     }
     const char *kind = key->algorithm == DKIM_RSA ? "RSA" : "Ed25519";
@@ -325,8 +186,9 @@ static void check_keys(struct report *r)
         return;
     r->dkim_known = false;
     struct sender_check *c = report_add(r, SENDER_UNKNOWN, TEXT("DKIM"));
-    c->finding =
-        report_format(r, "No selector is known: name it, or show a message as it arrived.");
+    c->finding = report_format(
+        r, "No selector is known: name it (--selector, or selectors of the account), or "
+           "show a message as it arrived (--message).");
 }
 
 static void check_signature(struct report *r, struct sender_signature *g, struct tide_error *err)
@@ -451,8 +313,14 @@ static void check_mx(struct report *r)
     c->finding = v.reason;
     c->dns_failed = c->state == SENDER_UNKNOWN;
     c->evidence = c->state == SENDER_GOOD ? (struct text){0} : v.evidence;
-    if (c->state == SENDER_BAD)
+    if (c->state == SENDER_BAD && m->no_domain)
         report_blame(r, c, SENDER_RESOLVES);
+    else if (c->state == SENDER_BAD)
+        c->finding = report_format(
+            r,
+            TEXT_FMT " Replies to it are lost, and some receivers refuse mail from such a domain "
+                     "(5.1.8, 5.7.27).",
+            TEXT_ARG(v.reason));
 }
 
 /* -- Block lists --------------------------------------------------------------------------------*/
@@ -467,7 +335,7 @@ static void check_listing(struct report *r, const struct dnsbl *d, const char *w
                       info ? ", for information only" : "", TEXT_ARG(d->what), d->zone->delist);
     c->evidence = d->reason;
     if (!info)
-        report_blame(r, c, SENDER_BLOCK_LISTS);
+        blame(r, c, SENDER_BLOCK_LISTS, d->zone->zone);
 }
 
 static void check_lists(struct report *r)
@@ -566,8 +434,7 @@ static void check_unsubscribe(struct report *r)
 enum tide_err sender_report(struct sender *s, struct tide_error *err)
 {
     struct report r = {.s = s};
-    check_spf(&r);
-    check_spf_of_ips(&r);
+    report_spf(&r);
     check_keys(&r);
     check_signatures(&r, err);
     check_authentication(&r);

@@ -23,7 +23,17 @@ static void check_dmarc(struct report *r)
     if (d->record.n)
         buf_addf(&evidence, "_dmarc." TEXT_FMT " TXT " TEXT_FMT,
                  TEXT_ARG(d->record_at.n ? d->record_at : s->in.domain), TEXT_ARG(d->record));
+    for (size_t i = 0; i < d->rival_count; i++)
+        buf_addf(&evidence, "%s_dmarc." TEXT_FMT " TXT " TEXT_FMT, evidence.len ? "\n" : "",
+                 TEXT_ARG(s->in.domain), TEXT_ARG(d->rivals[i]));
     put_remarks(&evidence, &d->parsed);
+    bool suffix = d->parsed.psd == 'y' && text_eq(d->record_at, s->in.domain);
+    if (suffix)
+        buf_addf(&evidence,
+                 "\npsd=y is for registries: names below " TEXT_FMT
+                 " then align neither with it nor "
+                 "with each other; leave it out",
+                 TEXT_ARG(s->in.domain));
     c->evidence = report_keep(r, &evidence);
     if (d->result == DMARC_TEMPERROR) {
         c->state = SENDER_UNKNOWN;
@@ -32,21 +42,21 @@ static void check_dmarc(struct report *r)
         return;
     }
     if (d->result == DMARC_NO_POLICY) {
-        char *value =
-            arena_printf(s->arena, "v=DMARC1; p=none; rua=mailto:dmarc-reports@" TEXT_FMT,
-                         TEXT_ARG(d->organizational.n ? d->organizational : s->in.domain));
+        struct text at = d->organizational.n && !d->rival_count ? d->organizational : s->in.domain;
+        char *value = arena_printf(s->arena, "v=DMARC1; p=none; rua=mailto:dmarc-reports@" TEXT_FMT,
+                                   TEXT_ARG(at));
         c->state = SENDER_BAD;
         c->finding =
-            report_format(r, d->too_many   ? "There is more than one record, and so none counts."
-                             : d->record.n ? "The record is of no use to receivers."
+            report_format(r, d->too_many   ? "There is more than one record, and so none counts. "
+                                             "Leave one."
+                             : d->record.n ? "The record is of no use to receivers. Replace it."
                                            : "There is no DMARC record.");
         report_blame(r, c, SENDER_DMARC);
-        report_put_txt(&publish, "_dmarc.", d->organizational.n ? d->organizational : s->in.domain,
-                       text_of(value));
+        report_put_txt(&publish, "_dmarc.", at, d->rival_count ? d->rivals[0] : text_of(value));
         c->publish = report_keep(r, &publish);
         return;
     }
-    c->state = d->parsed.faulty || d->parsed.remark_count ? SENDER_NOTE : SENDER_GOOD;
+    c->state = d->parsed.faulty || d->parsed.remark_count || suffix ? SENDER_NOTE : SENDER_GOOD;
     c->finding =
         report_format(r, "The policy is %s%s; with mail that fails, receivers will %s.",
                       dmarc_policy_name(d->asked), d->parsed.testing ? ", in test (t=y)" : "",
@@ -115,15 +125,15 @@ static void check_reports(struct report *r)
                                        TEXT_ARG(reports->domain));
             break;
         case DMARC_TARGET_UNKNOWN:
-            c->state = SENDER_UNKNOWN;
-            c->dns_failed = true;
+            c->state = SENDER_NOTE; /* mail is delivered all the same */
             c->finding = report_format(r, "DNS failed: %s.", dns_status_text(t->doubt));
             break;
         case DMARC_TARGET_UNWILLING:
-            c->state = SENDER_NOTE; /* mail is delivered all the same */
+            c->state = SENDER_NOTE;
             c->finding = report_format(r,
                                        "It does not say that it takes reports about " TEXT_FMT
-                                       ": receivers send none there (RFC 9990 4, RFC 7489 7.1).",
+                                       ": receivers send none there until its owner publishes "
+                                       "this (RFC 9990 4, RFC 7489 7.1).",
                                        TEXT_ARG(reports->domain));
             c->publish = report_format(r, TEXT_FMT ". TXT \"v=DMARC1\"", TEXT_ARG(t->name));
             break;

@@ -14,6 +14,7 @@
 enum sender_topic {
     SENDER_AUTHENTICATION, /* SPF or DKIM, either */
     SENDER_SPF,
+    SENDER_SPF_OPEN, /* the record lets everybody send */
     SENDER_DKIM,
     SENDER_DMARC,
     SENDER_ALIGNMENT,
@@ -28,7 +29,9 @@ struct sender_demand {
     char *provider; /* profile */
     char *title;    /* what people call the provider */
     enum sender_topic topic;
-    bool bulk;         /* of bulk senders only */
+    bool bulk;    /* of bulk senders only */
+    char **zones; /* block lists that it is about, with those below; none: any */
+    size_t zone_count;
     char *rule;        /* what is demanded, a sentence */
     char *consequence; /* what happens else, a sentence */
     char *reference, *date;

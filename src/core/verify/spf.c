@@ -365,6 +365,14 @@ static void use_record(struct spf *s,
     s->is_elsewhere = a->cname_count > 0;
 }
 
+static void note_rivals(struct spf *s, const struct dns_answer *a)
+{
+    bool own = s->depth == 1 && !top(s)->redirected;
+    for (size_t i = 0; own && i < a->rr_count && s->rival_count < SPF_RIVALS_MAX; i++)
+        if (spf_record_is(a->rrs[i].data))
+            s->rivals[s->rival_count++] = arena_text(s->arena, a->rrs[i].data);
+}
+
 /* RFC 7208 4.5: the one record that is one. */
 static bool on_record(struct spf *s, const struct dns_answer *a, struct question *todo)
 {
@@ -376,6 +384,8 @@ static bool on_record(struct spf *s, const struct dns_answer *a, struct question
     for (size_t i = 0; i < a->rr_count; i++) {
         if (!spf_record_is(a->rrs[i].data))
             continue;
+        if (found && s->in.audit)
+            note_rivals(s, a);
         if (found)
             return fail(s, SPF_PERMERROR, todo,
                         TEXT_FMT " has more than one SPF record (RFC 7208 4.5)",

@@ -31,6 +31,7 @@
 #define SPF_VOIDS_MAX   2  /* RFC 7208 4.6.4 */
 #define SPF_HOSTS_MAX   10 /* RFC 7208 4.6.4 */
 #define SPF_DEPTH_MAX   (SPF_LOOKUPS_MAX + 1)
+#define SPF_RIVALS_MAX  4
 #define SPF_AUDIT_MAX   60 /* terms that ask, where the count is wanted and not the result */
 
 enum spf_state {
@@ -98,8 +99,10 @@ struct spf {
     size_t seen_count;
     const struct spf_term *all; /* of the record itself or where it redirects; NULL: none */
     bool has_ptr;
-    struct text record_text; /* the domain's own */
-    bool is_elsewhere;       /* it stands where a CNAME of the domain leads to: another's */
+    struct text record_text;            /* the domain's own */
+    struct text rivals[SPF_RIVALS_MAX]; /* instead, where there are several */
+    size_t rival_count;
+    bool is_elsewhere; /* it stands where a CNAME of the domain leads to: another's */
 };
 
 void spf_init(struct spf *s, const struct spf_input *in, struct arena *arena);

@@ -157,7 +157,13 @@ static enum tide_err read_directive(struct text term,
     while (m < TIDE_COUNT(mechanisms) && !text_ieq(name, mechanisms[m].name))
         m++;
     if (m == TIDE_COUNT(mechanisms))
-        return wrong(term, "there is no such mechanism", err);
+        return wrong(term,
+                     text_ieq(name, TEXT("ipv4")) || text_ieq(name, TEXT("ip"))
+                         ? "there is no such mechanism; it is written ip4"
+                     : text_ieq(name, TEXT("ipv6"))
+                         ? "there is no such mechanism; it is written ip6"
+                         : "there is no such mechanism",
+                     err);
     unsigned takes = mechanisms[m].takes;
     t->mechanism = (enum spf_mechanism)m;
     if (colon)
