@@ -106,11 +106,15 @@ static void evidence(struct cli *cli,
                  said->status[2]);
     const char *who = title_of(run, said->provider);
     const char *by = who ? ", said by " : "";
+    bool theirs = m->rule && m->rule->provider_count > 0; /* a code that the provider explains */
+    const char *own = theirs ? title_of(run, text_of(m->rule->providers[0])) : NULL;
     if (m->basis == BASIS_TEXT)
         linef(cli, "evidence", "the words \"%s\"%s%s", m->evidence, by, who ? who : "");
     else if (m->basis == BASIS_WORDS)
         linef(cli, "evidence", "the words \"%s\" hint at it; no rule knows the sentence%s%s",
               m->evidence, by, who ? who : "");
+    else if (m->basis == BASIS_CODE && own)
+        linef(cli, "evidence", "the code %s; at %s it means this", codes, own);
     else if (m->basis == BASIS_CODE)
         linef(cli, "evidence", "the code %s alone; no rule knows the words%s%s", codes, by,
               who ? who : "");
