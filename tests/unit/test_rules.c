@@ -177,6 +177,14 @@ static void test_no_wrong_blame(void **state)
 {
     static const char *const said[] = {
         "550 Your email address has been blocked",
+        "550 5.1.8 The mailbox of the sender does not exist",
+        "550 User unknown: sender <news@app.example>",
+        "554 5.7.1 <ann@client.example>: Recipient address rejected: your server is not known",
+        "550 Your host is unknown to this system",
+        "550 you are over quota for sending",
+        "535 no such user",
+        "550 invalid user name or password",
+        "550 mailbox unavailable Invalid DNS MX record",
         "550 The sender's account is disabled",
         "550 5.1.8 <news@app.example>: Sender address rejected: Domain not found",
         "550 sender IP does not exist",
