@@ -199,6 +199,8 @@ const struct cli_option cli_options[] = {
     {"simulate", 'z', "zone", "ZONE", "in which days turn over: an IANA zone, or +8 (UTC)"},
     {"simulate", 'q', "quota", "N,N", "mails a mailbox and window (5,10,20)"},
     {"simulate", 0, "window", "WINDOW", "hour, day, month, or a time such as 24h: rolling (day)"},
+    {"simulate", 0, "hidden-limit", "N,N", "what a mailbox really takes and the planner has to learn from refusals, each for --hidden-days (no such limit)"},
+    {"simulate", 0, "hidden-days", "N", "days that each of --hidden-limit holds, one after another and around (30)"},
     {"simulate", 0, "site-quota", "N", "mails a day of all mailboxes together, as an ESP's (no limit)"},
     {"simulate", 'p', "policy", "NAME,NAME", "quiet, fluid, even, at-once, hourly, optimum, all "
                                              "(all; with --json quiet)"},

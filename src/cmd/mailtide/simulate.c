@@ -20,24 +20,35 @@ void sim_options_init(struct sim_options *o)
                               .policy_count = 1,
                               .warmup_days = 60,
                               .reserve = -1,
+                              .hidden_days = 30,
                               .forecast = true};
 }
 
-enum tide_err sim_quotas_of(const char *list, struct sim_options *ret, struct tide_error *err)
+static enum tide_err numbers_of(const char *option,
+                                const char *list,
+                                int ret[],
+                                size_t most,
+                                size_t *ret_count,
+                                struct tide_error *err)
 {
     struct text rest = text_of(list), piece;
     size_t n = 0;
     while (text_split(&rest, ',', &piece)) {
         int64_t x;
-        if (n == SIM_QUOTAS_MAX)
-            return tide_fail(err, TIDE_ELIMIT, "--quota: at most %d numbers", SIM_QUOTAS_MAX);
+        if (n == most)
+            return tide_fail(err, TIDE_ELIMIT, "--%s: at most %zu numbers", option, most);
         enum tide_err rc = text_int(text_trim(piece), 1, 1000000, &x, err);
         if (rc != TIDE_OK)
-            return tide_wrap(err, rc, "--quota");
-        ret->quotas[n++] = (int)x;
+            return tide_wrap(err, rc, "--%s", option);
+        ret[n++] = (int)x;
     }
-    ret->quota_count = n;
-    return n ? TIDE_OK : tide_fail(err, TIDE_ESYNTAX, "--quota: want numbers, as \"5,10,20\"");
+    *ret_count = n;
+    return n ? TIDE_OK : tide_fail(err, TIDE_ESYNTAX, "--%s: want numbers, as \"5,10,20\"", option);
+}
+
+enum tide_err sim_quotas_of(const char *list, struct sim_options *ret, struct tide_error *err)
+{
+    return numbers_of("quota", list, ret->quotas, SIM_QUOTAS_MAX, &ret->quota_count, err);
 }
 
 static bool policy_of(struct text name, enum replay_policy *ret)
@@ -109,7 +120,10 @@ enum tide_err sim_run(const struct sim_options *o, struct sim_results *ret, stru
                                 .margin_ms = o->margin_ms,
                                 .spread_ms = o->spread_ms,
                                 .urgent_cost = o->urgent_cost,
-                                .direct_weight = o->direct_weight};
+                                .direct_weight = o->direct_weight,
+                                .hidden_count = o->hidden_count,
+                                .hidden_days = o->hidden_days};
+    memcpy(s.hidden, o->hidden, sizeof s.hidden);
     enum tide_err rc = sim_trace_read(o->trace, &o->log, &trace, err);
     if (rc != TIDE_OK)
         return rc;
@@ -158,7 +172,10 @@ static void print_row(const struct sim_results *r, size_t q, size_t p, struct bu
     buf_addf(out, " %8.2f %7.1f %7.1f %7.1f", d->mean, d->median, d->p95, d->p99);
     buf_addf(out, " %8.2f %8.2f", c->by_class[REPLAY_DIRECT].mean,
              c->by_class[REPLAY_WATCHED].mean);
-    buf_addf(out, " %6" PRIu64 "\n", c->urgent_held);
+    buf_addf(out, " %6" PRIu64, c->urgent_held);
+    if (r->options->hidden_count)
+        buf_addf(out, " %7" PRIu64, c->refused);
+    buf_addc(out, '\n');
 }
 
 static void print_scores(const char *when, const struct replay_scores *s, struct buf *out)
@@ -185,8 +202,9 @@ void sim_print_text(const struct sim_results *r, struct buf *out)
         buf_addf(out, "\n%d mails %s %s; sent directly, %" PRIu64 " would have been refused\n",
                  o->quotas[q], window_is_fixed(&o->window) ? "a" : "in any", o->window_words,
                  r->cells[q][0].refused_direct);
-        buf_addf(out, "  %-8s %9s %9s %6s %8s %7s %7s %7s %8s %8s %6s\n", "", "mails", "digests",
-                 "over", "mean min", "median", "p95", "p99", "direct", "watched", "held");
+        buf_addf(out, "  %-8s %9s %9s %6s %8s %7s %7s %7s %8s %8s %6s%s\n", "", "mails", "digests",
+                 "over", "mean min", "median", "p95", "p99", "direct", "watched", "held",
+                 o->hidden_count ? " refused" : "");
         for (size_t p = 0; p < o->policy_count; p++)
             print_row(r, q, p, out);
     }
@@ -214,6 +232,7 @@ static void json_result(struct json_writer *w, const struct replay_result *c)
     jw_int(w, "urgent", (int64_t)c->urgent);
     jw_int(w, "urgent_held", (int64_t)c->urgent_held);
     jw_int(w, "refused_if_sent_directly", (int64_t)c->refused_direct);
+    jw_int(w, "refused", (int64_t)c->refused);
     jw_int(w, "tables_built", (int64_t)c->tables);
     jw_object(w, "will_exceed");
     jw_int(w, "full_days", (int64_t)c->full_days);
@@ -303,7 +322,8 @@ static enum tide_err read_numbers(const struct cli *cli,
     } numbers[] = {{"warmup-days", 0, 3650, &o->warmup_days},
                    {"reserve", 0, 1000000, &o->reserve},
                    {"site-quota", 1, 1000000000, &o->site_quota},
-                   {"direct-weight", 1, 1000, &weight}};
+                   {"direct-weight", 1, 1000, &weight},
+                   {"hidden-days", 1, 3650, &o->hidden_days}};
     const struct {
         const char *name;
         int64_t *ret;
@@ -362,10 +382,10 @@ static enum tide_err read_window(const struct cli *cli,
 /* Nobody has said which: those that can be. */
 static void choose_policies(struct sim_options *o)
 {
-    bool rolls = !window_is_fixed(&o->window);
+    bool unknown = !window_is_fixed(&o->window) || o->hidden_count;
     o->policy_count = 0;
     for (int p = 0; p < REPLAY_POLICY_COUNT; p++)
-        if (!rolls || p != REPLAY_OPTIMUM)
+        if (!unknown || p != REPLAY_OPTIMUM)
             o->policies[o->policy_count++] = (enum replay_policy)p;
 }
 
@@ -375,6 +395,7 @@ static enum tide_err read_options(const struct cli *cli,
 {
     const char *quota = cli_option_value(cli, "quota"), *policy = cli_option_value(cli, "policy");
     const char *zone = cli_option_value(cli, "zone");
+    const char *hidden = cli_option_value(cli, "hidden-limit");
     sim_options_init(o);
     o->trace = cli_option_value(cli, "trace");
     o->html = cli_option_value(cli, "html");
@@ -385,6 +406,9 @@ static enum tide_err read_options(const struct cli *cli,
     enum tide_err rc = sim_log_of(cli, &o->log, err);
     if (rc == TIDE_OK && quota)
         rc = sim_quotas_of(quota, o, err);
+    if (rc == TIDE_OK && hidden)
+        rc =
+            numbers_of("hidden-limit", hidden, o->hidden, REPLAY_HIDDEN_MAX, &o->hidden_count, err);
     if (rc == TIDE_OK)
         rc = read_window(cli, o, err);
     if (rc == TIDE_OK && policy && strcmp(policy, "all") != 0)

@@ -38,8 +38,11 @@ struct sim_options {
     int reserve;         /* -1: what the policy needs */
     int64_t hold_ms_max; /* 0: no bound */
     int64_t margin_ms, spread_ms;
-    double direct_weight; /* 0: all weigh alike */
-    double urgent_cost;   /* 0: the default */
+    double direct_weight;          /* 0: all weigh alike */
+    double urgent_cost;            /* 0: the default */
+    int hidden[REPLAY_HIDDEN_MAX]; /* what a mailbox really takes, each for so many days */
+    size_t hidden_count;
+    int hidden_days;
     bool forecast, json, progress;
     const char *html; /* NULL: no report */
 };

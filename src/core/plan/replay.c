@@ -144,15 +144,61 @@ static void refresh(struct replay *r, struct replay_user *u)
         u->weight = 0;
 }
 
-static void send(struct replay *r, struct replay_user *u, const struct plan_query *q)
+/* -- A limit that the planner does not know ---------------------------------------------------- */
+
+static uint32_t hidden_at(const struct replay *r, tide_wall_ms now)
+{
+    const struct replay_settings *s = r->settings;
+    int64_t day = (now - r->trace->events[0].at_s * TIME_SECOND_MS) / TIME_DAY_MS;
+    return (uint32_t)s->hidden[(size_t)(day / TIDE_MAX(s->hidden_days, 1)) % s->hidden_count];
+}
+
+/* The mail that was just charged meets the hidden limit; true: it was refused for it. */
+static bool is_refused(struct replay *r, struct replay_user *u, const struct plan_query *q)
+{
+    if (!r->settings->hidden_count)
+        return false;
+    struct window_span w = window_at(&r->rule, q->now);
+    if (u->taken.start != w.start)
+        u->taken = (struct replay_tally){.start = w.start};
+    if (u->taken.count < hidden_at(r, q->now)) {
+        u->taken.count++;
+        planner_accepted(r->planner, q, q->now);
+        return false;
+    }
+    tide_wall_ms until;
+    struct learn_lesson lesson = {.scope = LIMIT_RECIPIENT,
+                                  .window = &r->limit.window,
+                                  .opens_at = w.end + r->settings->margin_ms,
+                                  .cause = TEXT("too many in its window"),
+                                  .rule = TEXT("simulated")};
+    planner_refund(r->planner, q, q->now, REFUND_NOT_ACCEPTED);
+    if (!planner_refused(r->planner, q, &lesson, &until))
+        r->failed = true;
+    r->out->refused += q->now >= r->scored_from;
+    return true;
+}
+
+/* When mail may be tried again that a refusal has closed the mailbox for; 0: it is open. */
+static tide_wall_ms closed_until(struct replay *r, const struct plan_query *q)
+{
+    const struct learn_key *k = r->settings->hidden_count ? planner_closed(r->planner, q) : NULL;
+    return k ? k->until : 0;
+}
+
+/* False: it was refused, and waits on. */
+static bool send(struct replay *r, struct replay_user *u, const struct plan_query *q)
 {
     struct replay_line *l = q->urgent ? &u->urgent : &u->normal;
     uint32_t n = q->urgent ? 1 : l->count;
     planner_charge(r->planner, q);
+    if (is_refused(r, u, q))
+        return false;
     count_mail(r, u, q->now, n > 1);
     for (uint32_t i = 0; i < n; i++)
         score(r, line_take(r, l), q->now);
     refresh(r, u);
+    return true;
 }
 
 /* Everything that may leave leaves; the user sleeps until the next instant that matters. */
@@ -163,13 +209,14 @@ static void settle(struct replay *r, struct replay_user *u, tide_wall_ms now)
         const struct replay_line *l = urgent ? &u->urgent : &u->normal;
         while (l->count) {
             struct plan_query q = query_of(r, u, urgent, now);
-            struct plan_answer a;
-            planner_decide(r->planner, &q, &a);
-            if (a.kind != PLAN_NOW) {
-                wake = TIDE_MIN(wake, TIDE_MAX(a.at, now + 1));
-                break;
+            struct plan_answer a = {.at = closed_until(r, &q)};
+            if (!a.at) {
+                planner_decide(r->planner, &q, &a);
+                if (a.kind == PLAN_NOW && send(r, u, &q))
+                    continue;
             }
-            send(r, u, &q);
+            wake = TIDE_MIN(wake, TIDE_MAX(a.at, now + 1));
+            break;
         }
     }
     if (wake == TIDE_NEVER)
@@ -429,8 +476,12 @@ enum tide_err replay_run(const struct replay_trace *trace,
     enum tide_err rc = check_trace(trace, err);
     if (rc != TIDE_OK)
         return rc;
-    if (settings->policy == REPLAY_OPTIMUM && !window_is_fixed(&settings->window))
+    bool rolls = !window_is_fixed(&settings->window);
+    if (settings->policy == REPLAY_OPTIMUM && rolls)
         return tide_fail(err, TIDE_EINVAL, "the optimum is not known for rolling windows");
+    if (settings->hidden_count && (settings->policy == REPLAY_OPTIMUM || rolls))
+        return tide_fail(err, TIDE_EINVAL,
+                         "a hidden limit is not for rolling windows, nor for the optimum");
     rc = replay_open(&r, err);
     if (rc == TIDE_OK && trace->count) {
         r.scored_from =

@@ -46,6 +46,8 @@ enum replay_policy {
         REPLAY_POLICY_COUNT
 };
 
+#define REPLAY_HIDDEN_MAX 8
+
 const char *replay_policy_name(enum replay_policy p);
 const char *replay_policy_help(enum replay_policy p);
 
@@ -63,6 +65,12 @@ struct replay_settings {
     int64_t margin_ms, spread_ms; /* around and after a reset, as planner.* */
     double urgent_cost;           /* as in struct quiet_settings */
     double direct_weight;         /* of direct mail against watched; 0: alike */
+    /* What a mailbox really takes in its window, unknown to the planner, which learns it from
+     * refusals: each of these numbers holds for so many days, then the next, and around. Not for
+     * rolling windows, not for the optimum. */
+    int hidden[REPLAY_HIDDEN_MAX];
+    size_t hidden_count;
+    int hidden_days;
 };
 
 #define REPLAY_DELAY_S_MAX (3 * 86400) /* longer ones are counted there */
@@ -76,6 +84,7 @@ struct replay_result {
     uint64_t notifications, mails, digests; /* scored; urgent ones are not notifications here */
     uint64_t over;                          /* mails beyond the limit of their day */
     uint64_t refused_direct;                /* had everything been sent when it came */
+    uint64_t refused;                       /* by the hidden limit; 0 without one */
     uint64_t urgent, urgent_held;
     uint64_t left;   /* were pending at the end of the trace; played to their end */
     uint64_t tables; /* built */

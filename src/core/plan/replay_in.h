@@ -32,6 +32,7 @@ struct replay_user {
     double weight; /* of what is pending */
     struct replay_line urgent, normal;
     struct replay_tally mails, events; /* of the limit's window, counted anew */
+    struct replay_tally taken;         /* of the hidden limit's */
     int32_t event_day;
     uint32_t events_of_day;
     tide_wall_ms warned_at; /* of event_day; 0: not */
