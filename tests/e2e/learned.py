@@ -85,17 +85,22 @@ def test_learned_and_kept():
                 until("what was under way has ended",
                       lambda: daemon.status()["queues"]["flying"] == 0)
                 before = refused(lab)
+                belief = taught["belief"]
+                assert belief["low"] <= belief["likeliest"] == LIMIT <= belief["high"], belief
                 # Three tiers and the next day, two mails under way each; and a tier once more when
                 # the kill came before its closure was on disk.
                 assert before <= 2 * 5, before
                 daemon.kill()
                 daemon.start()
                 daemon.wait_idle()
+                kept = number(daemon)["belief"]
+                assert abs(kept["likeliest"] - LIMIT) <= 1 and kept["chance"] > 0.4, kept
                 print(f"     refused {refused(lab)} times in all, {before} before the number")
                 assert refused(lab) - before <= 2, "but for one probe it is kept to"
                 assert len(lab.mails(BRUCE)) == 3 * LIMIT, lab.mails(BRUCE)
                 text = cli(daemon, "limits", "--learned")
                 assert "esp > exmail" in text and "Taught by" in text, text
+                assert "most likely" in text or "Almost certainly" in text, text
                 why = daemon.why("recipient", BRUCE)
                 assert any(e["event"] == "limit_learned" for e in why["journal"]), why["journal"]
                 done = cli(daemon, "limits", "pin", "ip-provider", "esp", "exmail", "4")

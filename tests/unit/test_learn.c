@@ -2,6 +2,7 @@
  * against a provider that hides its limit. LEARN_SEED=N replays one seed. */
 #include "base/macros.h"
 #include "base/rng.h"
+#include "core/plan/learn_in.h"
 #include "core/plan/planner.h"
 #include "io/loop/zones.h"
 #include "lib/check.h"
@@ -167,13 +168,13 @@ static void test_cut(void **state)
         int64_t want;
     } cases[] = {
         {"to what was taken", 0, 6, false, 6},
-        {"not above what was known", 4, 6, false, 4},
+        {"so many were taken, whatever was known", 4, 6, false, 6},
         {"by half when nothing was taken", 20, 0, false, 10},
         {"by a factor when nobody remembers", 20, -1, false, 14},
         {"unknown and never taught: only watched", 0, -1, false, LEARN_NO_NUMBER},
         {"never below one", 1, 0, false, 1},
         {"an ambiguous reply alone sets nothing", 0, 6, true, LEARN_NO_NUMBER},
-        {"an ambiguous reply cuts less", 20, 6, true, 15},
+        {"an ambiguous reply alone cuts nothing", 20, 6, true, 20},
     };
     for (size_t i = 0; i < TIDE_COUNT(cases); i++) {
         struct rig r;
@@ -188,6 +189,7 @@ static void test_cut(void **state)
         if (cases[i].old) {
             x->limit.count = cases[i].old;
             x->points = 2;
+            learn_believe(x);
         }
         for (int n = 0; n < cases[i].taken; n++)
             learn_accepted(&r.learn, &r.route, NOON, NOON);
@@ -196,6 +198,71 @@ static void test_cut(void **state)
         T_EQ(x->taught, 1, "%s: one reply", cases[i].name);
         end(&r);
     }
+}
+
+/* A row of the version before beliefs: the number is kept to, and what was refused is remembered.
+ */
+static void test_rows_of_version_1(void **state)
+{
+    (void)state;
+    struct rig r;
+    struct tide_error err;
+    begin(&r);
+    T_OK(learn_restore(
+             &r.learn, TEXT("learn|recipient|17|"),
+             TEXT("1\nnumber\t0\t2\t0\t0\t\t12\t3\t15\t7\t0\t0\t0\t0\t1\t4\t2\t3\t1\t2\t1\t0"
+                  "\t7\t0\n"),
+             &err),
+         &err, "restored");
+    T_EQ(number(&r, LIMIT_RECIPIENT), 12, "the number");
+    const struct learn_limit *x = learn_find(&r.learn, LIMIT_RECIPIENT, &r.route)->limits;
+    T_EQ(x->taught, 3, "taught");
+    T_EQ(x->taken, 7, "taken");
+    T_EQ(x->belief.mark, 12, "is what is believed");
+    T_TRUE(belief_chance(&x->belief, 12) > 0.95 && belief_chance(&x->belief, 13) < 0.05, "firmly");
+    end(&r);
+}
+
+/* Refused after `taken` mails of today. */
+static void refused_after(struct rig *r, int64_t recipient_id, int taken, tide_wall_ms at)
+{
+    r->route.recipient_id = recipient_id;
+    take(r, taken, at, 1000);
+    refuse(r, LIMIT_RECIPIENT, false, at + TIME_HOUR_MS);
+}
+
+/* What two mailboxes have in common is believed of all, one that differs keeps its own number. */
+static void test_provider_in_common(void **state)
+{
+    (void)state;
+    struct rig r;
+    begin(&r);
+    take(&r, 1, DAY_0, 0);
+    refused_after(&r, 1, 8, NOON);
+    const struct learn_key *pool = learn_pool(&r.learn, r.route.provider);
+    T_TRUE(pool != NULL, "told");
+    T_EQ(pool->limits->limit.count, LEARN_NO_NUMBER, "one mailbox alone sets nothing for others");
+    refused_after(&r, 2, 8, NOON);
+    T_EQ(pool->limits->limit.count, 8, "two do");
+    refused_after(&r, 3, 8, NOON);
+    T_TRUE(learn_find(&r.learn, LIMIT_RECIPIENT, &r.route)->limits == NULL, "nothing of its own");
+    refused_after(&r, 4, 5, NOON);
+    T_EQ(number(&r, LIMIT_RECIPIENT), 5, "one that takes less has its own number");
+    T_EQ(pool->limits->limit.count, 8, "and changes nothing for the others");
+    T_TRUE(learn_is_newer(learn_find(&r.learn, LIMIT_RECIPIENT, &r.route)->limits, pool->limits),
+           "its own holds");
+    for (int64_t id = 5; pool->limits->limit.count == 8 && id < 12; id++)
+        refused_after(&r, id, 5, NOON + id * TIME_DAY_MS);
+    T_EQ(pool->limits->limit.count, 5, "when several take less, it has moved for all");
+    T_TRUE(pool->limits->taught <= 7, "after three more at most (%u)", pool->limits->taught);
+    r.route.recipient_id = 1;
+    T_TRUE(!learn_is_newer(learn_find(&r.learn, LIMIT_RECIPIENT, &r.route)->limits, pool->limits),
+           "and what the first had learnt is outdated");
+    learn_pool_taken(&r.learn, (struct learn_key *)(uintptr_t)pool, pool->limits, 9, NOON);
+    learn_pool_taken(&r.learn, (struct learn_key *)(uintptr_t)pool, pool->limits, 9, NOON);
+    learn_pool_taken(&r.learn, (struct learn_key *)(uintptr_t)pool, pool->limits, 9, NOON);
+    T_TRUE(pool->limits->limit.count >= 9, "mailboxes that take more raise it");
+    end(&r);
 }
 
 /* What was under way when the refusal came, and was taken, had its place. */
@@ -286,7 +353,10 @@ static void test_damaged_rows(void **state)
         {"learn|nowhere|a|b", "1\n"},
         {"learn|recipient|x|", "1\n"},
         {"learn|recipient|0|", "1\n"},
-        {"learn|provider|qq|", "2\n"},
+        {"learn|provider|qq|", "3\n"},
+        {"learn|recipient|0||", "2\n"},
+        {"learn|provider|qq|", "2\nnumber\t0\t2\t0\t0\t\t5\t3\t0\t0\t0\t0\t0\t0\t0\t2\t0\t0\t0\t0\n"
+                               "belief\t1 5 100 4000 0f\n"},
         {"learn|provider|qq|", "1\nclosed\t1\t2\n"},
         {"learn|provider|qq|", "1\nnumber\t0\t2\t0\t0\t\t-5\n"},
         {"learn|provider|qq|",
@@ -397,7 +467,8 @@ static bool try_one(struct world *w, int64_t hidden, tide_wall_ms now)
         return false;
     planner_charge(w->planner, &w->q);
     w->sent++;
-    T_TRUE(w->taken_today < cap_of(w), "never above the number (%lld)", (long long)cap_of(w));
+    T_TRUE(w->taken_today <= cap_of(w), "one above the number at most (%lld)",
+           (long long)cap_of(w));
     if (w->taken_today < hidden) {
         w->taken_today++;
         planner_accepted(w->planner, &w->q, now);
@@ -643,6 +714,8 @@ int main(void)
         cmocka_unit_test(test_tiers_of_closing),
         cmocka_unit_test(test_tiers_of_teaching),
         cmocka_unit_test(test_cut),
+        cmocka_unit_test(test_rows_of_version_1),
+        cmocka_unit_test(test_provider_in_common),
         cmocka_unit_test(test_taken_after_the_refusal),
         cmocka_unit_test(test_pinned_and_told),
         cmocka_unit_test(test_rows_come_back),

@@ -125,6 +125,56 @@ static struct replay_settings settings(enum replay_policy policy, int quota)
                                     .reserve = -1};
 }
 
+/* What a mailbox really takes is not known to the planner, and moves: whatever it is, nothing goes
+ * over it, everything leaves once, and refusals are few beside those of one who learns nothing (one
+ * for each mailbox's day with more than it takes). */
+static void test_hidden_limit(void **state)
+{
+    (void)state;
+    uint64_t refused = 0, naive = 0;
+    for (uint64_t seed = 1; seed <= 12; seed++) {
+        struct replay_trace t = world(seed);
+        struct replay_settings s = settings(REPLAY_QUIET, 60);
+        struct replay_result a, b, known;
+        struct tide_error err;
+        struct rng r;
+        rng_seed(&r, seed);
+        s.warmup_days = 0;
+        s.hidden_count = 1 + seed % 3;
+        s.hidden_days = 5 + (int)rng_below(&r, 15);
+        int least = 100;
+        for (size_t i = 0; i < s.hidden_count; i++) {
+            s.hidden[i] = 2 + (int)rng_below(&r, 7);
+            least = TIDE_MIN(least, s.hidden[i]);
+        }
+        T_OK(replay_run(&t, &s, &a, &err), &err, "seed %llu", (unsigned long long)seed);
+        T_OK(replay_run(&t, &s, &b, &err), &err, "seed %llu", (unsigned long long)seed);
+        T_EQ(a.all.count, a.notifications, "seed %llu: all have left", (unsigned long long)seed);
+        T_TRUE(a.refused == b.refused && a.all.mean == b.all.mean, "seed %llu: the same again",
+               (unsigned long long)seed);
+        T_TRUE(a.refused > 0, "seed %llu: how else is it found", (unsigned long long)seed);
+        s.hidden_count = 0;
+        s.quota = least;
+        T_OK(replay_run(&t, &s, &known, &err), &err, "seed %llu", (unsigned long long)seed);
+        T_EQ(known.refused, 0, "a limit that is known refuses nothing");
+        refused += a.refused;
+        naive += known.full_days;
+        replay_result_fini(&a);
+        replay_result_fini(&b);
+        replay_result_fini(&known);
+    }
+    printf("hidden limits of 2 to 8 that move: %llu refusals, one who learns nothing %llu\n",
+           (unsigned long long)refused, (unsigned long long)naive);
+    T_TRUE(refused * 5 < naive, "a fifth at most");
+    struct replay_settings s = settings(REPLAY_OPTIMUM, 5);
+    struct replay_result none;
+    struct tide_error err;
+    s.hidden_count = 1;
+    s.hidden[0] = 4;
+    struct replay_trace t = world(1);
+    T_EQ(replay_run(&t, &s, &none, &err), TIDE_EINVAL, "the optimum knows it");
+}
+
 static void test_policies(void **state)
 {
     (void)state;
@@ -275,9 +325,10 @@ static void test_forecast_judged(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_optimum), cmocka_unit_test(test_policies),
-        cmocka_unit_test(test_windows), cmocka_unit_test(test_shared),
-        cmocka_unit_test(test_bounds),  cmocka_unit_test(test_forecast_judged),
+        cmocka_unit_test(test_optimum),         cmocka_unit_test(test_hidden_limit),
+        cmocka_unit_test(test_policies),        cmocka_unit_test(test_windows),
+        cmocka_unit_test(test_shared),          cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_forecast_judged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -92,6 +92,26 @@ static void put_subject(const struct json *l, struct buf *ret)
     buf_addf(ret, TEXT_FMT "%s" TEXT_FMT, TEXT_ARG(subject), of.n ? " > " : "", TEXT_ARG(of));
 }
 
+/* "Probably 9 to 12 per day, 10 most likely. " */
+static void put_belief(const struct json *l, struct buf *ret)
+{
+    const struct json *belief = json_member(l, "belief");
+    int64_t low = ask_int(belief, "low"), high = ask_int(belief, "high");
+    int64_t likeliest = ask_int(belief, "likeliest");
+    char words[3][32];
+    struct text rule = ask_text(l, "text");
+    const char *per = rule.n ? memmem(rule.p, rule.n, " per ", 5) : NULL;
+    struct text unit = per ? text_cut(rule, (size_t)(per - rule.p), rule.n) : TEXT("");
+    if (!likeliest)
+        return;
+    if (low == high)
+        buf_addf(ret, "Almost certainly %s" TEXT_FMT ". ", show_count(likeliest, words[0]),
+                 TEXT_ARG(unit));
+    else
+        buf_addf(ret, "Probably %s to %s" TEXT_FMT ", %s most likely. ", show_count(low, words[0]),
+                 show_count(high, words[1]), TEXT_ARG(unit), show_count(likeliest, words[2]));
+}
+
 /* How sure it is, and what taught it, in sentences. */
 static void put_evidence(struct cli *cli, const struct json *l, struct buf *ret)
 {
@@ -111,6 +131,10 @@ static void put_evidence(struct cli *cli, const struct json *l, struct buf *ret)
                  "Taught by %lld %s, borne out by %lld full %s since; " TEXT_FMT " confidence. ",
                  (long long)taught, taught == 1 ? "reply" : "replies", (long long)confirmed,
                  confirmed == 1 ? "window" : "windows", TEXT_ARG(ask_text(l, "confidence")));
+    struct text subject = ask_text(l, "subject");
+    if (subject.n > 1 && subject.p[0] == '@')
+        buf_addf(ret, "For every mailbox there that has no number of its own. ");
+    put_belief(l, ret);
     if (ask_int(l, "refused_at"))
         buf_addf(ret, "Mail number %lld was refused. ", (long long)ask_int(l, "refused_at"));
     for (size_t i = 0; i < json_count(replies); i++) {

@@ -166,10 +166,16 @@ static void fill_number(struct arena *arena,
     struct window_rule rule = x->meter.rule;
     ret->source = text_of(limit_source_name(x->limit.source));
     ret->confidence = text_of(limit_confidence_name(x->limit.confidence));
-    ret->refused_at = x->refused_at;
+    ret->refused_at = x->belief.mark ? x->belief.mark + 1 : 0;
     ret->taught = x->taught;
     ret->confirmed = x->confirmed;
     ret->pinned = x->pinned;
+    if (learn_is_believed(x)) {
+        ret->low = belief_number(&x->belief, 0.9);
+        ret->likeliest = belief_likeliest(&x->belief);
+        ret->high = belief_number(&x->belief, 0.1);
+        ret->chance = belief_chance(&x->belief, x->limit.count);
+    }
     if (x->limit.count != LEARN_NO_NUMBER) {
         ret->count = x->limit.count;
         ret->text = text_of(arena_strdup(arena, limit_text(&x->limit, words, sizeof words)));
@@ -202,6 +208,10 @@ static void add_learnt(void *arg, const struct plan_learnt *x)
                                    .text = TEXT(""),
                                    .count = -1,
                                    .used = x->used};
+    if (learn_is_pool(x->key)) { /* every mailbox at that provider */
+        row->subject = text_of(arena_printf(&req->arena, "@" TEXT_FMT, TEXT_ARG(x->b)));
+        row->of = TEXT("");
+    }
     if (x->key->until > now) {
         row->closed_until = x->key->until;
         row->closed_for = text_of(arena_strdup(&req->arena, x->key->reason));
@@ -334,19 +344,29 @@ static void end_word(struct word_job *job, enum tide_err rc, const struct tide_e
     free(job);
 }
 
+/* "@qq": every mailbox at that provider. */
+static bool names_all(const struct word_job *job)
+{
+    return job->scope == LIMIT_RECIPIENT && job->req->subject.n > 1 &&
+           job->req->subject.p[0] == '@';
+}
+
 static void say_word(struct word_job *job, int64_t recipient_id)
 {
     struct operate_limit_word *req = job->req;
     struct gate_decision decision = {0};
     struct tide_error err;
     bool pair = job->scope == LIMIT_PAIR, own = pair || job->scope == LIMIT_RECIPIENT;
+    bool all = names_all(job);
     struct gate_event ev = {
         .type = GATE_LIMIT,
         .limit = {.word = req->forget ? LIMIT_FORGET : LIMIT_PIN,
                   .scope = job->scope,
                   .recipient_id = recipient_id,
                   .a = own && !pair ? TEXT("") : req->subject,
-                  .b = own ? TEXT("") : req->of,
+                  .b = all   ? text_cut(req->subject, 1, req->subject.n)
+                       : own ? TEXT("")
+                             : req->of,
                   .window = &job->window,
                   .count = req->count,
                   .used = -1,
@@ -428,7 +448,8 @@ void operate_limit_word(void *arg, struct operate_limit_word *req)
     }
     *job = (struct word_job){.daemon = d, .req = req};
     enum tide_err rc = check_word(job, &err);
-    bool own = rc == TIDE_OK && (job->scope == LIMIT_RECIPIENT || job->scope == LIMIT_PAIR);
+    bool own = rc == TIDE_OK && !names_all(job) &&
+               (job->scope == LIMIT_RECIPIENT || job->scope == LIMIT_PAIR);
     if (own)
         rc = addr_parse(job->scope == LIMIT_PAIR ? req->of : req->subject, 0, &job->addr, &err);
     if (rc != TIDE_OK) {

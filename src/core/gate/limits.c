@@ -12,7 +12,8 @@ static struct text whose(const struct plan_learnt *x, struct gate_todo *todo)
     const char *arrow = x->a.n && x->b.n ? " > " : "";
     switch (x->key->scope) {
     case LIMIT_RECIPIENT:
-        return TEXT("this recipient");
+        return x->b.n ? gate_printf(todo, "every mailbox at " TEXT_FMT, TEXT_ARG(x->b))
+                      : TEXT("this recipient");
     case LIMIT_PAIR:
         return gate_printf(todo, TEXT_FMT " to this recipient", TEXT_ARG(x->a));
     case LIMIT_DOMAIN:

@@ -105,6 +105,8 @@ void learn_route_of(struct learn *l,
     *ret = (struct learn_route){.recipient_id = recipient_id};
     set_part(ret, parts[scope].a, subjects_intern(l->subjects, a_name));
     set_part(ret, parts[scope].b, subjects_intern(l->subjects, b_name));
+    if (scope == LIMIT_RECIPIENT && !recipient_id) /* all of a provider's */
+        ret->provider = subjects_intern(l->subjects, b_name);
 }
 
 /* Scope in the upper bits, what it counts below: interned numbers are far smaller than 28 bits, a
@@ -141,25 +143,49 @@ static char *row_of(const struct learn *l, const struct learn_key *k)
     return row;
 }
 
-struct learn_key *learn_key_get(struct learn *l,
-                                enum limit_scope scope,
-                                const struct learn_route *r)
+static struct learn_key *key_get(struct learn *l,
+                                 int64_t key,
+                                 enum limit_scope scope,
+                                 int64_t recipient_id,
+                                 uint32_t a,
+                                 uint32_t b)
 {
-    int64_t key = key_of(scope, r);
     struct learn_key *k = key ? idmap_get(&l->by_key, key) : NULL;
     if (k || !key || l->by_key.count >= LEARN_KEYS_MAX || !(k = calloc(1, sizeof *k)))
         return k;
     list_init(&k->dirty);
     k->key = key;
     k->scope = scope;
-    k->recipient_id = limit_scope_is_own(scope) ? r->recipient_id : 0;
-    learn_parts(scope, r, &k->a, &k->b);
+    k->recipient_id = recipient_id;
+    k->a = a;
+    k->b = b;
     k->row = row_of(l, k);
     if (!k->row || !idmap_put(&l->by_key, key, k)) {
         key_free(k);
         return NULL;
     }
     return k;
+}
+
+struct learn_key *learn_key_get(struct learn *l,
+                                enum limit_scope scope,
+                                const struct learn_route *r)
+{
+    uint32_t a, b;
+    learn_parts(scope, r, &a, &b);
+    return key_get(l, key_of(scope, r), scope, limit_scope_is_own(scope) ? r->recipient_id : 0, a,
+                   b);
+}
+
+/* A recipient's key has the bit above the id. */
+struct learn_key *learn_pool(const struct learn *l, uint32_t provider)
+{
+    return provider && l->by_key.count ? idmap_get(&l->by_key, provider) : NULL;
+}
+
+struct learn_key *learn_pool_get(struct learn *l, uint32_t provider)
+{
+    return key_get(l, provider, LIMIT_RECIPIENT, 0, 0, provider);
 }
 
 static void drop_limits(struct learn *l, struct learn_key *k)
@@ -342,7 +368,9 @@ bool learn_refused(struct learn *l,
         k->undecided = k->until < lesson->opens_at;
         l->undecided += k->undecided;
         k->times++;
-        if (!k->undecided)
+        if (!k->undecided && lesson->scope == LIMIT_RECIPIENT && r->provider)
+            learn_teach_mailbox(l, k, r->provider, lesson->window, &k->lesson, now);
+        else if (!k->undecided)
             learn_teach(l, k, lesson->window, &k->lesson, now);
     }
     k->named_at = now;
@@ -380,10 +408,8 @@ static void one_more(struct learn *l, struct learn_key *k, tide_wall_ms started_
     for (struct learn_limit *x = k->limits; x; x = x->next)
         if (x->taught_at == k->lesson.at && x->taught_at >= started_at && !x->pinned &&
             x->limit.source == SOURCE_LEARNED && x->replies[0].taken == x->limit.count) {
-            x->replies[0].taken++;
-            x->limit.count++;
+            learn_one_more(x);
             x->taken += x->made_at > started_at;
-            x->refused_at += x->refused_at > 0;
         }
     learn_mark(l, k);
 }
@@ -400,6 +426,7 @@ static void count_taken(struct learn *l,
         tide_wall_ms start = window_at(&x->meter.rule, now).start;
         x->taken = x->taken_window == start ? x->taken + 1 : 1;
         x->taken_window = start;
+        learn_taken_of(x, now);
         learn_mark(l, k);
     }
 }

@@ -2,7 +2,8 @@
  * reply has closed for now.
  *
  *   refused for a limit, k taken in its window --> closed until it opens, number := k (cut fast)
- *   windows used up without a refusal          --> number + step (probed slowly)
+ *   the number is used up, it may have grown,
+ *   and what waits is worth a refusal          --> one more is tried (probed slowly)
  *
  * A key is whatever a reply was about: a mailbox, a pair, a provider from these IPs, an account ...
  * It has a closure (nothing more goes until then) and at most one number for each window. The
@@ -15,11 +16,18 @@
  * was, and that window learns the number: mail taken after ten minutes means a limit by the
  * minutes.
  *
- * Numbers. A refusal after k taken mails caps the number at k. Where k is not known (mailtide has
- * just started) or is 0, it is cut by a factor. It is raised by a tenth, longer steps after each
- * success in a row, up to what was last refused; that itself is tried again after 2, 4, then 8
- * such windows, so that a limit that stays where it is costs one refusal in nine windows.
- * Ambiguous replies count half: they cut less, and set no number by themselves.
+ * Numbers. Of each a belief is kept (belief.h), fed by every mail that was taken and every refusal;
+ * the number is what is taken more likely than not. Where it is not known how many were taken
+ * before a refusal, or none was, it is cut by a factor. When it is used up, one more is tried if
+ *
+ *   minutes that it would wait  x  chance that it is taken  >  10 minutes  x  chance of a refusal
+ *
+ * of at most 100 minutes, so that a limit that stays where it is costs a refusal in some seven
+ * windows, later in some twenty. Ambiguous replies weigh little, and set no number by themselves.
+ *
+ * In common. What mailboxes of a provider say of their own limits is also believed of all of it,
+ * each of them being doubted: two that agree set a number for those that have none of their own.
+ * One that differs keeps its own, until the others' has moved after it: the newer holds.
  *
  * Owns      its keys and their numbers, and what was taken lately (LEARN_HISTORY entries).
  * Lifetime  learn_init() to learn_fini(). Pointers to numbers hold until learn_forget() or a prune
@@ -31,17 +39,17 @@
 #ifndef CORE_PLAN_LEARN_H
 #define CORE_PLAN_LEARN_H
 
+#include "core/plan/belief.h"
 #include "core/plan/ledger.h"
 #include "core/plan/subject.h"
 
-#define LEARN_KEYS_MAX     20000
-#define LEARN_LIMITS_MAX   6 /* windows of one key */
-#define LEARN_REPLIES      3 /* the newest that taught a number */
-#define LEARN_HISTORY      16384
-#define LEARN_PATIENCE_MAX 8
-#define LEARN_NO_NUMBER    1000000000         /* watched, but not known yet */
-#define LEARN_FORGET_MS    (90 * TIME_DAY_MS) /* a number that nobody has pressed against since */
-#define LEARN_TOLD_MS      (7 * TIME_DAY_MS)  /* so long what an ESP has said holds */
+#define LEARN_KEYS_MAX   20000
+#define LEARN_LIMITS_MAX 6 /* windows of one key */
+#define LEARN_REPLIES    3 /* the newest that taught a number */
+#define LEARN_HISTORY    16384
+#define LEARN_NO_NUMBER  1000000000         /* watched, but not known yet */
+#define LEARN_FORGET_MS  (90 * TIME_DAY_MS) /* a number that nobody has pressed against since */
+#define LEARN_TOLD_MS    (7 * TIME_DAY_MS)  /* so long what an ESP has said holds */
 
 struct plan_zones;
 
@@ -64,19 +72,16 @@ struct learn_limit {
     struct limit limit; /* count: what is kept to; LEARN_NO_NUMBER: nothing yet */
     struct meter meter;
     struct learn_limit *next;
-    int64_t refused_at; /* the least count that was refused lately; 0: none is known */
-    int64_t peak;       /* most used in the present window */
-    int64_t taken;      /* of these, known to have been taken: in the window that starts ... */
+    struct belief belief;    /* what the count is taken from; step 0: nothing is believed yet */
+    tide_wall_ms changed_at; /* the belief's mark has moved */
+    int64_t peak;            /* most used in the present window */
+    int64_t taken;           /* of these, known to have been taken: in the window that starts ... */
     tide_wall_ms taken_window; /* ... here; calendar and clock windows only */
     tide_wall_ms window_start, made_at, taught_at, pressed_at;
-    uint32_t clean;     /* windows used up without a refusal since the number last changed */
-    uint32_t patience;  /* so many are wanted before `refused_at` is tried */
-    uint32_t streak;    /* raises in a row that went well */
-    uint32_t taught;    /* replies in all */
-    uint32_t confirmed; /* windows used up since the last reply */
-    uint8_t points;     /* 2 a reply, 1 an ambiguous one; 2 set a number */
-    bool probing;       /* the number was raised and not used up since */
-    bool pinned;        /* an operator's: it stays */
+    uint32_t taught;                           /* replies in all */
+    uint32_t confirmed;                        /* windows used up since the last reply */
+    uint8_t points;                            /* 2 a reply, 1 an ambiguous one; 2 set a number */
+    bool pinned;                               /* an operator's: it stays */
     struct learn_reply replies[LEARN_REPLIES]; /* newest first */
 };
 
@@ -84,8 +89,8 @@ struct learn_key {
     int64_t key;
     enum limit_scope scope;
     uint32_t a, b;
-    int64_t recipient_id;
-    char *row; /* of the store: "learn|ip-provider|outbox|qq" */
+    int64_t recipient_id; /* 0 for a recipient's scope: every mailbox at the provider b */
+    char *row;            /* of the store: "learn|ip-provider|outbox|qq" */
     /* the closure */
     tide_wall_ms until, named_at;
     uint32_t times; /* named so often in a row */
@@ -137,6 +142,27 @@ struct learn_key *learn_find(const struct learn *l,
                              enum limit_scope scope,
                              const struct learn_route *r);
 
+/* What the mailboxes of a provider have in common, told by several of them; NULL: nothing yet. */
+struct learn_key *learn_pool(const struct learn *l, uint32_t provider);
+struct learn_key *learn_pool_get(struct learn *l, uint32_t provider);
+/* A mailbox without a number of its own has had its n-th of a window. */
+void learn_pool_taken(
+    struct learn *l, struct learn_key *pool, struct learn_limit *x, int64_t n, tide_wall_ms now);
+/* Of a mailbox's own number (NULL: it has none) and its provider's the newer holds. */
+static inline bool learn_is_newer(const struct learn_limit *own, const struct learn_limit *pool)
+{
+    return own && (own->pinned || own->limit.source != SOURCE_LEARNED ||
+                   (!pool->pinned && own->limit.count != LEARN_NO_NUMBER &&
+                    own->changed_at >= pool->changed_at));
+}
+static inline bool learn_is_pool(const struct learn_key *k)
+{
+    return k->scope == LIMIT_RECIPIENT && !k->recipient_id;
+}
+/* Its number is taken from what is believed, not from what somebody has said. */
+bool learn_is_believed(const struct learn_limit *x);
+struct learn_limit *learn_limit_of(const struct learn_key *k, uint32_t window);
+
 /* Every mail that is taken from now on will be told: to be called before the first is sent. */
 void learn_watch(struct learn *l, tide_wall_ms now);
 
@@ -168,7 +194,7 @@ const struct learn_key *learn_closed(const struct learn *l,
                                      const struct learn_route *r,
                                      tide_wall_ms now);
 
-/* To be called for a number whose window may have turned since: probes. `bound`: what profile and
+/* To be called for a number whose window may have turned since. `bound`: what profile and
  * configuration allow in such a window (INT64_MAX: no bound), `reserve`: of it kept for urgent
  * mail. */
 void learn_roll(struct learn *l,
@@ -177,6 +203,13 @@ void learn_roll(struct learn *l,
                 int64_t bound,
                 int64_t reserve,
                 tide_wall_ms now);
+
+/* `used` of it are used up: to try one more is worth the chance of a refusal, when holding it costs
+ * so many minutes of delay. */
+bool learn_dares(const struct learn_key *k,
+                 const struct learn_limit *x,
+                 int64_t used,
+                 double minutes);
 
 /* -- By hand, and told by the other side ------------------------------------------------------- */
 

@@ -2,14 +2,17 @@
  * "learn|ip-provider|outbox|qq"), its blob is lines of fields divided by tabs, so that people and
  * later versions can read it:
  *
- *   1
+ *   2
  *   closed UNTIL NAMED_AT TIMES UNDECIDED MINUTE TEN HOUR REASON
  *   lesson AT TAKEN AMBIGUOUS ACCOUNT RULE WORDS
- *   number KIND UNIT SPAN OFFSET ZONE COUNT SOURCE REFUSED_AT PEAK WINDOW_START MADE_AT TAUGHT_AT
- *          PRESSED_AT CLEAN PATIENCE STREAK TAUGHT CONFIRMED POINTS PROBING PINNED TAKEN
- *          TAKEN_WINDOW
- *   reply  AT TAKEN AMBIGUOUS ACCOUNT RULE WORDS                        (of the number above it) */
-#include "core/plan/learn.h"
+ *   number KIND UNIT SPAN OFFSET ZONE COUNT SOURCE PEAK WINDOW_START MADE_AT TAUGHT_AT PRESSED_AT
+ *          TAUGHT CONFIRMED POINTS PINNED TAKEN TAKEN_WINDOW CHANGED_AT
+ *   belief BELIEF                                          (belief.h; of the number above it)
+ *   reply  AT TAKEN AMBIGUOUS ACCOUNT RULE WORDS           (the same)
+ *
+ * Version 1 had, of a number, the least count that was refused after SOURCE; CLEAN PATIENCE STREAK
+ * after PRESSED_AT; PROBING after POINTS; and no belief: one is made of the number. */
+#include "core/plan/learn_in.h"
 
 #include "base/macros.h"
 #include "core/plan/planner.h"
@@ -56,14 +59,18 @@ static void put_number(struct buf *b, const struct learn_limit *x)
     put_int(b, w->span_ms);
     put_int(b, w->offset_ms);
     put_words(b, w->zone ? w->zone : "");
-    const int64_t rest[] = {x->limit.count,  x->limit.source, x->refused_at, x->peak,
-                            x->window_start, x->made_at,      x->taught_at,  x->pressed_at,
-                            x->clean,        x->patience,     x->streak,     x->taught,
-                            x->confirmed,    x->points,       x->probing,    x->pinned,
-                            x->taken,        x->taken_window};
+    const int64_t rest[] = {x->limit.count,  x->limit.source, x->peak,       x->window_start,
+                            x->made_at,      x->taught_at,    x->pressed_at, x->taught,
+                            x->confirmed,    x->points,       x->pinned,     x->taken,
+                            x->taken_window, x->changed_at};
     for (size_t i = 0; i < TIDE_COUNT(rest); i++)
         put_int(b, rest[i]);
     buf_addc(b, '\n');
+    if (x->belief.step) {
+        buf_adds(b, "belief\t");
+        belief_encode(&x->belief, b);
+        buf_addc(b, '\n');
+    }
     for (unsigned i = 0; i < LEARN_REPLIES && x->replies[i].at; i++)
         put_reply(b, "reply", &x->replies[i]);
 }
@@ -72,7 +79,7 @@ static void put_key(struct buf *b, const struct learn_key *k)
 {
     const int64_t closed[] = {k->until,        k->named_at,  k->times,     k->undecided,
                               k->taken_minute, k->taken_ten, k->taken_hour};
-    buf_adds(b, "1\nclosed");
+    buf_adds(b, "2\nclosed");
     for (size_t i = 0; i < TIDE_COUNT(closed); i++)
         put_int(b, closed[i]);
     put_words(b, k->reason);
@@ -180,59 +187,74 @@ static bool read_window(struct text *rest, struct window *ret, char *zone, size_
     return zoned && (ret->kind == WINDOW_CALENDAR || ret->span_ms > 0);
 }
 
-static struct learn_limit *read_number(struct learn *l, struct learn_key *k, struct text rest)
+/* The fields of a number, in the order of their rows; false: one is missing, or out of range. */
+enum { COUNT, SOURCE, PEAK, START, MADE, TAUGHT_AT, PRESSED, TAUGHT, CONFIRMED, POINTS };
+enum { PINNED = POINTS + 1, TAKEN, TAKEN_WINDOW, CHANGED, FIELDS };
+
+static bool read_fields(struct text *rest, bool old, int64_t f[FIELDS])
 {
-    enum { COUNT, SOURCE, REFUSED, PEAK, START, MADE, TAUGHT_AT, PRESSED, CLEAN, PATIENCE, STREAK };
-    enum { TAUGHT = STREAK + 1, CONFIRMED, POINTS, PROBING, PINNED, TAKEN, TAKEN_WINDOW, FIELDS };
-    static const int64_t most[FIELDS] = {LEARN_NO_NUMBER,
-                                         SOURCE_LEARNED,
-                                         COUNT_MAX,
-                                         COUNT_MAX,
-                                         AT_MAX,
-                                         AT_MAX,
-                                         AT_MAX,
-                                         AT_MAX,
-                                         1 << 30,
-                                         LEARN_PATIENCE_MAX,
-                                         1000,
-                                         1 << 30,
-                                         1 << 30,
-                                         100,
-                                         1,
-                                         1,
-                                         COUNT_MAX,
-                                         AT_MAX};
+    static const int64_t most[FIELDS] = {[COUNT] = LEARN_NO_NUMBER,
+                                         [SOURCE] = SOURCE_LEARNED,
+                                         [PEAK] = COUNT_MAX,
+                                         [START] = AT_MAX,
+                                         [MADE] = AT_MAX,
+                                         [TAUGHT_AT] = AT_MAX,
+                                         [PRESSED] = AT_MAX,
+                                         [TAUGHT] = 1 << 30,
+                                         [CONFIRMED] = 1 << 30,
+                                         [POINTS] = 100,
+                                         [PINNED] = 1,
+                                         [TAKEN] = COUNT_MAX,
+                                         [TAKEN_WINDOW] = AT_MAX,
+                                         [CHANGED] = AT_MAX};
+    static const struct {
+        int after, count;
+    } gone[] = {{SOURCE, 1}, {PRESSED, 3}, {POINTS, 1}}; /* of version 1 */
+    f[CHANGED] = 0;
+    for (int i = 0; i < (old ? CHANGED : FIELDS); i++) {
+        if (!take_int(rest, i == COUNT, most[i], &f[i]))
+            return false;
+        for (size_t g = 0; old && g < TIDE_COUNT(gone); g++)
+            for (int n = 0; gone[g].after == i && n < gone[g].count; n++) {
+                int64_t ignored;
+                if (!take_int(rest, 0, COUNT_MAX, &ignored))
+                    return false;
+            }
+    }
+    return true;
+}
+
+static struct learn_limit *read_number(struct learn *l,
+                                       struct learn_key *k,
+                                       struct text rest,
+                                       bool old)
+{
     char zone[64];
     struct window w;
     int64_t f[FIELDS];
-    if (!read_window(&rest, &w, zone, sizeof zone))
+    if (!read_window(&rest, &w, zone, sizeof zone) || !read_fields(&rest, old, f))
         return NULL;
-    for (size_t i = 0; i < FIELDS; i++)
-        if (!take_int(&rest, i == COUNT || i == PATIENCE ? 1 : 0, most[i], &f[i]))
-            return NULL;
     struct learn_limit *x = learn_limit_get(l, k, &w, f[MADE]);
     if (!x)
         return NULL;
     x->limit.count = f[COUNT];
     l->told += f[SOURCE] == SOURCE_PUBLISHED && x->limit.source != SOURCE_PUBLISHED;
     x->limit.source = (enum limit_source)f[SOURCE];
-    x->refused_at = f[REFUSED];
     x->peak = f[PEAK];
     x->window_start = f[START];
     x->made_at = f[MADE];
     x->taught_at = f[TAUGHT_AT];
     x->pressed_at = f[PRESSED];
-    x->clean = (uint32_t)f[CLEAN];
-    x->patience = (uint32_t)f[PATIENCE];
-    x->streak = (uint32_t)f[STREAK];
     x->taught = (uint32_t)f[TAUGHT];
     x->confirmed = (uint32_t)f[CONFIRMED];
     x->points = (uint8_t)f[POINTS];
-    x->probing = f[PROBING] != 0;
     x->pinned = f[PINNED] != 0;
     x->taken = f[TAKEN];
     x->taken_window = f[TAKEN_WINDOW];
+    x->changed_at = f[CHANGED];
     x->limit.confidence = learn_confidence(x);
+    if (old)
+        learn_believe(x);
     memset(x->replies, 0, sizeof x->replies);
     return x;
 }
@@ -242,7 +264,10 @@ static bool read_blob(struct learn *l, struct learn_key *k, struct text blob)
     struct text line, what;
     struct learn_limit *number = NULL;
     unsigned replies = 0;
-    if (!text_split(&blob, '\n', &line) || !text_eq(line, TEXT("1")))
+    if (!text_split(&blob, '\n', &line))
+        return false;
+    bool old = text_eq(line, TEXT("1"));
+    if (!old && !text_eq(line, TEXT("2")))
         return false;
     while (text_split(&blob, '\n', &line)) {
         if (!text_split(&line, '\t', &what))
@@ -253,9 +278,11 @@ static bool read_blob(struct learn *l, struct learn_key *k, struct text blob)
         } else if (text_eq(what, TEXT("lesson"))) {
             ok = read_reply(line, &k->lesson);
         } else if (text_eq(what, TEXT("number"))) {
-            number = read_number(l, k, line);
+            number = read_number(l, k, line, old);
             replies = 0;
             ok = number != NULL;
+        } else if (text_eq(what, TEXT("belief")) && number) {
+            ok = belief_decode(line, &number->belief);
         } else if (text_eq(what, TEXT("reply")) && number && replies < LEARN_REPLIES) {
             ok = read_reply(line, &number->replies[replies++]);
         }
@@ -279,7 +306,7 @@ static bool route_of_row(struct learn *l,
         !text_split(&rest, '|', &left))
         return false;
     if (limit_scope_is_own(*ret_scope) &&
-        (text_int(left, 1, (1LL << 40) - 1, &recipient_id, &ignored) != TIDE_OK ||
+        (text_int(left, 0, (1LL << 40) - 1, &recipient_id, &ignored) != TIDE_OK ||
          !text_split(&rest, '|', &left)))
         return false;
     learn_route_of(l, *ret_scope, recipient_id, left, rest, ret);
@@ -298,7 +325,8 @@ enum tide_err learn_restore(struct learn *l,
     if (!route_of_row(l, row, &scope, &r))
         return tide_fail(err, TIDE_ECORRUPT, "what was learnt of \"" TEXT_FMT "\": no such subject",
                          TEXT_ARG(row));
-    struct learn_key *k = learn_key_get(l, scope, &r);
+    bool pool = scope == LIMIT_RECIPIENT && !r.recipient_id;
+    struct learn_key *k = pool ? learn_pool_get(l, r.provider) : learn_key_get(l, scope, &r);
     if (!k)
         return tide_fail(err, TIDE_ENOMEM, "what was learnt of \"" TEXT_FMT "\"", TEXT_ARG(row));
     if (read_blob(l, k, blob))

@@ -32,7 +32,8 @@ static tide_wall_ms earliest_of_all(const struct applied_set *set,
     return at;
 }
 
-/* The recipient's own limit of which the least share is left; NULL: he has none that counts. */
+/* The recipient's own limit of which the least share is left, of several untouched ones the least;
+ * NULL: he has none that counts. */
 static const struct applied *tightest(const struct applied_set *set, tide_wall_ms now)
 {
     const struct applied *least = NULL;
@@ -40,10 +41,11 @@ static const struct applied *tightest(const struct applied_set *set, tide_wall_m
     for (unsigned i = 0; i < set->count; i++) {
         const struct applied *a = &set->all[i];
         const struct limit *l = a->tally.meter->limit;
-        if (a->subject || l->count < 1 || !window_has_count(&l->window))
+        if (a->subject || a->overruled || l->count < 1 || !window_has_count(&l->window))
             continue;
         double share = (double)(l->count - tally_used(&a->tally, now)) / (double)l->count;
-        if (!least || share < least_share) {
+        bool fewer = least && l->count < least->tally.meter->limit->count;
+        if (!least || share < least_share || (share <= least_share && fewer)) {
             least = a;
             least_share = share;
         }

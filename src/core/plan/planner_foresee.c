@@ -10,8 +10,8 @@ static const struct applied *daily(const struct applied_set *set)
     const struct applied *least = NULL;
     for (unsigned i = 0; i < set->count; i++) {
         const struct limit *l = set->all[i].tally.meter->limit;
-        if (!set->all[i].subject && window_is_day(&l->window) && l->count > 0 &&
-            (!least || l->count < least->tally.meter->limit->count))
+        if (!set->all[i].subject && !set->all[i].overruled && window_is_day(&l->window) &&
+            l->count > 0 && (!least || l->count < least->tally.meter->limit->count))
             least = &set->all[i];
     }
     return least;

@@ -33,6 +33,32 @@ static bool tally_of(struct planner *p,
     return ret->tally.ledger != NULL;
 }
 
+/* What several mailboxes of the provider have taught, unless this one knows better. Counted in any
+ * case. */
+static bool apply_pool(struct planner *p,
+                       const struct plan_query *q,
+                       const struct learn_route *r,
+                       struct applied_set *set)
+{
+    struct learn_key *pool = p->learn.numbers ? learn_pool(&p->learn, r->provider) : NULL;
+    struct learn_key *own = pool ? learn_find(&p->learn, LIMIT_RECIPIENT, r) : NULL;
+    for (struct learn_limit *x = pool ? pool->limits : NULL; x; x = x->next) {
+        struct applied *a = &set->all[set->count];
+        struct learn_limit *his = learn_limit_of(own, x->meter.window);
+        if (!tally_of(p, pool, x, &q->recipient->ledger, a))
+            return false;
+        a->key = pool;
+        a->learnt = x;
+        bool newer = learn_is_newer(his, x), known = x->limit.count != LEARN_NO_NUMBER;
+        a->overruled = newer || !known;
+        for (unsigned i = 0; his && known && !newer && i < set->count; i++)
+            set->all[i].overruled = set->all[i].overruled || set->all[i].learnt == his;
+        set->learnt = true;
+        set->count++;
+    }
+    return true;
+}
+
 bool planner_apply_learnt(struct planner *p,
                           const struct plan_query *q,
                           const struct learn_route *r,
@@ -53,7 +79,7 @@ bool planner_apply_learnt(struct planner *p,
             set->count++;
         }
     }
-    return true;
+    return apply_pool(p, q, r, set);
 }
 
 /* What profile and configuration allow in such a window. */
@@ -98,12 +124,32 @@ bool planner_is_overruled(const struct planner *p,
 
 /* -- What replies say -------------------------------------------------------------------------- */
 
+/* A mailbox that has nothing better speaks for all of its provider. */
+static void pool_accepted(struct planner *p,
+                          const struct plan_query *q,
+                          const struct learn_route *r,
+                          tide_wall_ms started_at)
+{
+    struct learn_key *pool = p->learn.numbers ? learn_pool(&p->learn, r->provider) : NULL;
+    struct learn_key *own = pool ? learn_find(&p->learn, LIMIT_RECIPIENT, r) : NULL;
+    for (struct learn_limit *x = pool ? pool->limits : NULL; x; x = x->next) {
+        struct applied a;
+        if (!tally_of(p, pool, x, &q->recipient->ledger, &a))
+            continue;
+        if (x->made_at > started_at)
+            (void)tally_charge(&a.tally, q->now);
+        if (!learn_is_newer(learn_limit_of(own, x->meter.window), x))
+            learn_pool_taken(&p->learn, pool, x, tally_used(&a.tally, q->now), q->now);
+    }
+}
+
 void planner_accepted(struct planner *p, const struct plan_query *q, tide_wall_ms started_at)
 {
     struct learn_route r;
     uint32_t numbers = p->learn.numbers;
     planner_route(p, q, &r);
     learn_accepted(&p->learn, &r, started_at, q->now);
+    pool_accepted(p, q, &r, started_at);
     if (p->learn.numbers != numbers)
         p->ready.recipient = NULL;
     for (int scope = 0; p->learn.numbers && scope < LIMIT_SCOPES; scope++) {
@@ -166,6 +212,8 @@ bool planner_refused(struct planner *p,
     p->ready.recipient = NULL;
     if (kept)
         seed_new(p, q, learn_find(&p->learn, lesson->scope, &r));
+    if (kept && lesson->scope == LIMIT_RECIPIENT)
+        seed_new(p, q, learn_pool(&p->learn, r.provider));
     return kept;
 }
 
@@ -191,6 +239,8 @@ struct learn_key *planner_learnt_key(struct planner *p,
     struct learn_route r;
     learn_route_of(&p->learn, scope, recipient_id, a, b, &r);
     p->ready.recipient = NULL;
+    if (scope == LIMIT_RECIPIENT && !recipient_id)
+        return make ? learn_pool_get(&p->learn, r.provider) : learn_pool(&p->learn, r.provider);
     return make ? learn_key_get(&p->learn, scope, &r) : learn_find(&p->learn, scope, &r);
 }
 
@@ -303,4 +353,7 @@ void planner_learnt(struct planner *p,
         if (k)
             tell_key(&t, k);
     }
+    struct learn_key *pool = learn_pool(&p->learn, r.provider);
+    if (pool)
+        tell_key(&t, pool);
 }

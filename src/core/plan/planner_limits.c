@@ -3,6 +3,8 @@
 
 #include "base/macros.h"
 
+#include <math.h>
+
 /* `r`: the query's route, with the provider that the limit is of. */
 static bool apply(struct planner *p,
                   const struct plan_query *q,
@@ -123,6 +125,20 @@ int64_t planner_full_of(const struct meter *m)
     return m->limit->window.kind == WINDOW_COOLDOWN ? 1 : m->limit->count;
 }
 
+/* What a learnt number would hold is tried all the same, when the number may well have grown and
+ * holding it would cost enough. */
+static bool is_worth_a_try(const struct plan_query *q, const struct applied *a)
+{
+    int64_t used = tally_used(&a->tally, q->now);
+    if (used < a->allowed || q->by_hand)
+        return false;
+    double weight = q->weight > 0 ? q->weight : q->pending ? q->pending->digestible : 1;
+    tide_wall_ms until = tally_earliest(&a->tally, a->allowed, q->now);
+    double minutes = (double)(until - q->now) / (double)TIME_MINUTE_MS;
+    bool matters = q->urgent || a->subject; /* of a wider limit many wait */
+    return learn_dares(a->key, a->learnt, used, matters ? INFINITY : weight * minutes);
+}
+
 bool planner_make_ready(struct planner *p, const struct plan_query *q)
 {
     struct applied_set *set = &p->ready;
@@ -140,6 +156,8 @@ bool planner_make_ready(struct planner *p, const struct plan_query *q)
         a->allowed = a->overruled ? INT32_MAX : planner_full_of(a->tally.meter);
         if (!q->urgent && !q->by_hand && !a->overruled)
             a->allowed -= planner_reserve_left(p, q, a);
+        if (a->learnt && !a->overruled && is_worth_a_try(q, a))
+            a->allowed = a->tally.meter->limit->count + 1;
     }
     return true;
 }

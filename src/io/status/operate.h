@@ -82,7 +82,8 @@ struct operate_reply {
 
 struct operate_learnt {
     struct text scope;         /* "recipient", "ip-provider", ... */
-    struct text subject, of;   /* its parts: "outbox", "qq"; the address for a recipient */
+    struct text subject, of;   /* its parts: "outbox", "qq"; the address for a recipient; "@qq":
+                                * every mailbox there */
     struct text text;          /* "10 per day in Asia/Shanghai"; "" while no number is known */
     int64_t count, used;       /* -1: not known */
     tide_wall_ms reset_at;     /* 0: its window has no such instant */
@@ -92,6 +93,10 @@ struct operate_learnt {
     int64_t refused_at;        /* the least count that was refused lately; 0: none is known */
     int64_t taught, confirmed; /* replies; windows that were used up since without one */
     bool pinned;
+    /* what is believed of a number that replies have taught: nine in ten that it is `low` at least,
+     * one in ten that it is over `high`; the chance that `count` are taken. likeliest 0: nothing */
+    int64_t low, likeliest, high;
+    double chance;
     struct operate_reply replies[3]; /* newest first */
     size_t reply_count;
 };

@@ -123,6 +123,16 @@ void shape_learnt(struct json_writer *w, const char *name, const struct operate_
     jw_int(w, "taught", l->taught);
     jw_int(w, "confirmed", l->confirmed);
     jw_bool(w, "pinned", l->pinned);
+    if (l->likeliest) {
+        jw_object(w, "belief");
+        jw_int(w, "low", l->low);
+        jw_int(w, "likeliest", l->likeliest);
+        jw_int(w, "high", l->high);
+        jw_number(w, "chance", l->chance);
+        jw_end(w);
+    } else {
+        jw_null(w, "belief");
+    }
     jw_array(w, "replies");
     for (size_t i = 0; i < l->reply_count; i++) {
         const struct operate_reply *r = &l->replies[i];

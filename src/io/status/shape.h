@@ -33,7 +33,8 @@ void shape_journal(struct json_writer *w,
                    int64_t ends);
 void shape_limit(struct json_writer *w, const char *name, const struct operate_limit *l);
 /* scope, subject, of, text, count, used, reset_at, closed_until, closed_for, source, confidence,
- * refused_at, taught, confirmed, pinned, replies: [{at, taken, ambiguous, account, rule, words}] */
+ * refused_at, taught, confirmed, pinned, belief: {low, likeliest, high, chance}, replies: [{at,
+ * taken, ambiguous, account, rule, words}] */
 void shape_learnt(struct json_writer *w, const char *name, const struct operate_learnt *l);
 /* address, scope, cause, pause, evidence, rule, account, attempt, by, at, expires_at, lifted_at,
  * times */
