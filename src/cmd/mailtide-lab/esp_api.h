@@ -12,6 +12,7 @@
 #define CMD_MAILTIDE_LAB_ESP_API_H
 
 #include "cmd/mailtide-lab/esp_inside.h"
+#include "core/digest/message.h"
 #include "core/proto/api.h"
 
 #define LAB_HEADERS_MAX    12
@@ -158,6 +159,14 @@ struct esp_known {
 };
 const struct esp_known *lab_known(const struct esp *e, struct text key);
 void lab_know(struct esp *e, struct text key, struct text body, struct text answer);
+
+/* Of a mail that came by SMTP: what it wants given back. Pairs point into the message, the arena
+ * and the document, which is the caller's to free. */
+void lab_read_smtp_args(const struct esp *e,
+                        struct text message,
+                        struct arena *a,
+                        struct lab_mail *ret,
+                        struct json **doc);
 
 /* -- Answering -- */
 

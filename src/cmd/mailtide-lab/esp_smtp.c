@@ -1,5 +1,5 @@
 /* The ESP's submission door. */
-#include "cmd/mailtide-lab/esp_inside.h"
+#include "cmd/mailtide-lab/esp_api.h"
 
 #include "base/macros.h"
 
@@ -119,13 +119,21 @@ static const struct lab_limit *ask_limits(struct esp *e,
 static enum tide_err submit_all(struct esp *e, const struct smtp_mail *mail, int64_t *ret_id)
 {
     struct tide_error err;
+    struct arena a = {0};
+    struct json *doc = NULL;
+    struct lab_mail args = {0};
     enum tide_err rc = TIDE_OK;
+    lab_read_smtp_args(e, buf_text(&mail->message), &a, &args, &doc);
     for (size_t i = 0; i < mail->recipient_count && rc == TIDE_OK; i++)
         rc = esp_submit(e,
                         &(struct esp_given){.sender = mail->sender,
                                             .recipient = mail->recipients[i].address,
-                                            .message = buf_text(&mail->message)},
+                                            .message = buf_text(&mail->message),
+                                            .custom = args.custom,
+                                            .custom_count = args.custom_count},
                         ret_id, &err);
+    json_free(doc);
+    arena_fini(&a);
     return rc;
 }
 

@@ -152,6 +152,7 @@ struct config_account {
     int64_t backoff_min_ms, backoff_max_ms;
     /* What this account's ESP tells at /v1/events/NAME, and by what it proves to be the ESP. */
     char *events;               /* whose form it has; NULL: nobody may tell anything */
+    char *esp;                  /* smtp: whose smarthost it is, as in events; NULL: not known */
     struct secret events_key;   /* that its signatures are checked with */
     struct secret events_login; /* "USER:PASSWORD" of Basic authentication */
     struct secret events_token; /* of bearer authentication; of all three several, by lines */

@@ -187,6 +187,28 @@ static bool find_api(struct arena *arena, struct config_account *a)
     return a->base_url != NULL;
 }
 
+/* "email-smtp.*.amazonaws.com" */
+static bool is_host(struct text host, struct text pattern)
+{
+    size_t star = text_find(pattern, '*');
+    struct text front = text_cut(pattern, 0, star), end = text_cut(pattern, star + 1, SIZE_MAX);
+    if (star == pattern.n)
+        return text_ieq(host, pattern);
+    return host.n >= front.n + end.n && text_istarts(host, front) && text_iends(host, end);
+}
+
+/* Whose smarthost that is, by the profiles; NULL: nobody's who is known. */
+static char *esp_of_host(const struct profiles *all, const char *host)
+{
+    for (size_t i = 0; host && i < all->account_count; i++) {
+        const struct profile *p = &all->accounts[i];
+        for (size_t k = 0; k < p->smtp_host_count; k++)
+            if (p->api && is_host(text_of(host), text_of(p->smtp_hosts[k])))
+                return p->api;
+    }
+    return NULL;
+}
+
 int account_batch_usual(const struct config_account *a)
 {
     int most = a->profile && a->profile->batch_max > 0 ? a->profile->batch_max : 1;
@@ -226,6 +248,8 @@ static enum tide_err finish_account(struct load *l,
         return fail_memory(err);
     if (!a->events)
         a->events = a->api ? a->api : a->profile ? a->profile->api : NULL;
+    if (a->type == ACCOUNT_SMTP)
+        a->esp = a->events ? a->events : esp_of_host(all, a->host);
     if (!a->user)
         a->auth = AUTH_NONE;
     return read_account_limits(l, a, err);

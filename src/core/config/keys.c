@@ -342,7 +342,7 @@ const struct key config_keys[] = {
       "to a domain: they need the key domain."),
     A("events", STRING, NULL, NULL, 0, 0, events_words, a.events,
       "Whose webhooks are taken at POST /v1/events/ACCOUNT. Not set: those of the account's api, "
-      "or its profile's."),
+      "or its profile's. smtp: whose field for custom args mail gets, too; not set: known by host."),
     A("events_key", SECRET, NULL, NULL, 0, 0, NULL, a.events_key,
       "What the ESP's webhooks are signed with: SendGrid's or Postal's public key, the signing key "
       "or secret of the others. Several on lines of their own, while one takes another's place."),
@@ -499,6 +499,9 @@ const struct key profile_keys[] = {
       "SPF includes that let it send in a domain's name."),
     FLIST("account.selectors", 0, dkim_selectors, dkim_selector_count,
       "DKIM selectors that it has its customers publish."),
+    FLIST("account.smtp_hosts", 0, smtp_hosts, smtp_host_count,
+      "Its smarthosts, one \"*\" in each standing for anything: mail of an smtp account there gets "
+      "its field for custom args."),
     F("account.api", STRING, NULL, 0, 0, api,
       "Which API it speaks, for accounts of type https."),
     SOURCED("account.batch_max", INT, "mails", 1, 1000, batch_max,

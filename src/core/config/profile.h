@@ -40,6 +40,8 @@ struct profile {
     char **dkim_selectors;
     size_t dkim_selector_count;
     char *api, *base_url; /* NULL: it has no API that mailtide knows */
+    char **smtp_hosts;    /* accounts': its smarthosts; "*" stands for anything in one place */
+    size_t smtp_host_count;
 
     struct limit *limits;
     size_t limit_count;

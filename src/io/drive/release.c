@@ -6,6 +6,7 @@
 #include "base/macros.h"
 #include "core/digest/digest.h"
 #include "core/digest/message.h"
+#include "core/esp/smtp_args.h"
 #include "core/record/template.h"
 
 #include <stdio.h>
@@ -25,6 +26,7 @@ struct release_job {
     struct digest_options options;
     struct buf digest;
     struct digest_result result;
+    struct buf marked; /* the message with what the smarthost's ESP is to give back */
     char message_id[320];
     char sender[VERP_ADDRESS_BYTES], envid[VERP_TOKEN_BYTES]; /* where bounces have to find us */
     enum tide_err rc;
@@ -35,6 +37,7 @@ static void free_job(struct release_job *job)
 {
     struct drive *d = job->drive;
     buf_fini(&job->digest);
+    buf_fini(&job->marked);
     arena_fini(&job->claim.arena);
     free(job->account);
     free(job);
@@ -103,6 +106,26 @@ static void mark_for_bounces(struct release_job *job, const struct config_accoun
         job->mail.envid = text_of(verp_token(parts->verp, id, job->envid));
 }
 
+/* A smarthost of an ESP is told our id, and what the application wants to hear again: its events
+ * come back with them. A mail that cannot be marked leaves as it is, and is found by its name. */
+static struct text with_args(struct release_job *job,
+                             const struct config_account *account,
+                             struct text metadata,
+                             struct text message)
+{
+    struct message m;
+    struct tide_error err;
+    if (account->type != ACCOUNT_SMTP || !account->esp || !smtp_args_has(text_of(account->esp)))
+        return message;
+    enum tide_err rc = message_open(message, &m, &err);
+    if (rc == TIDE_OK)
+        rc = smtp_args_add(text_of(account->esp), job->claim.attempt.id, metadata, &m, &job->marked,
+                           &err);
+    if (rc != TIDE_OK)
+        log_warn("release.not_marked", "account=%s error=\"%s\"", job->account, err.text);
+    return rc == TIDE_OK ? buf_text(&job->marked) : message;
+}
+
 static void send_mail(struct release_job *job)
 {
     struct drive *d = job->drive;
@@ -127,7 +150,8 @@ static void send_mail(struct release_job *job)
         .attempt_id = job->claim.attempt.id,
         .sender = n->sender,
         .recipient = n->recipient_normal,
-        .message = message,
+        .message = with_args(job, &d->parts.config->accounts[index],
+                             digest ? TEXT("") : n->metadata, message),
         .ret = digest ? TEXT("") : n->ret,
         .envid = digest ? TEXT("") : n->envid,
         .notify = digest ? TEXT("") : n->notify,
