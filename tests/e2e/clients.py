@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import re
 import shutil
 import smtplib
 import socket
@@ -13,7 +14,7 @@ from email.message import EmailMessage
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 import suite
-from house import House
+from house import CONFIG, House
 from npm import node_modules
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -126,6 +127,29 @@ def smtplib_starttls_auth():
     same_letter(again, house.one("tok-pytls-2"))
 
 
+def tls_from_the_start():
+    """As on port 465, which many applications are set to."""
+    port = int(re.search(r"smtp=\S*tls:127\.0\.0\.1:0:(\d+)", house.daemon.logged("daemon.ready"))[1])
+    sent = letter("tok-smtps-1", "n@shop.test", ["ann@client.asia"])
+    trusted = ssl.create_default_context(cafile=house.certificate)
+    with smtplib.SMTP_SSL("localhost", port, timeout=20, context=trusted) as client:
+        client.login("shop", "pass word")
+        assert "starttls" not in client.esmtp_features
+        assert client.send_message(sent) == {}
+    same_letter(sent, house.one("tok-smtps-1"))
+    path = house.scratch.write("smtps.txt", "From: n@shop.test\nTo: a@client.asia\nSubject: tok-smtps-2\n\nx\n")
+    program("curl", "-sS", f"smtps://localhost:{port}", "--cacert", house.certificate, "--user", "shop:pass word",
+            "--mail-from", "n@shop.test", "--mail-rcpt", "a@client.asia", "-T", path)
+    house.one("tok-smtps-2")
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as s:  # who speaks in the clear is cut off
+        s.sendall(b"EHLO me\r\n")
+        try:
+            while s.recv(100):
+                pass
+        except ConnectionResetError:
+            pass
+
+
 # -- curl
 
 def curl_smtp():
@@ -217,14 +241,14 @@ def by_hand():
         expect("250")
     mail = house.one("tok-hand-1")
     assert mail.text() == ".stuffed\n", mail.text()
-    assert mail.message["From"] is None or "app.test" in mail.message["From"]
+    assert str(mail.message["From"]) == "n@app.test", "a message without From gets its sender's"
 
 
 def main():
     global house
     tests = [swaks_plain, swaks_auth, swaks_pipeline, swaks_starttls, smtplib_letter, smtplib_smtputf8,
-             smtplib_starttls_auth, curl_smtp, curl_http, msmtp, nodemailer, by_hand]
-    with House() as house:
+             smtplib_starttls_auth, tls_from_the_start, curl_smtp, curl_http, msmtp, nodemailer, by_hand]
+    with House(CONFIG.replace("tls: {{", 'tls: {{ listen = ["127.0.0.1:0"];', 1)) as house:
         return suite.run(tests)
 
 

@@ -204,6 +204,12 @@ static void tell_ready(struct daemon *d)
         n += (size_t)snprintf(smtp + n, sizeof smtp - n, "%s%s:%d", n ? "," : "", c->smtp.listen[i],
                               port);
     }
+    for (size_t i = 0; i < c->smtp.tls_listen_count && n < sizeof smtp; i++) {
+        char address[256];
+        snprintf(address, sizeof address, "tls:%s", c->smtp.tls_listen[i]);
+        n += (size_t)snprintf(smtp + n, sizeof smtp - n, "%s%s:%d", n ? "," : "", address,
+                              smtp_listener_port(d->smtp, address));
+    }
     n = 0;
     for (size_t i = 0; i < http_api_listeners(d->http) && n < sizeof http; i++) {
         bool is_tls = i >= c->http.listen_count;

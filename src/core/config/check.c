@@ -108,6 +108,19 @@ static enum tide_err check_listen(
     return TIDE_OK;
 }
 
+static enum tide_err check_tls_listen(const struct load *l,
+                                      const char *path,
+                                      char **list,
+                                      size_t count,
+                                      const struct config_tls *tls,
+                                      struct tide_error *err)
+{
+    enum tide_err rc = check_listen(l, path, list, count, err);
+    if (rc == TIDE_OK && count > 0 && !tls->certificate_file)
+        rc = fail_plain(l, path, err, "want tls.certificate beside it", list[0]);
+    return rc;
+}
+
 static enum tide_err check_tls(const struct load *l,
                                const char *certificate,
                                const char *key,
@@ -147,12 +160,13 @@ static enum tide_err check_plain(const struct load *l, struct tide_error *err)
     const struct config *c = l->config;
     enum tide_err rc = check_listen(l, "smtp.listen", c->smtp.listen, c->smtp.listen_count, err);
     if (rc == TIDE_OK)
+        rc = check_tls_listen(l, "smtp.tls.listen", c->smtp.tls_listen, c->smtp.tls_listen_count,
+                              &c->smtp.tls, err);
+    if (rc == TIDE_OK)
         rc = check_listen(l, "http.listen", c->http.listen, c->http.listen_count, err);
     if (rc == TIDE_OK)
-        rc = check_listen(l, "http.tls.listen", c->http.tls_listen, c->http.tls_listen_count, err);
-    if (rc == TIDE_OK && c->http.tls_listen_count > 0 && !c->http.tls.certificate_file)
-        rc = fail_plain(l, "http.tls.listen", err, "want tls.certificate beside it",
-                        c->http.tls_listen[0]);
+        rc = check_tls_listen(l, "http.tls.listen", c->http.tls_listen, c->http.tls_listen_count,
+                              &c->http.tls, err);
     if (rc == TIDE_OK)
         rc = check_tls(l, "smtp.tls.certificate", "smtp.tls.key", &c->smtp.tls, err);
     if (rc == TIDE_OK)

@@ -28,6 +28,8 @@ struct config_tls {
 struct config_smtp {
     char **listen; /* "127.0.0.1:2525", "[::1]:2525", "unix:/run/mailtide/smtp.sock"; port 0: any */
     size_t listen_count;
+    char **tls_listen; /* with TLS from the first byte on */
+    size_t tls_listen_count;
     char *hostname; /* in the greeting; NULL: the machine's name */
     struct config_tls tls;
     bool auth_without_tls; /* allowed on loopback and Unix sockets only, unless set */

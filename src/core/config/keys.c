@@ -80,6 +80,9 @@ const struct key config_keys[] = {
       " free one. [] for none."),
     C("smtp.hostname", STRING, NULL, NULL, 0, 0, NULL, smtp.hostname,
       "Name in the greeting. Not set: the machine's."),
+    LIST("smtp.tls.listen", NULL, 0, 64, struct config, smtp.tls_listen, smtp.tls_listen_count,
+      "Where SMTP is taken with TLS from the first byte on (as on port 465), beside smtp.listen, "
+      "which offers STARTTLS."),
     C("smtp.tls.certificate", STRING, NULL, NULL, 0, 0, NULL, smtp.tls.certificate_file,
       "PEM file of the certificate chain. Not set: no STARTTLS."),
     C("smtp.tls.key", STRING, NULL, NULL, 0, 0, NULL, smtp.tls.key_file,

@@ -387,15 +387,31 @@ static enum tide_err load_tls(struct smtp_listener *l, struct tide_error *err)
     return TIDE_OK;
 }
 
-enum tide_err smtp_listener_reload(struct smtp_listener *l, struct tide_error *err)
+/* In the clear, then with TLS from the first byte on. */
+static enum tide_err listen_all(struct smtp_listener *l, struct tide_error *err)
 {
     const struct config_smtp *c = &config_now(l)->smtp;
-    enum tide_err rc = load_tls(l, err);
-    if (rc == TIDE_OK) {
-        rc = smtp_service_listen(l->service, (const char *const *)c->listen, c->listen_count, err);
-        if (rc != TIDE_OK)
-            rc = tide_wrap(err, rc, "smtp.listen");
+    struct arena arena = {0};
+    size_t count = c->listen_count + c->tls_listen_count;
+    const char **all = arena_array(&arena, count + 1, sizeof *all);
+    bool good = all != NULL;
+    for (size_t i = 0; good && i < count; i++) {
+        all[i] = i < c->listen_count
+                     ? c->listen[i]
+                     : arena_printf(&arena, "tls:%s", c->tls_listen[i - c->listen_count]);
+        good = all[i] != NULL;
     }
+    enum tide_err rc = good ? smtp_service_listen(l->service, all, count, err)
+                            : tide_fail(err, TIDE_ENOMEM, "out of memory");
+    arena_fini(&arena);
+    return rc == TIDE_OK ? rc : tide_wrap(err, rc, "smtp.listen");
+}
+
+enum tide_err smtp_listener_reload(struct smtp_listener *l, struct tide_error *err)
+{
+    enum tide_err rc = load_tls(l, err);
+    if (rc == TIDE_OK)
+        rc = listen_all(l, err);
     struct smtp_service_options options = service_options(l);
     smtp_service_configure(l->service, &options);
     return rc;

@@ -36,7 +36,8 @@ TIDE_MUST_CHECK enum tide_err smtp_listener_reload(struct smtp_listener *l, stru
  * opening, if at all; borrowed until the listener is closed. */
 void smtp_listener_set_bounces(struct smtp_listener *l, struct bounces *bounces);
 
-/* The port behind "127.0.0.1:0" (as configured); 0: not listened on, or a Unix socket. */
+/* The port behind "127.0.0.1:0" (as configured; of smtp.tls.listen with "tls:" before it); 0: not
+ * listened on, or a Unix socket. */
 int smtp_listener_port(const struct smtp_listener *l, const char *address);
 size_t smtp_listener_connections(const struct smtp_listener *l);
 

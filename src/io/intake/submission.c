@@ -150,6 +150,7 @@ static enum tide_err take_recipients(const struct intake_request *req,
 /* The message as it will leave: without what is mailtide's or secret, with what is missing. */
 static enum tide_err edit_message(const struct submission_times *times,
                                   const struct message *m,
+                                  struct text sender,
                                   struct text template_api,
                                   struct arena *arena,
                                   struct submission *ret,
@@ -170,6 +171,8 @@ static enum tide_err edit_message(const struct submission_times *times,
     if (rc == TIDE_OK && !message_has(m, TEXT("Date")))
         rc = message_put_structured(&b, TEXT("Date"), text_of(time_rfc5322(times->now, 0, date)),
                                     err);
+    if (rc == TIDE_OK && !message_has(m, TEXT("From"))) /* else it is no message: RFC 5322 3.6 */
+        rc = message_put_mailbox(&b, TEXT("From"), &(struct mailbox){.address = sender}, err);
     buf_expect(&b, m->whole.n);
     message_put_rest(&b, m, taken_out, TIDE_COUNT(taken_out));
     if (rc == TIDE_OK)
@@ -254,7 +257,7 @@ enum tide_err submission_make(const struct config *config,
     if (rc == TIDE_OK)
         rc = look_at_content(&m, arena, ret, err);
     if (rc == TIDE_OK)
-        rc = edit_message(times, &m, req->template_api, arena, ret, err);
+        rc = edit_message(times, &m, req->sender, req->template_api, arena, ret, err);
     buf_fini(&normal);
     return rc;
 }

@@ -1,7 +1,7 @@
 /* submission.h - makes a submission of what a front door handed in: pure reading and editing.
  *
- * Reads the X-Mailtide-* fields, takes them and Bcc out, puts in Message-ID and Date where they are
- * missing, finds stream, identity, subject and recipients' normal forms.
+ * Reads the X-Mailtide-* fields, takes them and Bcc out, puts in Message-ID, Date and From where
+ * they are missing, finds stream, identity, subject and recipients' normal forms.
  *
  *   X-Mailtide-Stream: urgent          X-Mailtide-Deadline: 2h | RFC 3339
  *   X-Mailtide-Key: order-17           X-Mailtide-Not-Before: 10min | RFC 3339

@@ -17,6 +17,7 @@ struct listener {
     struct smtp_service *service;
     union stream stream;
     struct listen_spec spec;
+    bool tls; /* from the first byte on */
     bool wanted;
     union stream spare;
     bool spare_open;
@@ -174,10 +175,10 @@ static void drop_connection(struct listener *l)
     uv_close(&l->spare.handle, on_spare_closed);
 }
 
-static void greet(struct smtp_session *s)
+static void greet(struct smtp_session *s, bool tls)
 {
     struct smtp_service *sv = s->service;
-    struct smtp_server_options options = {.extensions = SMTP_EXT_ALL};
+    struct smtp_server_options options = {.extensions = SMTP_EXT_ALL, .tls = tls};
     struct reply crowded, refused = {0};
     if (!sv->options.tls)
         options.extensions &= ~(unsigned)SMTP_EXT_STARTTLS;
@@ -215,7 +216,7 @@ static void on_connection(uv_stream_t *stream, int status)
     s->refs = 2; /* stream and timer */
     sv->session_count++;
     list_append(&sv->sessions, &s->in_service);
-    greet(s);
+    greet(s, l->tls);
 }
 
 /* ---- listeners ---- */
@@ -236,12 +237,21 @@ static void listener_close(struct listener *l)
     uv_close(&l->stream.handle, on_listener_closed);
 }
 
+/* "tls:127.0.0.1:465" */
+static const char *without_tls(const char *address, bool *ret_tls)
+{
+    *ret_tls = strncmp(address, "tls:", 4) == 0;
+    return address + (*ret_tls ? 4 : 0);
+}
+
 static struct listener *find_listener(const struct smtp_service *sv, const char *address)
 {
+    bool tls;
+    address = without_tls(address, &tls);
     LIST_EACH(node, &sv->listeners)
     {
         struct listener *l = container_of(node, struct listener, in_service);
-        if (strcmp(l->spec.name, address) == 0)
+        if (l->tls == tls && strcmp(l->spec.name, address) == 0)
             return l;
     }
     return NULL;
@@ -249,6 +259,7 @@ static struct listener *find_listener(const struct smtp_service *sv, const char 
 
 static enum tide_err listener_open(struct smtp_service *sv,
                                    const struct listen_spec *spec,
+                                   bool tls,
                                    struct tide_error *err)
 {
     int fd;
@@ -260,7 +271,7 @@ static enum tide_err listener_open(struct smtp_service *sv,
         free(l);
         return rc;
     }
-    *l = (struct listener){.service = sv, .spec = *spec, .wanted = true};
+    *l = (struct listener){.service = sv, .spec = *spec, .tls = tls, .wanted = true};
     l->stream.handle.data = l;
     int uv = init_stream(l, &l->stream);
     if (uv != 0) {
@@ -290,14 +301,16 @@ enum tide_err smtp_service_listen(struct smtp_service *sv,
     struct list *last_old = sv->listeners.prev;
     for (size_t i = 0; i < count && rc == TIDE_OK; i++) {
         struct listen_spec spec;
+        bool tls;
+        const char *plain = without_tls(addresses[i], &tls);
         struct listener *known = find_listener(sv, addresses[i]);
         if (known) {
             known->wanted = true;
             continue;
         }
-        rc = listen_parse(text_of(addresses[i]), &spec, err);
+        rc = listen_parse(text_of(plain), &spec, err);
         if (rc == TIDE_OK)
-            rc = listener_open(sv, &spec, err);
+            rc = listener_open(sv, &spec, tls, err);
     }
     /* On success those not wanted any more go, on failure those opened just now. */
     bool is_new = last_old == &sv->listeners;

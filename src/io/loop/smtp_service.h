@@ -57,8 +57,9 @@ TIDE_MUST_CHECK enum tide_err smtp_service_open(uv_loop_t *loop,
 /* For connections to come; ops and arg stay. */
 void smtp_service_configure(struct smtp_service *sv, const struct smtp_service_options *options);
 
-/* Listens on these addresses (listen.h) and no others. Those that are listened on already stay
- * untouched; on failure all stays as it was. */
+/* Listens on these addresses (listen.h; "tls:" before one: TLS from the first byte on, RFC
+ * 8314 3.3) and no others. Those that are listened on already stay untouched; on failure all stays
+ * as it was. */
 TIDE_MUST_CHECK enum tide_err smtp_service_listen(struct smtp_service *sv,
                                                   const char *const *addresses,
                                                   size_t count,

@@ -59,8 +59,8 @@ static void log_failure(const struct smtp_session *s,
 static void encode(struct smtp_session *s)
 {
     struct tide_error err;
-    if (s->out.len == 0)
-        return;
+    if (s->out.len == 0 || (s->tls && !tls_is_open(s->tls)))
+        return; /* the greeting waits for the handshake */
     if (!s->tls) {
         buf_add_text(&s->wire, buf_text(&s->out));
     } else if (tls_write(s->tls, s->out.data, s->out.len, &s->wire, &err) != TIDE_OK) {
@@ -248,19 +248,24 @@ static void update_reading(struct smtp_session *s)
 
 /* ---- deciding ---- */
 
-static void start_tls(struct smtp_session *s)
+static bool begin_tls(struct smtp_session *s)
 {
     struct tide_error err;
     enum tide_err rc = TIDE_ESTATE;
-    encode(s); /* the 220 goes in the clear */
     if (s->service->options.tls)
         rc = tls_new(s->service->options.tls, NULL, &s->tls, &err);
     if (rc == TIDE_OK)
         rc = tls_start(s->tls, NULL, &s->wire, &err);
-    if (rc == TIDE_OK)
-        smtp_server_tls_started(&s->server);
-    else
+    if (rc != TIDE_OK)
         session_close(s);
+    return rc == TIDE_OK;
+}
+
+static void start_tls(struct smtp_session *s)
+{
+    encode(s); /* the 220 goes in the clear */
+    if (begin_tls(s))
+        smtp_server_tls_started(&s->server);
 }
 
 static void ask_owner(struct smtp_session *s, enum smtp_ask ask)
@@ -336,6 +341,8 @@ void smtp_session_answer(struct smtp_session *s, const struct reply *r)
 void session_start(struct smtp_session *s, const struct reply *refusal)
 {
     s->started_ms = uv_now(s->service->loop);
+    if (s->server.tls && !begin_tls(s))
+        return;
     smtp_server_greet(&s->server, refusal, &s->out);
     pump(s);
 }

@@ -136,7 +136,7 @@ const clients = {
       bad: (await rs.emails.send({ ...small, to: 'not an address' })).error,
       badBatch: (await rs.batch.send([small, { ...small, to: 'not an address' }])).error,
       sender: (await rs.emails.send({ ...small, from: 'n@other.test' })).error,
-      when: (await rs.emails.send({ ...small, scheduledAt: 'in 1 min' })).error,
+      when: (await rs.emails.send({ ...small, scheduledAt: 'when it suits' })).error,
     };
   },
 
@@ -271,7 +271,7 @@ const clients = {
   },
 
   async sesv1() {
-    const { SESClient, SendEmailCommand, SendRawEmailCommand, GetSendQuotaCommand, SendTemplatedEmailCommand, ListIdentitiesCommand } = require('@aws-sdk/client-ses');
+    const { SESClient, SendEmailCommand, SendRawEmailCommand, GetSendQuotaCommand, SendTemplatedEmailCommand, ListConfigurationSetsCommand } = require('@aws-sdk/client-ses');
     const of = (accessKeyId, secretAccessKey) =>
       new SESClient({ endpoint: base, region: 'us-east-1', credentials: { accessKeyId, secretAccessKey }, maxAttempts: 1 });
     const ses = of('AKIASHOP', 'secret/of+shop');
@@ -301,7 +301,7 @@ const clients = {
       template: await failure(ses.send(new SendTemplatedEmailCommand({
         Source: 'n@shop.test', Destination: { ToAddresses: ['a@client.asia'] }, Template: 'T', TemplateData: '{}',
       })), tell),
-      action: await failure(ses.send(new ListIdentitiesCommand({})), tell),
+      action: await failure(ses.send(new ListConfigurationSetsCommand({})), tell),
     };
   },
 };
