@@ -167,6 +167,12 @@ static tide_wall_ms early_until(const struct gate *g, const struct gate_group *g
     return TIDE_MIN(single, digest);
 }
 
+/* Of urgent mail many may be under way at once; each may come back on hold. */
+static bool is_crowded(const struct gate_group *grp)
+{
+    return grp->flying + grp->returning >= UINT8_MAX;
+}
+
 void gate_decide(struct gate *g, struct gate_group *grp, tide_wall_ms now, struct gate_todo *todo)
 {
     char when[96];
@@ -203,7 +209,7 @@ void gate_decide(struct gate *g, struct gate_group *grp, tide_wall_ms now, struc
         return;
     }
     bool busy = grp->flying > grp->unknown; /* order is kept: one under way, unless urgent */
-    if (busy && grp->urgent == 0) {
+    if ((busy && grp->urgent == 0) || is_crowded(grp)) {
         queue_remove(&g->queue, &grp->entry);
         todo->decision = (struct gate_decision){.state = NOTIFICATION_HELD,
                                                 .reason = TEXT("behind a mail that is under way"),
@@ -239,7 +245,7 @@ void gate_release_now(struct gate *g,
 {
     todo->decision = (struct gate_decision){.state = NOTIFICATION_HELD,
                                             .reason = TEXT("a release is under way")};
-    if (grp->claiming || gate_is_empty(grp))
+    if (grp->claiming || gate_is_empty(grp) || is_crowded(grp))
         return;
     if (gate_recipient_of(g, grp)->domain->kind == VERDICT_UNDELIVERABLE) {
         todo->decision.reason = gate_printf(todo, "%s", gate_recipient_of(g, grp)->domain->reason);
