@@ -6,12 +6,36 @@
 #include <assert.h>
 #include <inttypes.h>
 
+void tally_reset(struct writing *w)
+{
+    memset(w->tally, 0, sizeof w->tally);
+    memset(w->domains, 0, sizeof w->domains);
+}
+
+static void flush_domain(struct writing *w, const struct domain_more *d)
+{
+    if (d->recipients != 0)
+        db_run(w->db, Q_DOMAIN_MORE, DB_VALUES(db_int(d->domain_id), db_int(d->recipients)));
+}
+
+void tally_domain(struct writing *w, int64_t domain_id)
+{
+    struct domain_more *d = &w->domains[(uint64_t)domain_id % DOMAINS_COUNTED];
+    if (d->domain_id != domain_id) {
+        flush_domain(w, d);
+        *d = (struct domain_more){.domain_id = domain_id};
+    }
+    d->recipients++;
+}
+
 void tally_flush(struct writing *w)
 {
+    for (int i = 0; i < DOMAINS_COUNTED; i++)
+        flush_domain(w, &w->domains[i]);
     for (int i = 0; i < TALLY_COUNT; i++)
         if (w->tally[i] != 0)
             db_run(w->db, Q_TALLY_ADD, DB_VALUES(db_int(i), db_int(w->tally[i])));
-    memset(w->tally, 0, sizeof w->tally);
+    tally_reset(w);
 }
 
 void journal_add(struct writing *w, const struct journal_entry *e)

@@ -25,8 +25,14 @@ enum tallied {
 /* Where the bodies written last may be: a hash tells the place. Only a hint, the row decides. */
 #define BODIES_RECENT 1024
 struct body_recent {
-    int64_t id;
-    size_t size;
+    int64_t id; /* 0: none */
+    uint64_t hash;
+};
+
+/* Recipients that a domain has got in this transaction: mostly many of them are of one domain. */
+#define DOMAINS_COUNTED 64
+struct domain_more {
+    int64_t domain_id, recipients;
 };
 
 /* What writes of a unit need beside the connection. */
@@ -34,10 +40,14 @@ struct writing {
     struct db *db;
     tide_wall_ms now;
     struct body_recent bodies[BODIES_RECENT];
-    int64_t tally[TALLY_COUNT]; /* changes of this transaction, not yet in the database */
+    /* changes of this transaction, not yet in the database */
+    int64_t tally[TALLY_COUNT];
+    struct domain_more domains[DOMAINS_COUNTED]; /* at domain_id % DOMAINS_COUNTED */
 };
 
+void tally_reset(struct writing *w);
 void tally_flush(struct writing *w);
+void tally_domain(struct writing *w, int64_t domain_id); /* has one recipient more */
 
 /* -- A group's books -----------------------------------------------------------------------------
  */

@@ -128,7 +128,7 @@
         " FROM domain d LEFT JOIN recipient r ON r.address = ?2" \
         " WHERE d.name = ?3") \
     X(RECIPIENT_ADD, "INSERT INTO recipient (address, domain_id) VALUES (?1, ?2)") \
-    X(DOMAIN_MORE, "UPDATE domain SET recipients = recipients + 1 WHERE id = ?1") \
+    X(DOMAIN_MORE, "UPDATE domain SET recipients = recipients + ?2 WHERE id = ?1") \
     X(RECIPIENT_PLAN, "UPDATE recipient SET plan = ?2 WHERE id = ?1") \
     X(SUPPRESS, "INSERT OR REPLACE INTO suppressed VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9," \
         " ?10, ?11, 0, ?12)") \

@@ -145,7 +145,7 @@ static bool is_its_own(struct writer *w, enum tide_err rc, int64_t changes_befor
 static enum tide_err try_group(struct writer *w, struct list *jobs, struct tide_error *err)
 {
     struct db *db = &w->db;
-    memset(w->writing.tally, 0, sizeof w->writing.tally);
+    tally_reset(&w->writing);
     w->writing.now = w->options.now(w->options.now_arg);
     db_begin(db, DB_WRITER);
     LIST_EACH(node, jobs)
@@ -317,7 +317,7 @@ static void prune_step(struct writer *w, uint64_t now_ns)
     }
     struct prune next = w->prune;
     struct tide_error err = {0};
-    memset(w->writing.tally, 0, sizeof w->writing.tally);
+    tally_reset(&w->writing);
     w->writing.now = o->now(o->now_arg);
     tide_wall_ms before = o->keep_ms > 0 ? w->writing.now - o->keep_ms : 0;
     db_begin(&w->db, DB_WRITER);
