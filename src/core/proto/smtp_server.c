@@ -104,10 +104,13 @@ void smtp_server_fini(struct smtp_server *s)
  * (RFC 6531 3.7.4.2). */
 static void add_clean(struct buf *out, struct text t, bool utf8)
 {
-    for (size_t i = 0; i < t.n; i++) {
+    char *to = buf_room(out, t.n);
+    for (size_t i = 0; to && i < t.n; i++) {
         unsigned char c = (unsigned char)t.p[i];
-        buf_addc(out, c < ' ' || c == 127 ? ' ' : c >= 128 && !utf8 ? '?' : (char)c);
+        to[i] = c < ' ' || c == 127 ? ' ' : c >= 128 && !utf8 ? '?' : (char)c;
     }
+    if (to)
+        buf_added(out, t.n);
 }
 
 /* How much of the text goes on one line: up to a blank, else never within a character. */
@@ -132,11 +135,15 @@ static void write_reply(
         enhanced = NULL;
     do {
         size_t n = line_length(t);
-        buf_addf(out, "%03d%c", code, n < t.n ? '-' : ' ');
-        if (enhanced)
-            buf_addf(out, "%s ", enhanced);
+        const char head[] = {(char)('0' + code / 100 % 10), (char)('0' + code / 10 % 10),
+                             (char)('0' + code % 10), n < t.n ? '-' : ' '};
+        buf_add(out, head, sizeof head);
+        if (enhanced) {
+            buf_adds(out, enhanced);
+            buf_addc(out, ' ');
+        }
         add_clean(out, text_cut(t, 0, n), utf8);
-        buf_adds(out, "\r\n");
+        buf_add(out, "\r\n", 2);
         t = text_cut(t, n, SIZE_MAX);
     } while (t.n > 0);
 }
@@ -189,12 +196,26 @@ void server_fail(
     count_error(s, out);
 }
 
+/* "2.1.5": each part has three digits at most (RFC 3463 2). printf takes its time, and there are
+ * four replies to a mail. */
+static void enhanced_text(const int parts[3], char out[12])
+{
+    for (size_t i = 0; i < 3; i++) {
+        int n = TIDE_MIN(TIDE_MAX(parts[i], 0), 999);
+        if (n >= 100)
+            *out++ = (char)('0' + n / 100);
+        if (n >= 10)
+            *out++ = (char)('0' + n / 10 % 10);
+        *out++ = (char)('0' + n % 10);
+        *out++ = i < 2 ? '.' : '\0';
+    }
+}
+
 static void say_reply(struct smtp_server *s, struct buf *out, const struct reply *r)
 {
-    char enhanced[48];
+    char enhanced[12];
     const char *text = r->text[0] ? r->text : r->code < 300 ? "Ok" : "Refused";
-    (void)snprintf(enhanced, sizeof enhanced, "%d.%d.%d", r->enhanced[0], r->enhanced[1],
-                   r->enhanced[2]);
+    enhanced_text(r->enhanced, enhanced);
     write_reply(s, out, r->code, r->enhanced[0] ? enhanced : NULL, text_of(text));
 }
 
