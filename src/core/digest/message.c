@@ -72,6 +72,21 @@ static enum tide_err put_head(struct text *rest, struct buf *ret, struct tide_er
     return TIDE_OK;
 }
 
+/* Lines that end in CRLF already are copied together. */
+static void put_body(struct text rest, struct buf *ret)
+{
+    const char *from = rest.p;
+    for (struct text line; take_line(&rest, &line);) {
+        const char *end = line.p + line.n;
+        if (rest.p - end == 2)
+            continue;
+        buf_add(ret, from, (size_t)(end - from));
+        buf_add(ret, "\r\n", 2);
+        from = rest.p;
+    }
+    buf_add(ret, from, (size_t)(rest.p - from));
+}
+
 enum tide_err message_normalise(struct text in, struct buf *ret, struct tide_error *err)
 {
     struct text rest = in, line;
@@ -81,8 +96,7 @@ enum tide_err message_normalise(struct text in, struct buf *ret, struct tide_err
     enum tide_err rc = put_head(&rest, ret, err);
     if (rc != TIDE_OK)
         return rc;
-    while (take_line(&rest, &line))
-        put_line(ret, line);
+    put_body(rest, ret);
     return buf_check(ret, err);
 }
 
@@ -158,8 +172,9 @@ bool message_next(const struct message *m, size_t *pos, struct header *ret)
 bool message_find(const struct message *m, struct text name, struct header *ret)
 {
     struct header h;
-    for (size_t pos = 0; message_next(m, &pos, &h);)
-        if (text_ieq(h.name, name)) {
+    for (size_t pos = 0, end; pos < m->head.n && (end = field_end(m->head, pos)); pos = end)
+        if (text_istarts(text_cut(m->head, pos, end), name) && message_next(m, &pos, &h) &&
+            text_ieq(h.name, name)) {
             *ret = h;
             return true;
         }
