@@ -214,7 +214,7 @@ static size_t lower_case(struct text in, char *out)
     static const struct text capital = {"\u1E9E", 3};
     size_t n = 0;
     for (size_t i = 0; i < in.n; i++) {
-        if (text_starts(text_cut(in, i, 3), capital)) {
+        if (in.p[i] == capital.p[0] && text_starts(text_cut(in, i, 3), capital)) {
             out[n++] = '\xC3';
             out[n++] = '\x9F';
             i += 2;
