@@ -313,7 +313,8 @@ static bool model_has_room(struct world *w, const struct limit *l, int s, const 
             if ((n - i + 1 - l->burst) * span > (now - times[i]) * l->count)
                 return false;
         } else {
-            in_span += times[i] + span > now;
+            /* it may have arrived later than it left, by the margin; this one at once */
+            in_span += times[i] + span + margin_of(w, &l->window) > now;
         }
     }
     return l->window.kind == WINDOW_RATE || in_span <= l->count;

@@ -151,6 +151,7 @@ static void test_provider_of_another_name(void **state)
     } cases[] = {
         {"the same", "p", "", false, false},
         {"formerly p: counts go on", "q", "formerly = [\"p\"];", false, false},
+        {"q once, then p, now q again", "q", "formerly = [\"p\", \"q\"];", false, false},
         {"formerly o, then p", "q", "formerly = [\"o\", \"p\"];", false, true},
         {"nobody is called p: DNS is asked before more leaves", "q", "", true, false},
         {"no profiles: asked, too", "", "", true, false},

@@ -288,6 +288,27 @@ static void test_clock_goes_back(void **state)
     ledger_fini(&f.ledger);
 }
 
+/* What left an instant ago may arrive a while later, and what leaves then at once: elsewhere both
+ * would be in one window. */
+static void test_margin_of_rolling_windows(void **state)
+{
+    static const struct {
+        const char *name;
+        const struct window *window;
+        int64_t span;
+    } cases[] = {{"rolling", &rolling, DAY}, {"cooldown", &cooldown, HOUR}};
+    (void)state;
+    for (size_t i = 0; i < TIDE_COUNT(cases); i++) {
+        struct fixture f = {0};
+        prepare(&f, *cases[i].window, 1, 0, 30000);
+        charge(&f, NOON, 1);
+        T_EQ(earliest(&f, NOON + 1), NOON + cases[i].span + 30000, "%s", cases[i].name);
+        T_EQ(used(&f, NOON + cases[i].span + 29999), 1, "%s: still counts", cases[i].name);
+        T_EQ(used(&f, NOON + cases[i].span + 30000), 0, "%s: no more", cases[i].name);
+        ledger_fini(&f.ledger);
+    }
+}
+
 static void test_window_that_is_over_is_kept_for_a_step_back(void **state)
 {
     (void)state;
@@ -373,6 +394,7 @@ int main(void)
         cmocka_unit_test(test_edited_number_keeps_counting),
         cmocka_unit_test(test_edited_window_starts_from_the_old_count),
         cmocka_unit_test(test_clock_goes_back),
+        cmocka_unit_test(test_margin_of_rolling_windows),
         cmocka_unit_test(test_window_that_is_over_is_kept_for_a_step_back),
         cmocka_unit_test(test_cooldown_is_extended),
         cmocka_unit_test(test_refund),

@@ -6,6 +6,8 @@
 #include "io/loop/zones.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -344,11 +346,30 @@ static void on_drive_ready(void *arg, enum tide_err rc, const struct tide_error 
     }
 }
 
+static const char *user_name(uid_t uid, char *number, size_t size)
+{
+    const struct passwd *user = getpwuid(uid);
+    snprintf(number, size, "%u", (unsigned)uid);
+    return user ? user->pw_name : number;
+}
+
 static enum tide_err make_state_dir(const char *dir, struct tide_error *err)
 {
-    if (mkdir(dir, 0700) == 0 || errno == EEXIST)
+    struct stat st;
+    char owner[64], us[16], number[16];
+    if (mkdir(dir, 0700) != 0 && errno != EEXIST)
+        return tide_fail(err, TIDE_EIO, "state_dir %s: %s", dir, strerror(errno));
+    if (faccessat(AT_FDCWD, dir, R_OK | W_OK | X_OK, AT_EACCESS) == 0)
         return TIDE_OK;
-    return tide_fail(err, TIDE_EIO, "state_dir %s: %s", dir, strerror(errno));
+    int code = errno;
+    if (stat(dir, &st) != 0)
+        return tide_fail(err, TIDE_EIO, "state_dir %s: %s", dir, strerror(code));
+    snprintf(owner, sizeof owner, "%s", user_name(st.st_uid, number, sizeof number));
+    return tide_fail(err, TIDE_EPERM,
+                     "state_dir %s: %s; it belongs to %s with mode %04o, and mailtided runs as %s, "
+                     "who has to read and write there",
+                     dir, strerror(code), owner, (unsigned)(st.st_mode & 07777),
+                     user_name(geteuid(), us, sizeof us));
 }
 
 static enum tide_err open_store(struct daemon *d, struct tide_error *err)
@@ -504,6 +525,7 @@ enum tide_err daemon_run(const struct daemon_options *options, struct tide_error
     if (log_level_of(text_of(d->generation->config->log_level), &level))
         log_set_level(level);
     log_set_time(clock_now, &d->options.clock);
+    umask(umask(0) | 077); /* mail is nobody else's; sockets have modes of their own */
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a file-size limit is a full disk, named by the store */
     d->started_at = clock_wall(&d->options.clock);
@@ -521,10 +543,10 @@ enum tide_err daemon_run(const struct daemon_options *options, struct tide_error
     planner_free(d->planner);
     quiet_policy_free(d->quiet);
     daemon_free_generation(d->generation);
-    log_set_time(NULL, NULL);
     rc = d->rc;
     *err = d->err;
     log_info("daemon.stopped", "rc=%s", tide_err_name(rc));
+    log_set_time(NULL, NULL);
     free(d);
     return rc;
 }

@@ -112,6 +112,16 @@ static enum tide_err put_in_force(struct daemon *d, struct generation *g, struct
     return rc;
 }
 
+/* Whoever reloads by systemctl sees no log: it stands in the status until a good one is read. */
+static void tell_refused(struct daemon *d, const char *why)
+{
+    char sentence[TIDE_ERROR_BYTES_MAX + 80];
+    snprintf(sentence, sizeof sentence, "The new configuration was refused: %s.", why);
+    drive_raise_alarm(d->drive, TEXT("configuration"), ALARM_WARNING, text_of(sentence),
+                      TEXT("The old one is still in force: correct the new one, try it with "
+                           "mailtide check-config, and send HUP again."));
+}
+
 void daemon_reload(struct daemon *d)
 {
     struct generation *g = NULL;
@@ -125,9 +135,12 @@ void daemon_reload(struct daemon *d)
     if (rc == TIDE_OK) {
         log_info("reload.done", "file=%s",
                  d->options.config_path ? d->options.config_path : "(none)");
+        drive_clear_alarm(d->drive, TEXT("configuration"), TEXT("it was read and is in force"));
     } else {
         log_error("reload.refused", "error=\"%s\" consequence=\"the old configuration stays\"",
                   err.text);
+        if (d->drive)
+            tell_refused(d, err.text);
         if (g && g != d->generation)
             daemon_free_generation(g);
     }

@@ -115,7 +115,8 @@ static bool is_fixed(const struct tally *t)
 
 static int64_t span_of(const struct tally *t)
 {
-    return window_length_ms(&t->meter->limit->window);
+    int64_t length = window_length_ms(&t->meter->limit->window);
+    return is_fixed(t) ? length : length + t->meter->margin_ms;
 }
 
 static bool is_own(const struct tally *t, const struct plan_use *u)

@@ -11,6 +11,9 @@
  *   rate             one use: `used` the level of the bucket in 1/LEDGER_RATE_UNIT at `at`
  *   cooldown         the last two attempts (two, so that the last can be taken back)
  *
+ * Rolling windows and cooldowns are longer by the margin: a mail is counted elsewhere when it
+ * arrives, which may be long after its charge for one and at once for the next.
+ *
  * The wall clock may step. A charge counts for every window that it may belong to: those within
  * the margin of now, and those that lie ahead because the clock has gone back. A use further
  * ahead than LEDGER_STEP_MAX_MS was made under a wrong clock and is taken as made now.
@@ -67,7 +70,7 @@ struct meter {
     struct window_rule rule;
     uint32_t id;       /* hash of the limit's name */
     uint32_t window;   /* hash of its window's definition */
-    int64_t margin_ms; /* calendar and clock, else 0 */
+    int64_t margin_ms; /* rate: 0 */
     int64_t burst;     /* rate */
 };
 

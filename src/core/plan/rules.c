@@ -78,7 +78,7 @@ static enum tide_err fill_meter(const struct making *m, const struct limit *l, s
         .id = limit_id(m, l),
         .window = window_hash(&l->window),
         .margin_ms =
-            window_is_fixed(&l->window) ? TIDE_MIN(m->config->planner.margin_ms, quarter) : 0,
+            l->window.kind == WINDOW_RATE ? 0 : TIDE_MIN(m->config->planner.margin_ms, quarter),
         .burst = TIDE_MIN(TIDE_MAX(l->burst, 1), BURST_MAX),
     };
     return TIDE_OK;
@@ -132,7 +132,11 @@ static enum tide_err call_providers(const struct making *m)
         const struct profile *p = &all->providers[i];
         for (size_t k = 0; k <= p->formerly_count && p->formerly_count; k++) {
             struct text name = text_of(k ? p->formerly[k - 1] : p->name);
-            if ((k && profiles_provider(all, name)) || strmap_get(&m->rules->called, name))
+            const struct profile *now = profiles_provider(all, name);
+            const char *called = strmap_get(&m->rules->called, name);
+            if (called == p->formerly[0]) /* its own name again: it has gone back to it */
+                continue;
+            if ((now && now != p) || called)
                 return tide_fail(m->err, TIDE_EEXIST,
                                  "%s: formerly: want names that no other profile has or had, got "
                                  "\"" TEXT_FMT "\"",

@@ -273,7 +273,7 @@ static enum tide_err listen_on(struct http_api *api,
     };
     enum tide_err rc = http_open(api->door.loop, &o, h, err);
     if (rc != TIDE_OK)
-        return rc;
+        return tide_wrap(err, rc, tls && c->tls_listen_count ? "http.tls.listen" : "http.listen");
     api->count++;
     api->open++;
     log_info("http.listening", "address=%s port=%d%s", address, http_port(*h),

@@ -195,7 +195,7 @@ enum tide_err http_open(uv_loop_t *loop,
         if (h->fd >= 0)
             listen_close(&h->listen, h->fd);
         free(h);
-        return tide_wrap(err, rc, "http");
+        return rc;
     }
     start_handles(h);
     *ret = h;

@@ -290,8 +290,8 @@ enum tide_err status_open(const struct status_options *options,
         .arg = s,
     };
     enum tide_err rc = status_configure(s, config, err);
-    if (rc == TIDE_OK)
-        rc = http_open(options->loop, &o, &s->http, err);
+    if (rc == TIDE_OK && (rc = http_open(options->loop, &o, &s->http, err)) != TIDE_OK)
+        rc = tide_wrap(err, rc, "status.socket");
     if (rc == TIDE_OK)
         *ret = s;
     else

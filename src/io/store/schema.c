@@ -83,8 +83,11 @@ enum tide_err schema_identify(struct db *db, struct tide_error *err)
 enum tide_err schema_migrate(struct db *db, struct tide_error *err)
 {
     enum tide_err rc = TIDE_OK;
-    for (int n = (int)db_pragma(db, "PRAGMA user_version") + 1;
-         n <= schema_version() && rc == TIDE_OK; n++)
+    int from = (int)db_pragma(db, "PRAGMA user_version"), to = schema_version();
+    if (from > 0 && from < to) /* a second for a million notifications, minutes on a slow disk */
+        log_info("store.migrating", "from=%d to=%d megabytes=%" PRId64, from, to,
+                 db_pragma(db, "PRAGMA page_count") * db_pragma(db, "PRAGMA page_size") / 1000000);
+    for (int n = from + 1; n <= to && rc == TIDE_OK; n++)
         rc = migrate_to(db, n, err);
     return rc;
 }
