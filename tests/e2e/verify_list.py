@@ -2,12 +2,16 @@
 """mailtide verify, of lists: forms of input and output, order, what is asked, going on where an
 earlier run ended, and memory that does not grow with the list."""
 import csv
+import fcntl
 import io
 import json
 import os
+import pty
 import re
+import struct
 import subprocess
 import sys
+import termios
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
@@ -49,6 +53,45 @@ def forms():
     verify("--column", "nobody", path, code=1)
     verify("--format", "xml", path, code=2)
     verify("--column", "1", "no-such-file", code=2)
+
+
+def faults():
+    """Each is told in one sentence, and what can be read is read."""
+    wide = scratch / "wide.csv"
+    with open(wide, "w", encoding="utf-16") as f:  # as a spreadsheet saves it
+        f.write("name\te-mail\r\nÅsa\tann@client.asia\r\n")
+    assert [r["address"] for r in rows(verify(wide)[0])] == ["ann@client.asia"]
+    with open(wide, "w", encoding="utf-16-le") as f:
+        f.write("ann@client.asia\n")
+    for args, sentence in (
+            ([wide], "wide.csv: the list begins with zero octets: want text in UTF-8, or UTF-16 with a mark"),
+            ([scratch.write("open.csv", 'email\n"ann@client.asia\nbob@client.asia\n')],
+             'open.csv: a quote is opened and never closed, before "ann@client.asia"'),
+            (["no-such-file"], '"no-such-file" is no address, and no file that can be read: No such file'),
+            ([scratch.path], "is no address, and no file that can be read: it is a folder"),
+            ([scratch.write("one.txt", "ann@client.asia\n"), "--output", "/dev/full"],
+             "the output cannot be written: No space left on device; --resume /dev/full goes on")):
+        said = verify(*args, code=1)[1]
+        assert said.startswith("mailtide: ") and sentence in said and said.count("\n") == 1, said
+    assert "1 address in " in verify("one.txt")[1] and "; 1 domain asked for" in verify("one.txt")[1]
+
+
+def narrow_terminal():
+    """The line of progress is never wider than the terminal: it could not be written over."""
+    path = scratch.write("long.txt", "\n".join(f"u{i}@d{i % 5000}.list.test" for i in range(100000)))
+    pid, fd = pty.fork()
+    if pid == 0:
+        fcntl.ioctl(2, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 20, 0, 0))
+        os.environ.update(MAILTIDE_SCHEDULES=SCHEDULES)
+        os.execv(PROGRAM, [PROGRAM, "verify", "-c", scratch / "verify.conf", path, "--output", "/dev/null"])
+    seen = b""
+    while b"addresses in" not in seen:
+        seen += os.read(fd, 4096)
+    os.close(fd)
+    os.waitpid(pid, 0)
+    lines = [piece.replace(b"\033[K", b"") for piece in seen.split(b"\r")[1:-2]]
+    assert lines and all(len(line) < 20 for line in lines), lines
+    assert any(b"%" in line for line in lines), lines
 
 
 def order_and_flights():
@@ -103,4 +146,4 @@ if __name__ == "__main__":
     mx.update({"client.asia": ["mx.client.asia"], "gmial.com": ["mx.gmial.com"]})
     with Scratch() as scratch, FakeDns(mx) as dns:
         scratch.write("verify.conf", f'dns: {{ servers = ["127.0.0.1:{dns.port}"]; }};\n')
-        sys.exit(suite.run([forms, order_and_flights, resumed, memory]))
+        sys.exit(suite.run([forms, faults, narrow_terminal, order_and_flights, resumed, memory]))

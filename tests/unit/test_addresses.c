@@ -64,6 +64,58 @@ static void test_forms(void **state)
         }
 }
 
+/* As spreadsheets save it, in pieces of any size. */
+static void test_utf16(void **state)
+{
+    static const struct {
+        const char *in;
+        size_t n;
+        const char *want;
+    } wide[] = {
+        {"\xFF\xFE"
+         "e\0m\0a\0i\0l\0\r\0\n\0a\0@\0x\0.\0o\0r\0g\0\r\0\n\0",
+         32, "a@x.org|"},
+        {"\xFE\xFF"
+         "\0a\0@\0x\0\n\0b\0@\0y",
+         16, "a@x|b@y|"},
+        /* U+00FC, U+4E2D, U+1F600 */
+        {"\xFF\xFE"
+         "\xFC\0\x2D\x4E\x3D\xD8\x00\xDE@\0x\0",
+         14, "\u00FC\u4E2D\U0001F600@x|"},
+        /* halves of pairs alone, a unit cut in two */
+        {"\xFF\xFE"
+         "\x3D\xD8"
+         "a\0\x00\xDE@\0x\0\n",
+         13, "\uFFFDa\uFFFD@x|"},
+        {"\xFF\xFE", 2, ""},
+    };
+    (void)state;
+    for (size_t i = 0; i < TIDE_COUNT(wide); i++)
+        for (size_t piece = 1; piece <= wide[i].n + 1; piece++) {
+            struct addresses in;
+            struct buf out = {0};
+            struct tide_error err = {0};
+            addresses_init(&in, NULL);
+            T_EQ(read_all(&in, (struct text){wide[i].in, wide[i].n}, piece, &out, &err),
+                 TIDE_ENOENT, "case %zu: %s", i, err.text);
+            T_STR(buf_str(&out), wide[i].want, "case %zu in pieces of %zu", i, piece);
+            addresses_fini(&in);
+            buf_fini(&out);
+        }
+}
+
+static void test_no_text(void **state)
+{
+    (void)state;
+    struct addresses in;
+    struct buf out = {0};
+    struct tide_error err = {0};
+    addresses_init(&in, NULL);
+    T_EQ(read_all(&in, (struct text){"a\0@\0x\0", 6}, 2, &out, &err), TIDE_EINVAL, "no mark");
+    T_TRUE(strstr(err.text, "zero octets"), "%s", err.text);
+    addresses_fini(&in);
+}
+
 static void test_no_column(void **state)
 {
     static const struct {
@@ -73,6 +125,8 @@ static void test_no_column(void **state)
          "the list's first line names no column \"email\" or \"address\"; say which with --column"},
         {"name,email\n", "mail", "the list has no column \"mail\" in its first line"},
         {"name,email\n", "3", "the list has no column \"3\" in its first line"},
+        {"a@x.org\n\"b@x.org\nc@x.org\n", NULL,
+         "a quote is opened and never closed, before \"b@x.org\""},
     };
     (void)state;
     for (size_t i = 0; i < TIDE_COUNT(bad); i++) {
@@ -117,8 +171,8 @@ static void test_endless_line(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_forms),
-        cmocka_unit_test(test_no_column),
+        cmocka_unit_test(test_forms),        cmocka_unit_test(test_utf16),
+        cmocka_unit_test(test_no_text),      cmocka_unit_test(test_no_column),
         cmocka_unit_test(test_endless_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,6 +16,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -38,6 +39,7 @@ struct bulk {
     uv_timer_t tick;
     char bytes[READ_BYTES];
     bool reading, ended, over;
+    const char *name; /* of the list, for people */
     int in_fd, out_fd;
     enum verified_form format;
     struct verify_list *list;
@@ -65,13 +67,23 @@ static void pump(struct bulk *b);
 
 /* -- Writing ------------------------------------------------------------------------------------*/
 
+static void write_failed(struct bulk *b)
+{
+    const char *path = cli_option_value(b->cli, "output");
+    char why[400];
+    path = path ? path : cli_option_value(b->cli, "resume");
+    snprintf(why, sizeof why, "%s%s%.300s%s", strerror(errno), path ? "; --resume " : "",
+             path ? path : "", path ? " goes on behind what is there" : "");
+    fail(b, "the output cannot be written", why);
+}
+
 static void write_out(struct bulk *b)
 {
     size_t at = 0;
     while (at < b->out.len && !b->over) {
         ssize_t n = write(b->out_fd, b->out.data + at, b->out.len - at);
         if (n < 0 && errno != EINTR)
-            fail(b, "the output cannot be written", strerror(errno));
+            write_failed(b);
         at += n > 0 ? (size_t)n : 0;
     }
     buf_clear(&b->out);
@@ -95,22 +107,34 @@ static void on_turn(void *arg)
 
 /* -- Progress -----------------------------------------------------------------------------------*/
 
+/* As much of it as the terminal has room for: what wraps cannot be written over. */
 static void show_progress(struct bulk *b)
 {
-    char count[32], left[32], bar[21];
+    char count[32], left[32], bar[21], line[160], share_text[64] = "", bar_text[32] = "";
     int64_t ms = clock_mono() - b->started_at;
     uint64_t rate = ms > 0 ? (b->done - b->done_at_start) * 1000 / (uint64_t)ms : 0;
-    fprintf(stderr, "\r%s addresses, %" PRIu64 "/s", show_count((int64_t)b->done, count), rate);
+    struct winsize size = {0};
+    (void)ioctl(STDERR_FILENO, TIOCGWINSZ, &size);
+    size_t room = size.ws_col ? size.ws_col - 1u : 79;
     if (b->size_bytes > 0 && b->taken_bytes > 0) {
         double share = TIDE_MIN((double)b->taken_bytes / (double)b->size_bytes, 1.0);
         for (size_t i = 0; i < sizeof bar - 1; i++)
             bar[i] = (double)i < share * (sizeof bar - 1) ? '#' : '.';
         bar[sizeof bar - 1] = '\0';
         int64_t left_ms = (int64_t)((double)ms / share * (1 - share));
-        fprintf(stderr, " [%s] %.0f %%, %s left", bar, share * 100,
-                text_of_duration(left_ms, left, sizeof left));
+        snprintf(bar_text, sizeof bar_text, "[%s] ", bar);
+        snprintf(share_text, sizeof share_text, "%.0f %%, %s left", share * 100,
+                 text_of_duration(left_ms, left, sizeof left));
     }
-    fputs("\033[K", stderr);
+    show_count((int64_t)b->done, count);
+    size_t n = (size_t)snprintf(line, sizeof line, "%s addresses, %" PRIu64 "/s %s%s", count, rate,
+                                bar_text, share_text);
+    if (n > room)
+        n = (size_t)snprintf(line, sizeof line, "%s, %s", count, share_text);
+    if (n > room)
+        snprintf(line, sizeof line, "%.*s", (int)TIDE_MIN(room, sizeof line - 1),
+                 share_text[0] ? share_text : count);
+    fprintf(stderr, "\r%s\033[K", line);
     fflush(stderr);
 }
 
@@ -130,15 +154,15 @@ static void show_summary(struct bulk *b)
     int64_t ms = clock_mono() - b->started_at;
     const struct verify_list_counts c = verify_list_counts(b->list);
     fprintf(stderr,
-            "%s%s addresses in %s: %s deliverable, %s risky, %s undeliverable, %s unknown; %s "
-            "domains asked for\n",
+            "%s%s address%s in %s: %s deliverable, %s risky, %s undeliverable, %s unknown; %s "
+            "domain%s asked for\n",
             b->show ? "\r\033[K" : "", show_count((int64_t)(b->done - b->done_at_start), a),
-            text_of_duration(ms, took, sizeof took),
+            b->done - b->done_at_start == 1 ? "" : "es", text_of_duration(ms, took, sizeof took),
             show_count((int64_t)c.kinds[VERDICT_DELIVERABLE], d),
             show_count((int64_t)c.kinds[VERDICT_RISKY], r),
             show_count((int64_t)c.kinds[VERDICT_UNDELIVERABLE], u),
             show_count((int64_t)c.kinds[VERDICT_UNKNOWN], n),
-            show_count((int64_t)c.domains_asked, q));
+            show_count((int64_t)c.domains_asked, q), c.domains_asked == 1 ? "" : "s");
 }
 
 /* -- Reading ------------------------------------------------------------------------------------*/
@@ -247,7 +271,7 @@ static void pump(struct bulk *b)
     if (rc == TIDE_ENOENT && !b->ended && !b->reading && !more)
         read_more(b);
     else if (rc != TIDE_OK && rc != TIDE_ENOENT)
-        fail(b, "the list", err.text);
+        fail(b, b->name, err.text);
     bool nothing_left =
         rc == TIDE_ENOENT && b->ended && !more && verify_list_counts(b->list).waiting == 0;
     if (!b->reading && (b->over || nothing_left) && !uv_is_closing((uv_handle_t *)&b->tick))
@@ -295,9 +319,10 @@ static int open_output(struct bulk *b)
 static int open_input(struct bulk *b, const char *path)
 {
     struct stat st;
+    b->name = path ? path : "standard input";
     b->in_fd = path ? open(path, O_RDONLY | O_CLOEXEC) : STDIN_FILENO;
     if (b->in_fd < 0 || fstat(b->in_fd, &st) != 0)
-        return cli_fail(b->cli, CLI_NO, "%s: %s", path ? path : "standard input", strerror(errno));
+        return cli_fail(b->cli, CLI_NO, "%s: %s", b->name, strerror(errno));
     b->size_bytes = S_ISREG(st.st_mode) ? st.st_size : 0;
     addresses_init(&b->input, cli_option_value(b->cli, "column"));
     return CLI_OK;
@@ -340,7 +365,7 @@ static void bulk_free(struct bulk *b)
     if (b->in_fd > STDIN_FILENO)
         close(b->in_fd);
     if (b->out_fd > STDOUT_FILENO && close(b->out_fd) != 0)
-        fail(b, "the output cannot be written", strerror(errno));
+        write_failed(b);
 }
 
 int bulk_verify(struct cli *cli, const char *path)

@@ -5,6 +5,7 @@
 #include "core/address/addr.h"
 #include "core/proto/json_write.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
@@ -215,6 +216,7 @@ static int verify_addresses(struct cli *cli)
 
 int cmd_verify(struct cli *cli)
 {
+    struct stat st;
     static const char *const of_lists[] = {"column", "format", "output", "resume"};
     if (cli->argc == 0)
         return bulk_verify(cli, NULL);
@@ -225,5 +227,9 @@ int cmd_verify(struct cli *cli)
             return cli_fail(cli, CLI_USAGE,
                             "--%s is for a list, and \"%s\" is no file that can be found",
                             of_lists[i], cli->argv[0]);
+    if (cli->argc == 1 && !strchr(cli->argv[0], '@'))
+        return cli_fail(cli, CLI_NO, "\"%s\" is no address, and no file that can be read: %s",
+                        cli->argv[0],
+                        stat(cli->argv[0], &st) == 0 ? "it is a folder" : strerror(errno));
     return verify_addresses(cli);
 }

@@ -109,6 +109,7 @@ enum csv_got csv_next(struct csv *c, struct text *in, bool end)
     }
     if (!end || !c->begun)
         return CSV_WANTS_MORE;
+    c->unclosed = c->state == CSV_QUOTED;
     end_field(c);
     return got(c);
 }

@@ -25,6 +25,7 @@ struct csv {
     char separator;
     enum csv_state state;
     bool whole, too_large, begun;
+    bool unclosed; /* the end came within quotes: the record goes from there to the end */
     struct buf record;
     size_t starts[CSV_FIELDS_MAX + 1]; /* of each field; of what would be the next */
     size_t count;

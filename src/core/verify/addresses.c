@@ -20,11 +20,82 @@ void addresses_fini(struct addresses *in)
     buf_fini(&in->address);
 }
 
+/* -- UTF-16 -------------------------------------------------------------------------------------*/
+
+#define REPLACEMENT 0xFFFDu
+
+static void put_utf8(struct buf *out, uint32_t c)
+{
+    if (c < 0x80) {
+        buf_addc(out, (char)c);
+    } else if (c < 0x800) {
+        buf_addc(out, (char)(0xC0 | c >> 6));
+        buf_addc(out, (char)(0x80 | (c & 0x3F)));
+    } else {
+        if (c < 0x10000) {
+            buf_addc(out, (char)(0xE0 | c >> 12));
+        } else {
+            buf_addc(out, (char)(0xF0 | c >> 18));
+            buf_addc(out, (char)(0x80 | (c >> 12 & 0x3F)));
+        }
+        buf_addc(out, (char)(0x80 | (c >> 6 & 0x3F)));
+        buf_addc(out, (char)(0x80 | (c & 0x3F)));
+    }
+}
+
+static void put_unit(struct addresses *in, uint32_t unit)
+{
+    bool first = unit >= 0xD800 && unit < 0xDC00, second = unit >= 0xDC00 && unit < 0xE000;
+    if (in->surrogate && second) {
+        put_utf8(&in->fed, 0x10000 + ((in->surrogate - 0xD800) << 10) + (unit - 0xDC00));
+        in->surrogate = 0;
+        return;
+    }
+    if (in->surrogate)
+        put_utf8(&in->fed, REPLACEMENT);
+    in->surrogate = first ? unit : 0;
+    if (!first)
+        put_utf8(&in->fed, second ? REPLACEMENT : unit);
+}
+
+static void feed_wide(struct addresses *in, const char *bytes, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint8_t octet = (uint8_t)bytes[i];
+        if (in->has_half)
+            put_unit(in,
+                     in->big ? (uint32_t)in->half << 8 | octet : (uint32_t)octet << 8 | in->half);
+        in->has_half = !in->has_half;
+        in->half = octet;
+    }
+}
+
+/* By the mark, which goes. False: two octets are wanted to know. */
+static bool decide_encoding(struct addresses *in)
+{
+    const unsigned char *p = (const unsigned char *)in->fed.data;
+    if (in->fed.len < 2)
+        return in->end;
+    in->big = p[0] == 0xFE && p[1] == 0xFF;
+    in->wide = in->big || (p[0] == 0xFF && p[1] == 0xFE);
+    in->no_text = !in->wide && memchr(p, 0, TIDE_MIN(in->fed.len, (size_t)4));
+    if (in->wide) {
+        struct buf narrow = in->fed;
+        in->fed = (struct buf){0};
+        feed_wide(in, narrow.data + 2, narrow.len - 2);
+        buf_fini(&narrow);
+    }
+    return true;
+}
+
 bool addresses_feed(struct addresses *in, const char *bytes, size_t n)
 {
     buf_consume(&in->fed, in->at);
     in->at = 0;
-    buf_add(&in->fed, bytes, n);
+    if (in->wide)
+        feed_wide(in, bytes, n);
+    else
+        buf_add(&in->fed, bytes, n);
     in->end = in->end || n == 0;
     return in->fed.failed == TIDE_OK;
 }
@@ -107,6 +178,12 @@ static enum tide_err next_csv(struct addresses *in, struct text *ret, struct tid
             return TIDE_ENOENT;
         if (got == CSV_NO_MEMORY)
             return no_memory(err);
+        if (in->csv.unclosed) {
+            struct text last = csv_field(&in->csv, in->csv.count ? in->csv.count - 1 : 0);
+            return tide_fail(
+                err, TIDE_EINVAL, "a quote is opened and never closed, before \"" TEXT_FMT "\"",
+                TEXT_ARG(text_cut(last, 0, TIDE_MIN(text_find(last, '\n'), (size_t)60))));
+        }
         bool header = false;
         enum tide_err rc = in->open ? TIDE_OK : open_csv(in, &header, err);
         if (rc != TIDE_OK)
@@ -244,6 +321,12 @@ static bool decide(struct addresses *in)
 
 enum tide_err addresses_next(struct addresses *in, struct text *ret, struct tide_error *err)
 {
+    if (!in->encoded && !(in->encoded = decide_encoding(in)))
+        return TIDE_ENOENT;
+    if (in->no_text)
+        return tide_fail(err, TIDE_EINVAL,
+                         "the list begins with zero octets: want text in UTF-8, or UTF-16 with a "
+                         "mark of byte order");
     if (in->kind == ADDRESSES_UNDECIDED && !decide(in))
         return TIDE_ENOENT;
     return in->kind == ADDRESSES_CSV     ? next_csv(in, ret, err)

@@ -2,12 +2,14 @@
  *
  * What it is shows in the first line: "{" begins NDJSON, "[" an array. Else it is CSV, with a
  * header unless a field of the first record holds an "@". An address a line is CSV of one column.
+ * It is UTF-8, or UTF-16 with a mark of byte order, as spreadsheets save it.
  *
  * Owns      struct addresses what was fed and not yet taken. An address holds until the next call.
  * Lifetime  addresses_init() to addresses_fini().
  * Threads   one at a time. Pure.
  * Errors    a line that has no address is an address that is none, so that every record of the list
- *           has one of the output. TIDE_EINVAL: there is no such column. TIDE_ENOMEM.
+ *           has one of the output. TIDE_EINVAL: there is no such column, a quote is never closed,
+ *           it is no text. TIDE_ENOMEM.
  * Limits    ADDRESSES_LINE_BYTES_MAX a line.
  */
 #ifndef CORE_VERIFY_ADDRESSES_H
@@ -29,11 +31,16 @@ struct addresses {
     const char *column; /* its name or its number from 1; NULL: found */
     struct csv csv;
     struct buf fed;
-    size_t at;      /* what of it was taken */
-    size_t place;   /* of the column, from 0 */
-    bool end, open; /* open: the first record is known */
-    bool closed;    /* the array has ended */
-    bool skipping;  /* the rest of a line that was too long */
+    size_t at;             /* what of it was taken */
+    size_t place;          /* of the column, from 0 */
+    bool end, open;        /* open: the first record is known */
+    bool closed;           /* the array has ended */
+    bool skipping;         /* the rest of a line that was too long */
+    bool wide, big;        /* UTF-16, of big-endian units */
+    bool encoded, no_text; /* it is known which; it is neither */
+    uint8_t half;          /* the first octet of a unit; of use with has_half */
+    bool has_half;
+    uint32_t surrogate; /* the first of a pair; 0: none */
     struct buf address;
 };
 
