@@ -9,7 +9,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void read_as(const struct list_api *api, const struct json *doc, size_t list)
 {
     const struct list_account account = {
-        .key = TEXT("KEY"), .domain = TEXT("shop.test"), .prefix = TEXT("/eu")};
+        .key = TEXT("KEY"), .place = TEXT("shop.test"), .prefix = TEXT("/eu")};
     struct arena a = {0};
     struct tide_error err;
     struct list_page page = {.next = TEXT("7")};

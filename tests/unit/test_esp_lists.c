@@ -7,7 +7,7 @@
 #include "lib/real_rules.h"
 
 static const struct list_account account = {
-    .key = {"KEY-1", 5}, .domain = {"shop.test", 9}, .prefix = {"/eu", 3}};
+    .key = {"KEY-1", 5}, .place = {"shop.test", 9}, .prefix = {"/eu", 3}};
 static const struct text address = {"a+b@x.test", 10};
 
 static const struct {
@@ -34,12 +34,13 @@ static const struct {
     {"mailgun", 2, "/v3/x?page=next&address=a%40x.test", "GET /v3/x?page=next&address=a%40x.test",
      "GET /v3/shop.test/unsubscribes/a%2Bb%40x.test",
      "DELETE /v3/shop.test/unsubscribes/a%2Bb%40x.test", "Authorization", "Basic YXBpOktFWS0x", ""},
-    {"postmark", 0, "", "GET /message-streams/outbound/suppressions/dump",
-     "GET /message-streams/outbound/suppressions/dump?EmailAddress=a%2Bb%40x.test",
-     "POST /message-streams/outbound/suppressions/delete", "X-Postmark-Server-Token", "KEY-1",
+    {"postmark", 0, "", "GET /message-streams/shop.test/suppressions/dump",
+     "GET /message-streams/shop.test/suppressions/dump?EmailAddress=a%2Bb%40x.test",
+     "POST /message-streams/shop.test/suppressions/delete", "X-Postmark-Server-Token", "KEY-1",
      "{\"Suppressions\":[{\"EmailAddress\":\"a+b@x.test\"}]}"},
-    {"resend", 0, "id1", "GET /suppressions?limit=100&after=id1", NULL,
-     "DELETE /suppressions/a%2Bb%40x.test", "Authorization", "Bearer KEY-1", ""},
+    {"resend", 0, "id1", "GET /suppressions?limit=100&after=id1",
+     "GET /suppressions/a%2Bb%40x.test", "DELETE /suppressions/a%2Bb%40x.test", "Authorization",
+     "Bearer KEY-1", ""},
     {"sparkpost", 0, "", "GET /api/v1/suppression-list?cursor=initial&per_page=1000",
      "GET /api/v1/suppression-list/a%2Bb%40x.test",
      "DELETE /api/v1/suppression-list/a%2Bb%40x.test", "Authorization", "KEY-1", ""},
@@ -167,6 +168,12 @@ static const struct {
      "{\"object\":\"list\",\"has_more\":true,\"data\":[{\"id\":\"i9\",\"email\":\"a@x.test\","
      "\"origin\":\"bounce\",\"created_at\":\"2026-01-01T00:00:00Z\"}]}",
      true, 1, "a@x.test", "", "i9", LISTED_BOUNCED, 1767225600000},
+    {"resend", 0,
+     "{\"object\":\"suppression\",\"id\":\"i9\",\"email\":\"a@x.test\",\"origin\":\"complaint\","
+     "\"source_id\":\"s\",\"created_at\":\"2026-01-01T00:00:00.000Z\"}",
+     true, 1, "a@x.test", "", "", LISTED_COMPLAINED, 1767225600000},
+    {"resend", 0, "{\"object\":\"list\",\"has_more\":false,\"data\":[]}", true, 0, "", "", "",
+     LISTED_BOUNCED, 0},
 };
 
 static void test_answers(void **state)

@@ -95,7 +95,7 @@ static struct send_mail mail_of(const char *message)
                               .recipient = TEXT("bob@client.test"),
                               .message = text_of(message),
                               .key = TEXT(KEY),
-                              .domain = TEXT("")};
+                              .place = TEXT("")};
 }
 
 static void test_requests(void **state)
@@ -143,11 +143,40 @@ static void test_mailgun_form(void **state)
     buf_fini(&r.body);
     arena_reset(&a);
     r = (struct send_request){0};
-    mail.domain = TEXT("mg.b.test");
+    mail.place = TEXT("mg.b.test");
     T_OK(send_mailgun.build(&mail, &a, &r, &err), &err, "mailgun");
     T_TEXT(r.path, "/v3/mg.b.test/messages.mime", "the account's domain");
     buf_fini(&r.body);
     arena_fini(&a);
+}
+
+/* The account's message stream, unless the mail names one. */
+static void test_postmark_stream(void **state)
+{
+    static const char *const heads[] = {"", "X-PM-Message-Stream: own\r\n"};
+    static const char *const places[] = {"", "news"};
+    static const char *const wants[2][2] = {{NULL, "news"}, {"own", "own"}};
+    (void)state;
+    for (int h = 0; h < 2; h++)
+        for (int p = 0; p < 2; p++) {
+            char message[200];
+            struct send_request r = {0};
+            struct arena a = {0};
+            struct tide_error err = {0};
+            struct json *doc = NULL;
+            snprintf(message, sizeof message, "%sFrom: a@b.test\r\n\r\nhi\r\n", heads[h]);
+            struct send_mail mail = mail_of(message);
+            mail.place = text_of(places[p]);
+            T_OK(send_postmark.build(&mail, &a, &r, &err), &err, "postmark");
+            T_OK(json_parse(buf_text(&r.body), r.body.len, &doc, &err), &err, "postmark");
+            struct text got = json_string_text(json_member(doc, "MessageStream"));
+            T_EQ(got.p != NULL, wants[h][p] != NULL, "%d %d", h, p);
+            if (got.p)
+                T_TEXT(got, wants[h][p], "%d %d", h, p);
+            json_free(doc);
+            buf_fini(&r.body);
+            arena_fini(&a);
+        }
 }
 
 static void test_brevo_key(void **state)
@@ -254,9 +283,8 @@ static void test_answers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_requests),
-        cmocka_unit_test(test_mailgun_form),
-        cmocka_unit_test(test_brevo_key),
+        cmocka_unit_test(test_requests),        cmocka_unit_test(test_mailgun_form),
+        cmocka_unit_test(test_postmark_stream), cmocka_unit_test(test_brevo_key),
         cmocka_unit_test(test_answers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

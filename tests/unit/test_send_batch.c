@@ -27,7 +27,7 @@ static void build(struct send_request *r, struct arena *a, const char *api, cons
                                    .recipient = TEXT("bob@client.test"),
                                    .message = text_of(message),
                                    .key = TEXT("KEY"),
-                                   .domain = TEXT("")};
+                                   .place = TEXT("")};
     T_OK(send_api_find(text_of(api))->build(&mail, a, r, &err), &err, "%s", api);
 }
 

@@ -3,7 +3,7 @@
  *   POST /emails, /emails/batch       Bearer; Idempotency-Key, kept for good; a batch drops
  *                                     attachments; x-batch-validation: permissive
  *   GET  /emails/ID
- *   GET  /suppressions, DELETE /suppressions/EMAIL
+ *   GET  /suppressions, GET and DELETE /suppressions/EMAIL
  *   events   Svix: HMAC over id, timestamp and body; email.sent, .delivered, .delivery_delayed,
  *            .bounced, .complained, .suppressed
  *
@@ -216,6 +216,27 @@ static void show(struct lab_ask *a)
     }
 }
 
+static void write_entry(struct json_writer *w, const struct esp_suppression *s)
+{
+    jw_object(w, NULL);
+    jw_str(w, "object", "suppression");
+    jw_text(w, "id", s->address);
+    jw_text(w, "email", s->address);
+    jw_str(w, "origin", s->list);
+    jw_null(w, "source_id");
+    jw_time(w, "created_at", s->at);
+    jw_end(w);
+}
+
+static void show_entry(struct lab_ask *a)
+{
+    const struct esp_suppression *s = esp_list_find(a->esp, NULL, a->wild[0]);
+    if (!s)
+        return;
+    a->status = 200;
+    write_entry(&a->w, s);
+}
+
 static void read_list(struct lab_ask *a)
 {
     a->status = 200;
@@ -225,12 +246,7 @@ static void read_list(struct lab_ask *a)
     jw_array(&a->w, "data");
     for (size_t i = 0; i < a->esp->listed_count; i++) {
         const struct esp_suppression *s = a->esp->listed[i];
-        jw_object(&a->w, NULL);
-        jw_text(&a->w, "id", s->address);
-        jw_text(&a->w, "email", s->address);
-        jw_str(&a->w, "origin", s->list);
-        jw_time(&a->w, "created_at", s->at);
-        jw_end(&a->w);
+        write_entry(&a->w, s);
     }
     jw_end(&a->w);
     jw_end(&a->w);
@@ -246,6 +262,8 @@ static void serve(struct lab_ask *a)
         show(a);
     else if (lab_is(a, "GET", "/suppressions"))
         read_list(a);
+    else if (lab_is(a, "GET", "/suppressions/*"))
+        show_entry(a);
     else if (lab_is(a, "DELETE", "/suppressions/*") && esp_list_remove(a->esp, NULL, a->wild[0])) {
         a->status = 200;
         jw_object(&a->w, NULL);

@@ -142,12 +142,13 @@ struct config_account {
     char *helo;     /* NULL: the machine's name */
     char *api;      /* https: whose; its base_url, where it is asked */
     char *base_url;
-    struct secret key; /* of the API; with a key_id the secret that requests are signed with */
-    char *key_id;      /* NULL: none (SES: the access key's id) */
-    char *region;      /* NULL: none; stands for "{region}" in the profile's base_url */
-    char *domain;      /* NULL: that of each mail's From (Mailgun) */
-    char *ip_pool;     /* names the sending IPs for ip limits; NULL: the account's name */
-    int connections;   /* at most; 0: the profile's, else 4 */
+    struct secret key;    /* of the API; with a key_id the secret that requests are signed with */
+    char *key_id;         /* NULL: none (SES: the access key's id) */
+    char *region;         /* NULL: none; stands for "{region}" in the profile's base_url */
+    char *domain;         /* NULL: that of each mail's From (Mailgun) */
+    char *message_stream; /* Postmark's; NULL: "outbound" */
+    char *ip_pool;        /* names the sending IPs for ip limits; NULL: the account's name */
+    int connections;      /* at most; 0: the profile's, else 4 */
     int messages_per_connection;
     int batch_max; /* https: mails in one request, where the API takes several; 1: one each */
     int64_t connect_timeout_ms, command_timeout_ms, dot_timeout_ms; /* RFC 5321 4.5.3.2 */

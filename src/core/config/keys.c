@@ -312,6 +312,9 @@ const struct key config_keys[] = {
       "https, SES: the region, as \"eu-west-1\"."),
     A("domain", STRING, NULL, NULL, 0, 0, NULL, a.domain,
       "https, Mailgun: the sending domain. Not set: the one of each mail's From address."),
+    A("message_stream", STRING, NULL, NULL, 0, 0, NULL, a.message_stream,
+      "Postmark: the message stream of mail whose header names none (X-PM-Message-Stream), and the "
+      "one whose suppression list is kept right. Not set: \"outbound\"."),
     A("ip_pool", STRING, NULL, NULL, 0, 0, NULL, a.ip_pool,
       "Names the sending addresses, for limits that count by them; accounts with the same one"
       " share them. Not set: the account's name."),
@@ -342,7 +345,8 @@ const struct key config_keys[] = {
       "The suppression list that the ESP keeps is read through its API this often, and soon after "
       "the start: who stands there for no fault of his own is taken off, dead addresses and "
       "complaints are learnt. 0s: only when asked (mailtide suppress sync). Mailgun's lists belong "
-      "to a domain: they need the key domain."),
+      "to a domain: the key domain, or the only one that applications send as through the account; "
+      "Postmark's to a message_stream."),
     A("events", STRING, NULL, NULL, 0, 0, events_words, a.events,
       "Whose webhooks are taken at POST /v1/events/ACCOUNT. Not set: those of the account's api, "
       "or its profile's. smtp: whose field for custom args mail gets, too; not set: known by host."),

@@ -56,7 +56,7 @@ bool lists_can(const struct list_api *api, enum list_asking what)
 }
 
 static void write_path(
-    struct buf *b, const char *pattern, const char *list, struct text domain, struct text about)
+    struct buf *b, const char *pattern, const char *list, struct text place, struct text about)
 {
     struct text left = text_of(pattern);
     while (left.n > 0) {
@@ -69,8 +69,8 @@ static void write_path(
             buf_add_escaped(b, about, "");
         else if (text_eq(name, TEXT("link")))
             buf_add_text(b, about);
-        else if (text_eq(name, TEXT("domain")))
-            buf_add_text(b, domain);
+        else if (text_eq(name, TEXT("place")))
+            buf_add_escaped(b, place, "");
         else
             buf_adds(b, list);
         left = text_cut(left, shut + 1, SIZE_MAX);
@@ -111,7 +111,7 @@ enum tide_err lists_ask(const struct list_api *api,
     struct buf path = {0}, key = {0};
     assert(lists_can(api, what) && list < api->list_count);
     ret->method = form->method;
-    write_path(&path, form->path, api->lists[list].name, account->domain, about);
+    write_path(&path, form->path, api->lists[list].name, account->place, about);
     ret->path = arena_text(a, buf_text(&path));
     enum tide_err rc = buf_check(&path, err);
     if (api->key_header) {

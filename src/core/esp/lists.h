@@ -59,7 +59,7 @@ struct list_page {
 
 struct list_account {
     struct text key;    /* of the API; not for those that want requests signed */
-    struct text domain; /* Mailgun's */
+    struct text place;  /* Mailgun's domain, Postmark's message stream */
     struct text prefix; /* of the paths, that base_url ends in: for links that come back */
 };
 
@@ -86,7 +86,7 @@ enum list_asking {
     LIST_ASKINGS
 };
 
-/* In the path <list> and <domain> are put in as they are, <about> escaped (an address, or what the
+/* In the path <list> and <place> are put in as they are, <about> escaped (an address, or what the
  * last page said of the next), <link> as it is. path NULL: there is no such call. */
 struct list_call_form {
     const char *method, *path;
@@ -110,6 +110,7 @@ struct list_api {
     const char *key_scheme; /* "Bearer "; NULL: the key alone */
     const char *key_user;   /* the value is the base64 of "USER:KEY"; NULL: the key as it is */
     bool says_accept;       /* Accept: application/json */
+    bool of_places;         /* a list is known by its place, not by a name of its own */
     struct list_call_form calls[LIST_ASKINGS];
     void (*remove_body)(struct text address, struct buf *ret); /* JSON; NULL: none */
     /* reading */

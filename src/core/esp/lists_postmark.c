@@ -1,9 +1,9 @@
-/* Postmark's list of the message stream "outbound", /message-streams/outbound/suppressions/...
+/* Postmark's list of a message stream, /message-streams/STREAM/suppressions/...
  *
  *   reasons  HardBounce, SpamComplaint, ManualSuppression; the words are in /bounces
  *   pages    none: the dump is the whole
  *   rules    none stated beside 429; a complaint cannot be taken off, which is its answer
- *   Known gap other streams are not looked at
+ *   Known gap an account has one stream that is looked after: others want accounts of their own
  */
 #include "core/esp/lists.h"
 
@@ -40,7 +40,7 @@ static struct text read_words(const struct json *doc)
     return lists_string(json_element(json_member(doc, "Bounces"), 0), "Details");
 }
 
-#define STREAM "/message-streams/<list>/suppressions"
+#define STREAM "/message-streams/<place>/suppressions"
 
 const struct list_api lists_postmark = {
     .name = "postmark",
@@ -50,6 +50,7 @@ const struct list_api lists_postmark = {
     .list_count = sizeof names / sizeof names[0],
     .key_header = "X-Postmark-Server-Token",
     .says_accept = true,
+    .of_places = true,
     .calls = {[LIST_ASK_FIRST] = {"GET", STREAM "/dump"},
               [LIST_ASK_FIND] = {"GET", STREAM "/dump?EmailAddress=<about>"},
               [LIST_ASK_REMOVE] = {"POST", STREAM "/delete"},

@@ -1,9 +1,10 @@
 /* Resend's list, /suppressions.
  *
  *   pages   "has_more" and after=ID, 100 at most
- *   rules   five calls a second for the whole team, mail included
- *   Known gap the reference names the calls; the fields of an entry (email, origin) are taken as
- *           its objects are elsewhere. An entry without a known origin is left alone.
+ *   entry   {"id","email","origin": "bounce", "complaint" or "manual","source_id","created_at"};
+ *           of one address /suppressions/EMAIL is the entry itself
+ *   rules   five calls a second for the whole team, mail included; the list is the team's
+ *   Known gap it has no words: an entry is judged by what is known here
  */
 #include "core/esp/lists.h"
 
@@ -40,9 +41,12 @@ const struct list_api lists_resend = {
     .key_scheme = "Bearer ",
     .calls = {[LIST_ASK_FIRST] = {"GET", "/suppressions?limit=100"},
               [LIST_ASK_NEXT] = {"GET", "/suppressions?limit=100&after=<about>"},
+              [LIST_ASK_FIND] = {"GET", "/suppressions/<about>"},
               [LIST_ASK_REMOVE] = {"DELETE", "/suppressions/<about>"}},
     .paging = LIST_BY_TOKEN,
     .entries = "data",
+    .one = "email",
+    .one_is_whole = true,
     .read_entry = read_entry,
     .next_of = next_of,
 };

@@ -66,7 +66,8 @@ struct send_mail {
     struct text recipient; /* the only one, whoever else the header names */
     struct text message;   /* RFC 5322, normalised */
     struct text key;       /* of the account; not for ESPs that want requests signed */
-    struct text domain;    /* Mailgun's; "": that of the From address */
+    struct text place;     /* Mailgun's domain, "": that of the From address; Postmark's message
+                            * stream where the mail names none, "": its own usual one */
 };
 
 struct send_header {

@@ -35,7 +35,8 @@ static enum tide_err postmark_path(const struct send_mail *mail,
         return rc;
     buf_addf(ret, "/messages/outbound?count=" FOUND_MAX "&metadata_" SEND_ID_NAME "=%s&offset=0",
              id_text(mail->attempt_id, id));
-    struct text stream = message_raw_value(&m, TEXT("X-PM-Message-Stream"), &a);
+    struct text own = message_raw_value(&m, TEXT("X-PM-Message-Stream"), &a);
+    struct text stream = own.n > 0 ? own : mail->place;
     if (stream.n > 0) {
         buf_adds(ret, "&messagestream=");
         buf_add_escaped(ret, text_trim(stream), "");

@@ -18,7 +18,7 @@ static enum tide_err find_domain(const struct send_mail *mail,
 {
     struct message m;
     struct mailbox from;
-    *ret = mail->domain;
+    *ret = mail->place;
     if (ret->n > 0)
         return TIDE_OK;
     enum tide_err rc = message_open(mail->message, &m, err);

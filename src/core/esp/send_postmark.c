@@ -3,7 +3,7 @@
  *
  *   fields   From, To (the recipient alone), ReplyTo, Subject, TextBody, HtmlBody, Headers,
  *            Attachments (inline with ContentID "cid:.."), Metadata; MessageStream from the
- *            application's X-PM-Message-Stream
+ *            application's X-PM-Message-Stream, else the account's
  *   answer   200 {"ErrorCode":0,"MessageID"}; of several 200 [{..},{..}] in their order, with
  *            templates perhaps as {"Messages":[..]}: an element may be an error
  *   errors   {"ErrorCode","Message"}: 406 the recipient is inactive, 300 and others the mail's,
@@ -61,7 +61,8 @@ static void put_body(struct json_writer *w,
                      const struct send_fields *f,
                      struct arena *a)
 {
-    struct text stream = message_raw_value(&f->message, TEXT(STREAM_FIELD), a);
+    struct text own = message_raw_value(&f->message, TEXT(STREAM_FIELD), a);
+    struct text stream = own.n > 0 ? own : mail->place;
     jw_object(w, NULL);
     send_put_mailbox(w, "From", &f->from);
     send_put_mailbox(w, "To", &f->to);

@@ -16,7 +16,7 @@ struct https_out {
     struct clock clock;
     const struct send_api *api;
     struct fetcher *fetcher;
-    char *peer, *key, *key_id, *region, *domain;
+    char *peer, *key, *key_id, *region, *place;
     int conn_max, job_count;
     size_t batch_max;    /* mails of one request */
     int inside, in_jobs; /* mails; those of requests among them */

@@ -236,7 +236,7 @@ static size_t take_waiting(struct https_out *s, struct job *j)
         if (j->count > 0 && bytes + mail->message.n > BATCH_MESSAGE_BYTES)
             break;
         list_remove(&mail->hook);
-        struct piece *p = piece_new(mail, text_of(s->key), text_of(s->domain));
+        struct piece *p = piece_new(mail, text_of(s->key), text_of(s->place));
         if (!p) {
             fail_memory(s, mail);
             continue;

@@ -34,7 +34,7 @@ static void free_all(struct https_out *s)
     free(s->key);
     free(s->key_id);
     free(s->region);
-    free(s->domain);
+    free(s->place);
     free(s);
 }
 
@@ -180,9 +180,9 @@ static bool copy_texts(struct https_out *s, const struct config_account *config)
     s->key = copy(config->key.value);
     s->key_id = copy(config->key_id);
     s->region = copy(config->region);
-    s->domain = copy(config->domain);
+    s->place = copy(s->api == &send_postmark ? config->message_stream : config->domain);
     s->peer = copy(config->base_url);
-    return s->key && s->key_id && s->region && s->domain && s->peer;
+    return s->key && s->key_id && s->region && s->place && s->peer;
 }
 
 static enum tide_err open_fetcher(struct https_out *s,

@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-struct piece *piece_new(struct account_mail *mail, struct text key, struct text domain)
+struct piece *piece_new(struct account_mail *mail, struct text key, struct text place)
 {
     struct piece *p = calloc(1, sizeof *p);
     if (!p)
@@ -15,7 +15,7 @@ struct piece *piece_new(struct account_mail *mail, struct text key, struct text 
                                  .recipient = mail->recipient,
                                  .message = mail->message,
                                  .key = key,
-                                 .domain = domain};
+                                 .place = place};
     list_init(&p->hook);
     return p;
 }

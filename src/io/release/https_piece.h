@@ -22,7 +22,7 @@ struct piece {
     bool alone; /* its batch was refused as a whole */
 };
 
-struct piece *piece_new(struct account_mail *mail, struct text key, struct text domain);
+struct piece *piece_new(struct account_mail *mail, struct text key, struct text place);
 void piece_free(struct piece *p);
 
 static inline struct piece *piece_of(struct list *node)

@@ -36,7 +36,7 @@ struct list_way {
     struct list_sync *sync;
     struct list hook;
     const struct list_api *api;
-    char *name, *key, *key_id, *region, *domain;
+    char *name, *key, *key_id, *region, *place;
     int64_t every_ms;
     struct fetcher *fetcher;
     struct list_account account;

@@ -19,7 +19,7 @@ void list_run_soon(struct list_run *r, enum run_phase next)
 
 const char *list_run_list(const struct list_run *r, const struct list_entry *e)
 {
-    return r->way->api->lists[e->list].name;
+    return r->way->api->of_places ? r->way->place : r->way->api->lists[e->list].name;
 }
 
 /* -- The end -----------------------------------------------------------------------------------

@@ -40,7 +40,7 @@ static void free_way(struct list_way *way)
     free(way->key);
     free(way->key_id);
     free(way->region);
-    free(way->domain);
+    free(way->place);
     free(way);
 }
 
@@ -266,19 +266,52 @@ static void cancel_asks(struct list_sync *s)
 /* -- Opening -----------------------------------------------------------------------------------
  */
 
-static bool copy_texts(struct list_way *way, const struct config_account *c)
+/* The only domain that applications may send as through the account; NULL: none, or several. */
+static const char *only_domain(const struct config *config, const struct config_account *c)
+{
+    const char *only = NULL;
+    int index = (int)(c - config->accounts);
+    for (size_t i = 0; i < config->application_count; i++) {
+        const struct config_application *a = &config->applications[i];
+        bool through = false;
+        for (size_t k = 0; k < a->account_count; k++)
+            through |= a->accounts[k] == index;
+        for (size_t k = 0; through && k < a->sender_domain_count; k++) {
+            const char *domain = a->sender_domains[k];
+            if (domain[0] == '.' || domain[0] == '*' || (only && strcasecmp(only, domain) != 0))
+                return NULL;
+            only = domain;
+        }
+    }
+    return only;
+}
+
+/* Whose list it is, where it is not the account's; NULL: that cannot be known. */
+static const char *place_of(const struct config *config,
+                            const struct config_account *c,
+                            const struct list_api *api)
+{
+    if (api == &lists_postmark)
+        return c->message_stream ? c->message_stream : "outbound";
+    if (api == &lists_mailgun)
+        return c->domain ? c->domain : only_domain(config, c);
+    return "";
+}
+
+static bool copy_texts(struct list_way *way, const struct config_account *c, const char *place)
 {
     way->name = strdup(c->name);
     way->key = strdup(c->key.value ? c->key.value : "");
     way->key_id = strdup(c->key_id ? c->key_id : "");
     way->region = strdup(c->region ? c->region : "");
-    way->domain = strdup(c->domain ? c->domain : "");
-    return way->name && way->key && way->key_id && way->region && way->domain;
+    way->place = strdup(place);
+    return way->name && way->key && way->key_id && way->region && way->place;
 }
 
 static enum tide_err open_way(struct list_sync *s,
                               const struct config_account *c,
                               const struct list_api *api,
+                              const char *place,
                               struct tide_error *err)
 {
     struct list_way *way = calloc(1, sizeof *way);
@@ -296,7 +329,7 @@ static enum tide_err open_way(struct list_sync *s,
     way->call.way = way;
     way->every_ms = c->lists_every_ms;
     way->due_at = way->every_ms > 0 ? list_now(s) + FIRST_RUN_MS : TIDE_NEVER;
-    enum tide_err rc = copy_texts(way, c)
+    enum tide_err rc = copy_texts(way, c, place)
                            ? fetcher_open(s->parts.loop, &options, &way->fetcher, err)
                            : tide_fail(err, TIDE_ENOMEM, "out of memory");
     if (rc != TIDE_OK) {
@@ -304,7 +337,7 @@ static enum tide_err open_way(struct list_sync *s,
         return tide_wrap(err, rc, "lists of account %s", c->name);
     }
     way->account = (struct list_account){.key = text_of(way->key),
-                                         .domain = text_of(way->domain),
+                                         .place = text_of(way->place),
                                          .prefix = fetcher_prefix(way->fetcher)};
     uv_timer_init(s->parts.loop, &way->timer);
     way->timer.data = way;
@@ -313,16 +346,13 @@ static enum tide_err open_way(struct list_sync *s,
     return TIDE_OK;
 }
 
-/* An account with an API, a key, and an address of the API has a list; Mailgun's belong to a
- * domain. */
+/* An account with an API, a key, and an address of the API has a list. */
 static const struct list_api *api_of(const struct config_account *c)
 {
     const struct list_api *api = c->api ? list_api_find(text_of(c->api)) : NULL;
     if (!api || !c->base_url || !c->key.value || c->type == ACCOUNT_OUTBOX)
         return NULL;
     if (api->signs_aws && (!c->key_id || !c->region))
-        return NULL;
-    if (api == &lists_mailgun && !c->domain)
         return NULL;
     return api;
 }
@@ -332,9 +362,11 @@ static enum tide_err open_ways(struct list_sync *s, struct tide_error *err)
     const struct config *config = s->parts.config;
     enum tide_err rc = TIDE_OK;
     for (size_t i = 0; i < config->account_count && rc == TIDE_OK; i++) {
-        const struct list_api *api = api_of(&config->accounts[i]);
-        if (api)
-            rc = open_way(s, &config->accounts[i], api, err);
+        const struct config_account *c = &config->accounts[i];
+        const struct list_api *api = api_of(c);
+        const char *place = api ? place_of(config, c, api) : NULL;
+        if (place)
+            rc = open_way(s, c, api, place, err);
     }
     return rc;
 }

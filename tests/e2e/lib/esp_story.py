@@ -47,8 +47,7 @@ class Story:
 
     def begin(self, webhooks=True):
         """mailtide comes into play."""
-        domain = 'domain = "app.test";' if self.api == "mailgun" else ""
-        way = account(self.api, self.lab, f"{domain} {proof(self.api, self.lab)} {self.more}")
+        way = account(self.api, self.lab, f"{proof(self.api, self.lab)} {self.more}")
         self.daemon = Daemon(self.scratch, f"""
             state_dir = "{self.scratch / 'state'}";
             schedules = ["{os.path.join(ROOT, 'schedules')}"];
