@@ -247,6 +247,38 @@ static void test_attachments(void **state)
 }
 
 /* Content that looks like the end of its own part stays content. */
+/* Invitations and AMP are shown in place of the text, not beside it. */
+static void test_shapes(void **state)
+{
+    (void)state;
+    struct api_attachment shapes[] = {
+        {.content_type = TEXT("text/calendar; method=REQUEST"),
+         .content = TEXT("BEGIN:VCALENDAR\nSUMMARY:\xc3\xbc\nEND:VCALENDAR\n"),
+         .is_shape = true},
+        {.content_type = TEXT("text/x-amp-html"), .content = TEXT("<html>"), .is_shape = true},
+        {.filename = TEXT("a.bin"), .content = TEXT("x")},
+    };
+    struct api_draft d = draft();
+    d.text = TEXT("t");
+    d.html = TEXT("<p>t</p>");
+    d.attachments = shapes;
+    d.attachment_count = TIDE_COUNT(shapes);
+    struct parsed p = parse(&d, "shapes");
+    check_structure(&p,
+                    "multipart/mixed(multipart/alternative(text/plain,text/x-amp-html,text/html,"
+                    "text/calendar),application/octet-stream)",
+                    "shapes and a file");
+    T_TRUE(strstr(buf_str(&p.bytes), "method=REQUEST") &&
+               strstr(buf_str(&p.bytes), "charset=utf-8"),
+           "type: %s", buf_str(&p.bytes));
+    parsed_free(&p);
+    d.html = (struct text){NULL, 0};
+    d.attachment_count = 1;
+    p = parse(&d, "text and a shape");
+    check_structure(&p, "multipart/alternative(text/plain,text/calendar)", "text and a shape");
+    parsed_free(&p);
+}
+
 static void test_boundary_in_content(void **state)
 {
     (void)state;
@@ -379,15 +411,11 @@ static void test_limit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_plain),
-        cmocka_unit_test(test_unicode),
-        cmocka_unit_test(test_structures),
-        cmocka_unit_test(test_attachments),
-        cmocka_unit_test(test_boundary_in_content),
-        cmocka_unit_test(test_long_lines),
-        cmocka_unit_test(test_headers),
-        cmocka_unit_test(test_injection),
-        cmocka_unit_test(test_limit),
+        cmocka_unit_test(test_plain),      cmocka_unit_test(test_unicode),
+        cmocka_unit_test(test_structures), cmocka_unit_test(test_attachments),
+        cmocka_unit_test(test_shapes),     cmocka_unit_test(test_boundary_in_content),
+        cmocka_unit_test(test_long_lines), cmocka_unit_test(test_headers),
+        cmocka_unit_test(test_injection),  cmocka_unit_test(test_limit),
     };
     g_mime_init();
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,13 +1,13 @@
 /* Mailgun, POST /v3/{domain}/messages and /v3/{domain}/messages.mime.
  *
- *   mapped    from, to, cc, bcc, subject, text, html, h:* (Reply-To and Message-Id too),
+ *   mapped    from, to, cc, bcc, subject, text, html, amp-html, h:* (Reply-To and Message-Id too),
  *             attachment, inline, recipient-variables (each "to" a mail of its own,
  *             %recipient.KEY%, %recipient%, %recipient_email%, %recipient_name% replaced in
  *             subject, text, html and h:*), o:deliverytime (RFC 2822 or seconds since 1970),
  *             o:testmode; the first o:tag that is a stream's name chooses that stream;
  *             messages.mime: to, message
  *   kept      v:*, as metadata in events
- *   ignored   other tags, amp-html, the other o:* (dkim, tracking, require-tls, ...), h:* beside a
+ *   ignored   other tags, the other o:* (dkim, tracking, require-tls, ...), h:* beside a
  *             whole message
  *   passed on template with t:* and h:X-Mailgun-Variables, where all accounts of the application
  *             are Mailgun's own API; else refused: 400
@@ -214,6 +214,12 @@ static bool read_field(struct esp_reading *r, const struct form_field *f, struct
         d->text = esp_body(r, f->value);
     else if (text_eq(name, TEXT("html")) && f->value.n > 0)
         d->html = esp_body(r, f->value);
+    else if (text_eq(name, TEXT("amp-html")) && f->value.n > 0)
+        return esp_attach(r, d,
+                          &(struct api_attachment){.content_type = TEXT("text/x-amp-html"),
+                                                   .content = esp_body(r, f->value),
+                                                   .is_shape = true}) ||
+               esp_no_memory(r);
     else if (text_eq(name, TEXT("recipient-variables")))
         l->variables = text_trim(f->value);
     else if ((text_eq(name, TEXT("template")) && f->value.n > 0) ||

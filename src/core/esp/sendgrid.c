@@ -216,9 +216,11 @@ static bool read_content(struct esp_reading *r, const struct json *v, struct api
             return esp_refuse(
                 r, ESP_MISSING, "content.0.type",
                 "The content type must be a string at least one character in length.");
-        else if (!text_istarts(type, TEXT("text/x-amp-html")) && /* html stands for it */
-                 !esp_attach(r, d,
-                             &(struct api_attachment){.content_type = type, .content = value}))
+        else if (!esp_attach(
+                     r, d,
+                     &(struct api_attachment){.content_type = type,
+                                              .content = esp_body(r, value),
+                                              .is_shape = text_istarts(type, TEXT("text/"))}))
             return esp_no_memory(r);
     }
     return d->text.p || d->html.p ||

@@ -45,6 +45,7 @@ struct api_header {
 struct api_attachment {
     struct text filename, content_type, content, content_id; /* content decoded */
     bool is_inline;
+    bool is_shape; /* no file: the body once more in another shape, of multipart/alternative */
 };
 
 struct api_draft {

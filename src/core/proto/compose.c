@@ -175,7 +175,7 @@ static GMimeObject *with_files(struct composer *c,
     bool html = d->html.p != NULL;
     GMimeMultipart *m = NULL;
     for (size_t i = 0; i < d->attachment_count; i++) {
-        if ((d->attachments[i].is_inline && html) != is_inline)
+        if (d->attachments[i].is_shape || (d->attachments[i].is_inline && html) != is_inline)
             continue;
         if (!m) {
             m = level(c, subtype);
@@ -186,16 +186,50 @@ static GMimeObject *with_files(struct composer *c,
     return m ? GMIME_OBJECT(m) : take_first;
 }
 
+static bool is_amp(const struct api_attachment *a)
+{
+    return text_istarts(a->content_type, TEXT("text/x-amp-html"));
+}
+
+/* Adds the shapes that are (not) AMP, which stands before the HTML so that this is the last that
+ * all can show. */
+static void add_shapes(GMimeMultipart *m, const struct api_draft *d, bool amp)
+{
+    for (size_t i = 0; i < d->attachment_count; i++) {
+        const struct api_attachment *a = &d->attachments[i];
+        if (!a->is_shape || is_amp(a) != amp)
+            continue;
+        bool charset = text_ifind(a->content_type, TEXT("charset=")) < a->content_type.n;
+        char *type = terminated(a->content_type);
+        char *whole = g_strconcat(type, charset ? NULL : "; charset=utf-8", NULL);
+        add(m, text_part(whole, a->content));
+        g_free(whole);
+        g_free(type);
+    }
+}
+
+static bool has_shapes(const struct api_draft *d)
+{
+    for (size_t i = 0; i < d->attachment_count; i++)
+        if (d->attachments[i].is_shape)
+            return true;
+    return false;
+}
+
 static GMimeObject *body_of(struct composer *c)
 {
     const struct api_draft *d = c->draft;
     GMimeObject *body;
     if (d->template.p) {
         body = text_part("application/json", d->template);
-    } else if (d->text.p && d->html.p) {
+    } else if ((d->text.p && d->html.p) || has_shapes(d)) {
         GMimeMultipart *m = level(c, "alternative");
-        add(m, text_part("text/plain; charset=utf-8", d->text));
-        add(m, text_part("text/html; charset=utf-8", d->html));
+        if (d->text.p)
+            add(m, text_part("text/plain; charset=utf-8", d->text));
+        add_shapes(m, d, true);
+        if (d->html.p)
+            add(m, text_part("text/html; charset=utf-8", d->html));
+        add_shapes(m, d, false);
         body = GMIME_OBJECT(m);
     } else if (d->html.p) {
         body = text_part("text/html; charset=utf-8", d->html);
