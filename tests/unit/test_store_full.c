@@ -160,6 +160,40 @@ static void test_file_size_limit(void **state)
     full_and_back(forbid_growth, allow_growth);
 }
 
+/* mailtide is stopped while the disk is full: it does not wait for room for ever. */
+static void test_stopped_while_full(void **state)
+{
+    static char big[300000];
+    (void)state;
+    memset(big, 'x', sizeof big - 1);
+    T_OK(rig_open(&rig), &rig.err, "open");
+    struct store_claim claim = {
+        .attempt = {.id = id_next(&rig.ids, rig.now), .group_id = 1, .recipient_id = 1},
+        .now = rig.now};
+    T_EQ(accept_one("a@x.example", "flies"), TIDE_OK, "%s", rig.err.text);
+    T_OK(rig_claim(&rig, &claim), &rig.err, "claim");
+    tide_id attempt = claim.attempt.id;
+    arena_fini(&claim.arena);
+    forbid_growth();
+    while (accept_one("b@x.example", big) == TIDE_OK)
+        ;
+    struct change end = {.type = CHANGE_ATTEMPT,
+                         .attempt = {.id = attempt,
+                                     .state = ATTEMPT_ACCEPTED,
+                                     .reply = text_of(big),
+                                     .ended_at = rig.now,
+                                     .then = NOTIFICATION_SENT}};
+    store_stop_waiting(rig.store, 0);
+    T_EQ(rig_apply(&rig, &end, 1), TIDE_EFULL, "told that it was not written");
+    allow_growth();
+    rig_close(&rig);
+    T_OK(rig_open(&rig), &rig.err, "whole");
+    struct store_load load = {.most = 10};
+    T_OK(rig_load(&rig, &load), &rig.err, "load");
+    T_EQ(load.flying_count, 1, "its fate is unknown");
+    arena_fini(&load.arena);
+}
+
 static char ballast[128];
 
 static void fill_disk(void)
@@ -297,6 +331,7 @@ static void test_pruning_by_age(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_stopped_while_full, setup, teardown),
         cmocka_unit_test_setup_teardown(test_file_size_limit, setup, teardown),
         cmocka_unit_test_setup_teardown(test_full_disk, setup, teardown),
         cmocka_unit_test_setup_teardown(test_little_free_space, setup, teardown),

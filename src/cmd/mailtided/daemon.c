@@ -95,6 +95,9 @@ static void close_next(void *arg)
         waits = closing_steps[d->closing_step++](d);
 }
 
+/* A full disk that is given room meanwhile takes what was said of mail under way. */
+#define FULL_DISK_WAIT_MS 5000
+
 static void begin_closing(struct daemon *d, enum tide_err rc)
 {
     if (d->closing)
@@ -103,6 +106,8 @@ static void begin_closing(struct daemon *d, enum tide_err rc)
     d->rc = rc;
     notify_systemd("STOPPING=1");
     uv_timer_stop(&d->rates); /* it looks into rooms that are closed one by one */
+    if (d->store)
+        store_stop_waiting(d->store, FULL_DISK_WAIT_MS);
     if (d->events)
         event_feed_stop(d->events);
     if (d->lists)

@@ -270,6 +270,12 @@ void store_close(struct store *s, void (*closed)(void *arg), void *arg)
     writer_close(&s->writer);
 }
 
+void store_stop_waiting(struct store *s, int64_t wait_ms)
+{
+    if (!s->closing)
+        writer_wait_no_longer(&s->writer, wait_ms);
+}
+
 /* -- Reads ----------------------------------------------------------------------------------------
  */
 

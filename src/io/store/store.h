@@ -50,6 +50,10 @@ TIDE_MUST_CHECK enum tide_err store_open(uv_loop_t *loop,
                                          struct store **ret,
                                          struct tide_error *err);
 void store_close(struct store *s, void (*closed)(void *arg), void *arg);
+/* Before the rooms above are closed: from `wait_ms` (of real time) on, ends of attempts that wait
+ * for room on the disk fail, so that nobody waits for ever. Their fate is unknown at the next
+ * start. */
+void store_stop_waiting(struct store *s, int64_t wait_ms);
 
 /* The greatest id ever given, for id_source.last after a restart. */
 tide_id store_last_id(const struct store *s);

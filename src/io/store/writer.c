@@ -338,6 +338,22 @@ static void prune_step(struct writer *w, uint64_t now_ns)
     w->prune_at_ns = now_ns + pause_ms * MS_NS;
 }
 
+/* mailtide is stopping, and what waits for room has waited long enough: its attempts are of unknown
+ * fate when it starts again. */
+static void give_up_waiting(struct writer *w)
+{
+    struct list *node;
+    struct tide_error err;
+    uv_mutex_lock(&w->mutex);
+    uint64_t until_ns = w->wait_until_ns;
+    uv_mutex_unlock(&w->mutex);
+    if (!until_ns || uv_hrtime() < until_ns)
+        return;
+    tide_fail(&err, TIDE_EFULL, "%s", w->health.text);
+    while ((node = list_first(&w->waiting)) != NULL)
+        finish(w, container_of(node, struct store_job, hook), TIDE_EFULL, &err);
+}
+
 static void publish(struct writer *w)
 {
     size_t n = 0;
@@ -354,7 +370,8 @@ static void housekeep(struct writer *w)
     uint64_t now_ns = uv_hrtime();
     look_for_room(w);
     if (!list_is_empty(&w->waiting)) {
-        retry_waiting(w);
+        if (!retry_waiting(w))
+            give_up_waiting(w);
         publish(w);
         return;
     }
@@ -544,6 +561,13 @@ void writer_damaged(struct writer *w, const char *text)
 {
     uv_mutex_lock(&w->mutex);
     snprintf(w->damage, sizeof w->damage, "%s", text);
+    uv_mutex_unlock(&w->mutex);
+}
+
+void writer_wait_no_longer(struct writer *w, int64_t wait_ms)
+{
+    uv_mutex_lock(&w->mutex);
+    w->wait_until_ns = uv_hrtime() + (uint64_t)wait_ms * MS_NS;
     uv_mutex_unlock(&w->mutex);
 }
 

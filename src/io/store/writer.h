@@ -33,6 +33,7 @@ struct writer {
     /* under the mutex */
     struct list queue, done;
     bool closing, finished;
+    uint64_t wait_until_ns; /* what still waits for room then fails; 0: no such time */
     struct store_health health;
     char damage[TIDE_ERROR_BYTES_MAX]; /* found by the check in the background; "" none */
     /* the thread's own */
@@ -62,6 +63,8 @@ bool writer_wants_checkpoint(struct writer *w);
 void writer_checkpoint_done(struct writer *w);
 void writer_health(struct writer *w, struct store_health *ret);
 void writer_damaged(struct writer *w, const char *text);
+/* From so long on what waits for room fails instead. */
+void writer_wait_no_longer(struct writer *w, int64_t wait_ms);
 /* Finishes all that is queued, then the thread ends. */
 void writer_close(struct writer *w);
 void writer_join(struct writer *w);
