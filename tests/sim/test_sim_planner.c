@@ -15,7 +15,7 @@
 #define MIN TIME_MINUTE_MS
 
 enum { PROVIDERS = 3, ACCOUNTS = 2, RECIPIENTS = 10, SENDERS = 2, LIMITS = 4, SEEDS = 60 };
-enum { GROUPS = RECIPIENTS * SENDERS, ARRIVALS = 700, SENT_MAX = 8000, ROWS_MAX = 200 };
+enum { GROUPS = RECIPIENTS * SENDERS, ARRIVALS = 700, SENT_MAX = 8000, ROWS_MAX = 400 };
 enum { TABLES_MAX = 3 }; /* built in one world: they take their time */
 
 struct sent {
@@ -44,6 +44,8 @@ struct world {
     struct config config;
     struct profile profiles[PROVIDERS], account_profile;
     struct config_account accounts[ACCOUNTS];
+    struct config_application applications[ACCOUNTS];
+    int lists[ACCOUNTS][ACCOUNTS]; /* of accounts: its own first */
     struct config_stream streams[2];
     struct limit limits[PROVIDERS + 1][LIMITS];
     struct planner *planner;
@@ -158,6 +160,14 @@ static void world_make(struct world *w, uint64_t seed)
     for (int a = 0; a < ACCOUNTS; a++)
         w->accounts[a] = (struct config_account){.name = (char *)(uintptr_t)account_names[a],
                                                  .profile = &w->account_profile};
+    for (int a = 0; a < ACCOUNTS; a++) {
+        w->lists[a][0] = a;
+        w->lists[a][1] = !a;
+        w->applications[a] =
+            (struct config_application){.name = (char *)(uintptr_t)account_names[a],
+                                        .accounts = w->lists[a],
+                                        .account_count = 1 + below(w, ACCOUNTS)};
+    }
     w->streams[0] = (struct config_stream){.name = (char *)(uintptr_t) "news"};
     w->streams[1] = (struct config_stream){.name = (char *)(uintptr_t) "login", .urgent = true};
     w->config = (struct config){
@@ -169,6 +179,8 @@ static void world_make(struct world *w, uint64_t seed)
         .stream_count = 2,
         .accounts = w->accounts,
         .account_count = ACCOUNTS,
+        .applications = w->applications,
+        .application_count = ACCOUNTS,
         .profiles = {.providers = w->profiles, .provider_count = PROVIDERS},
     };
     w->now = w->real = 1772409600000 + below(w, 86400) * 1000LL; /* 2026-03-02 */
@@ -207,6 +219,8 @@ static struct plan_query query_of(struct world *w, int g)
                            .is_reply = group->reply,
                            .last_at = group->last_at};
     q.digest = !q.urgent;
+    if (w->seed % 5 < 3) /* else the accounts' limits are those of what came through them */
+        q.application = (uint16_t)(1 + recipient % ACCOUNTS);
     /* A deadline here, a maximal hold there. */
     q.hold_until_max = group->pending.oldest_at + (1 + g % 4) * TIME_HOUR_MS;
     q.weight = g % 3 ? (g % 3) * 0.6 * group->pending.digestible : 0;
@@ -343,6 +357,9 @@ static void check_hold(struct world *w,
     if (a->kind == PLAN_DIGEST || a->why == PLAN_WHY_SPREAD)
         W_TRUE(w, a->at <= q->hold_until_max, "held %" PRId64 " ms too long",
                a->at - q->hold_until_max);
+    if (a->why == PLAN_WHY_DEAR)
+        W_TRUE(w, !limit_scope_is_own(a->limit->scope) && a->at <= a->reset_at && a->at > w->now && w->quiet,
+               "dear because of %s", a->limit->name);
     if (!w->strict || a->why != PLAN_WHY_LIMIT || a->limit->count > LEDGER_SLOTS_MAX)
         return;
     if (a->limit->window.kind == WINDOW_RATE &&

@@ -253,7 +253,7 @@ static void test_shared(void **state)
         struct replay_result quiet, at_once;
         struct replay_settings s = settings(REPLAY_QUIET, 8);
         s.warmup_days = 0;
-        s.site_quota = quota;
+        s.site_quota[0] = quota;
         T_OK(replay_run(&t, &s, &quiet, &err), &err, "%d a day", quota);
         s.policy = REPLAY_AT_ONCE;
         T_OK(replay_run(&t, &s, &at_once, &err), &err, "%d a day", quota);

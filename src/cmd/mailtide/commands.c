@@ -201,7 +201,13 @@ const struct cli_option cli_options[] = {
     {"simulate", 0, "window", "WINDOW", "hour, day, month, or a time such as 24h: rolling (day)"},
     {"simulate", 0, "hidden-limit", "N,N", "what a mailbox really takes and the planner has to learn from refusals, each for --hidden-days (no such limit)"},
     {"simulate", 0, "hidden-days", "N", "days that each of --hidden-limit holds, one after another and around (30)"},
-    {"simulate", 0, "site-quota", "N", "mails a day of all mailboxes together, as an ESP's (no limit)"},
+    {"simulate", 0, "site-quota", "N,N", "mails a day of all mailboxes together, as an ESP's; of "
+                                         "several accounts the next one takes over (no limit)"},
+    {"simulate", 0, "split", NULL, "each account has its own part of the recipients instead"},
+    {"simulate", 0, "provider-quota", "N", "mails a day to all mailboxes of one provider (no limit)"},
+    {"simulate", 0, "provider-percent", "N", "so many of a hundred mailboxes are that provider's (100)"},
+    {"simulate", 0, "shared-window", "WINDOW", "of these two, as --window (day)"},
+    {"simulate", 0, "no-price", NULL, "what many share has no price: to compare"},
     {"simulate", 'p', "policy", "NAME,NAME", "quiet, fluid, even, at-once, hourly, optimum, all "
                                              "(all; with --json quiet)"},
     {"simulate", 'w', "warmup-days", "N", "so many days to learn from, not scored (60)"},

@@ -37,7 +37,7 @@ static enum tide_err numbers_of(const char *option,
         int64_t x;
         if (n == most)
             return tide_fail(err, TIDE_ELIMIT, "--%s: at most %zu numbers", option, most);
-        enum tide_err rc = text_int(text_trim(piece), 1, 1000000, &x, err);
+        enum tide_err rc = text_int(text_trim(piece), 1, 1000000000, &x, err);
         if (rc != TIDE_OK)
             return tide_wrap(err, rc, "--%s", option);
         ret[n++] = (int)x;
@@ -115,7 +115,12 @@ enum tide_err sim_run(const struct sim_options *o, struct sim_results *ret, stru
                                 .zones = &zones,
                                 .warmup_days = o->warmup_days,
                                 .reserve = o->reserve,
-                                .site_quota = o->site_quota,
+                                .accounts = (unsigned)o->account_count,
+                                .split = o->split,
+                                .provider_quota = o->provider_quota,
+                                .provider_percent = o->provider_percent,
+                                .shared = o->shared,
+                                .no_price = o->no_price,
                                 .hold_ms_max = o->hold_ms_max,
                                 .margin_ms = o->margin_ms,
                                 .spread_ms = o->spread_ms,
@@ -124,6 +129,7 @@ enum tide_err sim_run(const struct sim_options *o, struct sim_results *ret, stru
                                 .hidden_count = o->hidden_count,
                                 .hidden_days = o->hidden_days};
     memcpy(s.hidden, o->hidden, sizeof s.hidden);
+    memcpy(s.site_quota, o->site_quota, sizeof s.site_quota);
     enum tide_err rc = sim_trace_read(o->trace, &o->log, &trace, err);
     if (rc != TIDE_OK)
         return rc;
@@ -224,6 +230,7 @@ static void json_result(struct json_writer *w, const struct replay_result *c)
     jw_int(w, "mails", (int64_t)c->mails);
     jw_int(w, "digests", (int64_t)c->digests);
     jw_int(w, "over", (int64_t)c->over);
+    jw_int(w, "over_shared", (int64_t)c->over_shared);
     jw_number(w, "mean_delay_min", c->all.mean);
     jw_number(w, "median_delay_min", c->all.median);
     jw_number(w, "p95_delay_min", c->all.p95);
@@ -321,7 +328,8 @@ static enum tide_err read_numbers(const struct cli *cli,
         int *ret;
     } numbers[] = {{"warmup-days", 0, 3650, &o->warmup_days},
                    {"reserve", 0, 1000000, &o->reserve},
-                   {"site-quota", 1, 1000000000, &o->site_quota},
+                   {"provider-quota", 1, 1000000000, &o->provider_quota},
+                   {"provider-percent", 1, 100, &o->provider_percent},
                    {"direct-weight", 1, 1000, &weight},
                    {"hidden-days", 1, 3650, &o->hidden_days}};
     const struct {
@@ -353,29 +361,29 @@ static enum tide_err read_numbers(const struct cli *cli,
 
 /* "day", "hour", "month", or a time: rolling. */
 static enum tide_err read_window(const struct cli *cli,
-                                 struct sim_options *o,
+                                 const char *option,
+                                 struct window *ret,
                                  struct tide_error *err)
 {
     static const struct {
         const char *name;
         enum window_unit unit;
     } units[] = {{"hour", WINDOW_HOUR}, {"day", WINDOW_DAY}, {"month", WINDOW_MONTH}};
-    const char *window = cli_option_value(cli, "window");
-    o->window = (struct window){.unit = WINDOW_DAY};
-    o->window_words = window ? window : "day";
+    const char *window = cli_option_value(cli, option);
+    *ret = (struct window){.unit = WINDOW_DAY};
     if (!window)
         return TIDE_OK;
     for (size_t i = 0; i < TIDE_COUNT(units); i++)
         if (!strcmp(window, units[i].name)) {
-            o->window.unit = units[i].unit;
+            ret->unit = units[i].unit;
             return TIDE_OK;
         }
-    o->window.kind = WINDOW_ROLLING;
-    if (text_duration_ms(text_of(window), &o->window.span_ms, err) != TIDE_OK ||
-        o->window.span_ms < TIME_MINUTE_MS || o->window.span_ms > 366 * TIME_DAY_MS)
-        return tide_fail(
-            err, TIDE_ESYNTAX,
-            "--window: want hour, day, month, or a rolling time as \"24h\", got \"%s\"", window);
+    ret->kind = WINDOW_ROLLING;
+    if (text_duration_ms(text_of(window), &ret->span_ms, err) != TIDE_OK ||
+        ret->span_ms < TIME_MINUTE_MS || ret->span_ms > 366 * TIME_DAY_MS)
+        return tide_fail(err, TIDE_ESYNTAX,
+                         "--%s: want hour, day, month, or a rolling time as \"24h\", got \"%s\"",
+                         option, window);
     return TIDE_OK;
 }
 
@@ -394,9 +402,13 @@ static enum tide_err read_options(const struct cli *cli,
                                   struct tide_error *err)
 {
     const char *quota = cli_option_value(cli, "quota"), *policy = cli_option_value(cli, "policy");
-    const char *zone = cli_option_value(cli, "zone");
-    const char *hidden = cli_option_value(cli, "hidden-limit");
+    const char *zone = cli_option_value(cli, "zone"), *window = cli_option_value(cli, "window");
+    const char *hidden = cli_option_value(cli, "hidden-limit"),
+               *accounts = cli_option_value(cli, "site-quota");
     sim_options_init(o);
+    o->window_words = window ? window : "day";
+    o->split = cli_option_value(cli, "split") != NULL;
+    o->no_price = cli_option_value(cli, "no-price") != NULL;
     o->trace = cli_option_value(cli, "trace");
     o->html = cli_option_value(cli, "html");
     o->json = cli_json(cli);
@@ -410,7 +422,12 @@ static enum tide_err read_options(const struct cli *cli,
         rc =
             numbers_of("hidden-limit", hidden, o->hidden, REPLAY_HIDDEN_MAX, &o->hidden_count, err);
     if (rc == TIDE_OK)
-        rc = read_window(cli, o, err);
+        rc = read_window(cli, "window", &o->window, err);
+    if (rc == TIDE_OK)
+        rc = read_window(cli, "shared-window", &o->shared, err);
+    if (rc == TIDE_OK && accounts)
+        rc = numbers_of("site-quota", accounts, o->site_quota, REPLAY_ACCOUNTS_MAX,
+                        &o->account_count, err);
     if (rc == TIDE_OK && policy && strcmp(policy, "all") != 0)
         rc = sim_policies_of(policy, o, err);
     else if (rc == TIDE_OK && (policy || !o->json))

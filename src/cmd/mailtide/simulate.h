@@ -33,7 +33,11 @@ struct sim_options {
     size_t quota_count;
     enum replay_policy policies[REPLAY_POLICY_COUNT];
     size_t policy_count;
-    int site_quota; /* mails a day of all together; 0: no limit */
+    int site_quota[REPLAY_ACCOUNTS_MAX]; /* of each account, as replay.h has it */
+    size_t account_count;
+    int provider_quota, provider_percent;
+    struct window shared; /* of both */
+    bool split, no_price;
     int warmup_days;
     int reserve;         /* -1: what the policy needs */
     int64_t hold_ms_max; /* 0: no bound */

@@ -36,6 +36,12 @@ struct text gate_why_not(const struct plan_answer *a, tide_wall_ms now, struct g
         return gate_printf(todo, "held for a digest until %s: " TEXT_FMT ", %s", when,
                            TEXT_ARG(usage),
                            a->how ? a->how : "what is left is spaced over the time to the reset");
+    case PLAN_WHY_DEAR:
+        return gate_printf(todo,
+                           "held for a digest until %s: " TEXT_FMT
+                           " and %.0f more notifications are expected until %s, so that digests "
+                           "grow before it is full",
+                           when, TEXT_ARG(usage), a->expected, reset);
     case PLAN_WHY_RESERVE:
         return gate_printf(todo, "held until %s: " TEXT_FMT ", the rest is kept for urgent mail",
                            when, TEXT_ARG(usage));

@@ -68,6 +68,8 @@ enum tide_err planner_configure(struct planner *p,
     p->names = names;
     p->linked = 0;
     link_rules(p);
+    if (!planner_configure_shared(p))
+        return tide_fail(err, TIDE_ENOMEM, "planner: applications");
     return TIDE_OK;
 }
 
@@ -99,6 +101,7 @@ void planner_free(struct planner *p)
         return;
     rules_free(p->rules);
     learn_fini(&p->learn);
+    planner_free_shared(&p->shared);
     subjects_fini(&p->subjects);
     names_free(&p->names);
     free(p);
@@ -156,6 +159,8 @@ bool planner_next_dirty(struct planner *p, struct text *ret_subject, struct buf 
         return true;
     if (learn_next_dirty(&p->learn, ret_subject, ret_blob))
         return true;
+    if (planner_next_demand(p, ret_subject, ret_blob))
+        return true;
     return p->policy->next_dirty && p->policy->next_dirty(p->policy->arg, ret_subject, ret_blob);
 }
 
@@ -169,6 +174,8 @@ enum tide_err planner_restore(struct planner *p,
                                   : TIDE_OK;
     if (text_starts(subject, TEXT("learn|")))
         return learn_restore(&p->learn, subject, blob, err);
+    if (planner_is_demand_row(subject))
+        return planner_restore_demand(p, subject, blob, err);
     return subjects_restore(&p->subjects, subject, blob, err);
 }
 

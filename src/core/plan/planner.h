@@ -101,6 +101,8 @@ struct plan_query {
     struct plan_recipient *recipient;
     int64_t recipient_id; /* for jitter: the same recipient gets the same place in a spread */
     struct plan_route route;
+    /* Index + 1, whose accounts may all carry it; 0: route.account alone. */
+    uint16_t application;
     const struct group_pending *pending;
     tide_wall_ms last_at; /* newest arrival in the group */
     double weight;        /* of what is pending, in mails of the mean weight; 0: all weigh alike */
@@ -119,6 +121,7 @@ enum plan_why {
     PLAN_WHY_URGENT,  /* NOW: may use the reserve */
     PLAN_WHY_SPACED,  /* DIGEST: room runs short, spaced over the rest of the window; NOW: the turn
                        * of a spaced digest has come */
+    PLAN_WHY_DEAR,    /* DIGEST: a limit that many share grows scarce, so that all digests grow */
     PLAN_WHY_LIMIT,   /* HOLD: the limit is used up */
     PLAN_WHY_RESERVE, /* HOLD: what is left is kept for urgent streams */
     PLAN_WHY_SPREAD,  /* HOLD: the window has just opened, releases are spread */
@@ -132,6 +135,7 @@ struct plan_answer {
                                 * Until the next planner_configure() */
     int64_t used;              /* of it, in its window */
     tide_wall_ms reset_at;     /* when that window starts anew; 0: it has no such instant */
+    double expected;           /* DEAR: what is to come until the reset */
     const char *how;           /* DIGEST: struct policy's */
     uint32_t subject;          /* of a wider binding limit: where to queue (plan/queue.h); 0: own */
 };
@@ -170,7 +174,12 @@ struct plan_wide {
     struct text subject; /* "sendgrid", "shop.example > qq"; "" when nothing was counted yet */
     int64_t used;
     tide_wall_ms reset_at; /* 0: it has no such instant */
-    outlook_room *room;    /* what it lets out until an instant; for the call alone */
+    /* Digests of all lengthen because of it: of so many mails that each notification would make
+     * until `dear_until` only this share can leave, or (0) what is left is kept for urgent mail. 1:
+     * no. */
+    double share;
+    tide_wall_ms dear_until;
+    outlook_room *room; /* what it lets out until an instant; for the call alone */
     void *room_arg;
 };
 
@@ -186,6 +195,9 @@ void planner_wide(struct planner *p,
 /* struct policy's; false: not this policy, or too many. */
 bool planner_expect(
     struct planner *p, int64_t recipient_id, double value, tide_wall_ms now, tide_wall_ms until);
+
+/* None of the account's limits of an hour or more is used up. */
+bool planner_account_has_room(struct planner *p, int account, tide_wall_ms now);
 
 void planner_decide(struct planner *p, const struct plan_query *q, struct plan_answer *ret);
 

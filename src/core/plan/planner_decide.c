@@ -143,36 +143,42 @@ void planner_view_of(const struct planner *p,
             ret->refills[ret->refill_count++] = tally_earliest(&a->tally, left, q->now);
 }
 
-/* Of the account's limits that count in days, a calendar's or any 24 hours, the one of which least
- * is left. Only where all mail goes through one account does the forecast of all tell what is to
- * come for it. */
-static void find_shared(const struct planner *p, tide_wall_ms now, struct policy_view *v)
+/* What a recipient without a limit of his own is planned with where shared ones are scarce. */
+#define SENDS_UNLIMITED 20
+
+static tide_wall_ms ask_policy(const struct planner *p, const struct policy_view *v)
 {
-    const struct applied_set *set = &p->ready;
-    if (p->config->account_count != 1)
-        return;
-    for (unsigned i = 0; i < set->count; i++) {
-        const struct applied *a = &set->all[i];
-        const struct limit *l = a->tally.meter->limit;
-        bool rolls = l->window.kind == WINDOW_ROLLING && l->window.span_ms == TIME_DAY_MS;
-        if (l->scope != LIMIT_ACCOUNT || a->overruled || l->count < 1 ||
-            (!window_is_day(&l->window) && !rolls))
-            continue;
-        int64_t left = TIDE_MAX(l->count - tally_used(&a->tally, now), 0);
-        v->shared_left = v->is_shared ? TIDE_MIN(v->shared_left, left) : left;
-        v->is_shared = true;
-    }
+    tide_wall_ms at = p->policy->wish(p->policy->arg, v);
+    return v->hold_until_max ? TIDE_MIN(at, v->hold_until_max) : at;
 }
 
-static tide_wall_ms policy_wish(const struct planner *p,
+/* What his own limit makes of it, and what the price of shared ones adds: *ret_dear. A price is
+ * that of now: it is asked anew once the limit is refilled. */
+static tide_wall_ms policy_wish(struct planner *p,
                                 const struct plan_query *q,
-                                const struct applied *a)
+                                const struct applied *own,
+                                struct shared_price *ret_dear)
 {
     struct policy_view v;
-    planner_view_of(p, q, a, &v);
-    find_shared(p, q->now, &v);
-    tide_wall_ms at = p->policy->wish(p->policy->arg, &v);
-    return q->hold_until_max ? TIDE_MIN(at, q->hold_until_max) : at;
+    if (p->policy->heeds_scarcity)
+        planner_price(p, q, ret_dear);
+    if (own)
+        planner_view_of(p, q, own, &v);
+    else
+        planner_plain_view(p, q, &v);
+    tide_wall_ms at = own ? ask_policy(p, &v) : q->now;
+    if (!ret_dear->meter)
+        return at;
+    if (!own)
+        v.count = SENDS_UNLIMITED;
+    v.scarcity = ret_dear->squares;
+    tide_wall_ms dear = TIDE_MIN(ask_policy(p, &v), ret_dear->until);
+    dear = TIDE_MAX(dear, ret_dear->kept_until);
+    if (v.hold_until_max)
+        dear = TIDE_MIN(dear, v.hold_until_max);
+    if (dear <= at)
+        ret_dear->meter = NULL;
+    return TIDE_MAX(at, dear);
 }
 
 static void explain(struct plan_answer *ret, const struct applied *a, tide_wall_ms now)
@@ -211,9 +217,18 @@ void planner_decide(struct planner *p, const struct plan_query *q, struct plan_a
     tide_wall_ms room_at = earliest_of_all(set, q->now, &binding);
     tide_wall_ms at = spread_all(p, q, set, room_at, &by);
     const struct applied *own = tightest(set, q->now);
-    bool may_wait = q->digest && !q->urgent && !q->by_hand && own;
-    tide_wall_ms wish = may_wait ? policy_wish(p, q, own) : q->now;
-    if (wish > at) {
+    bool may_wait = q->digest && !q->urgent && !q->by_hand;
+    struct shared_price dear = {0};
+    tide_wall_ms wish = may_wait ? policy_wish(p, q, own, &dear) : q->now;
+    if (wish > at && dear.meter) {
+        *ret = (struct plan_answer){.kind = PLAN_DIGEST,
+                                    .why = PLAN_WHY_DEAR,
+                                    .at = wish,
+                                    .limit = dear.meter->limit,
+                                    .used = dear.used,
+                                    .expected = dear.expected,
+                                    .reset_at = dear.until};
+    } else if (wish > at) {
         *ret = (struct plan_answer){
             .kind = PLAN_DIGEST, .why = PLAN_WHY_SPACED, .at = wish, .how = p->policy->how};
         explain(ret, own, q->now);
@@ -268,8 +283,10 @@ void planner_charge(struct planner *p, const struct plan_query *q)
         if (a->learnt)
             a->learnt->peak = TIDE_MAX(a->learnt->peak, tally_used(&a->tally, q->now));
     }
-    if (q->urgent && !q->by_hand)
+    if (q->urgent && !q->by_hand) {
         count_urgent(p, q);
+        planner_count_shared(p, q, 0);
+    }
     q->recipient->sent_before = true;
     uint32_t *word = &q->recipient->policy_word;
     *word = p->policy->charged(p->policy->arg, q->now, q->urgent, *word);

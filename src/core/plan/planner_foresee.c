@@ -40,8 +40,9 @@ void planner_learning_day(const struct planner *p, tide_wall_ms now, struct poli
     ret->day = window_day(&m->rule, ret->window);
 }
 
-/* Who has no daily limit is learnt of by days of UTC: accounts and providers want to know too. */
-static void plain_day(const struct planner *p, const struct plan_query *q, struct policy_view *ret)
+void planner_plain_view(const struct planner *p,
+                        const struct plan_query *q,
+                        struct policy_view *ret)
 {
     struct policy_day day;
     planner_learning_day(p, q->now, &day); /* he has no other */
@@ -51,6 +52,8 @@ static void plain_day(const struct planner *p, const struct plan_query *q, struc
         .last_at = q->last_at,
         .forecast = &q->recipient->forecast,
         .recipient_id = q->recipient_id,
+        .hold_until_max = q->hold_until_max,
+        .weight = q->weight,
         .window = day.window,
         .span_ms = TIME_DAY_MS,
         .is_day = true,
@@ -69,7 +72,7 @@ static const struct applied *day_of(struct planner *p,
     if (a)
         planner_view_of(p, q, a, ret);
     else
-        plain_day(p, q, ret);
+        planner_plain_view(p, q, ret);
     return a;
 }
 
@@ -120,6 +123,7 @@ bool planner_arrived(struct planner *p,
     struct policy_view v;
     if (!p->policy->arrived || !planner_make_ready(p, q))
         return false;
+    planner_count_shared(p, q, n);
     const struct applied *a = day_of(p, q, &v);
     p->policy->arrived(p->policy->arg, &v, n);
     return a && ret_warning && warn(p, &v, a, ret_warning);
@@ -169,20 +173,18 @@ static double fixed_left(void *arg, tide_wall_ms at)
     return ((const struct room *)arg)->left;
 }
 
-static bool is_foreseeable(const struct limit *l)
-{
-    return l->count > 0 && window_length_ms(&l->window) >= TIME_HOUR_MS &&
-           window_has_count(&l->window);
-}
-
-/* `name`: the account's or the provider's, which comes last in what crosses something with it. */
+/* `name`: the account's or the provider's, which comes last in what crosses something with it;
+ * `account`: its index, or -1. */
 static void tell_wide(struct planner *p,
                       struct meter *m,
                       uint32_t name,
+                      int account,
                       tide_wall_ms now,
                       void (*each)(void *arg, const struct plan_wide *w),
                       void *arg)
 {
+    struct shared_price dear;
+    struct subject *fullest = NULL;
     struct wide_room rolling = {{.meter = m, .id = m->id}};
     struct plan_wide w = {.limit = m->limit, .subject = TEXT("")};
     uint32_t pos = 0;
@@ -193,9 +195,13 @@ static void tell_wide(struct planner *p,
                 (rolling.tally.ledger && tally_used(&t, now) <= w.used))
                 continue;
             rolling.tally = t;
+            fullest = s;
             w.subject = text_of(s->label);
             w.used = tally_used(&t, now);
         }
+    planner_price_of(p, fullest, account, &rolling.tally, now, &dear);
+    w.share = dear.kept_until ? 0 : dear.meter ? dear.ratio : 1;
+    w.dear_until = dear.until;
     struct room fixed = {(double)(m->limit->count - w.used)};
     if (window_is_fixed(&m->limit->window)) {
         w.reset_at = window_at(&m->rule, now).end;
@@ -230,13 +236,14 @@ void planner_wide(struct planner *p,
                        m->limit->scope != LIMIT_IP_DOMAIN &&
                        m->limit->scope != LIMIT_ACCOUNT_STREAM;
         bool is_own = index < 0 || m->limit->scope == LIMIT_ACCOUNT;
-        if (is_wide && is_own && is_foreseeable(m->limit) && !planner_is_overruled(p, &r, m, now))
-            tell_wide(p, m, name, now, each, arg);
+        if (is_wide && is_own && planner_is_foreseeable(m->limit) &&
+            !planner_is_overruled(p, &r, m, now))
+            tell_wide(p, m, name, index, now, each, arg);
     }
     for (struct learn_limit *x = learnt ? learnt->limits : NULL; x; x = x->next)
-        if (x->limit.count < LEARN_NO_NUMBER && is_foreseeable(&x->limit) &&
+        if (x->limit.count < LEARN_NO_NUMBER && planner_is_foreseeable(&x->limit) &&
             !learn_is_stale(x, now))
-            tell_wide(p, &x->meter, name, now, each, arg);
+            tell_wide(p, &x->meter, name, index, now, each, arg);
 }
 
 bool planner_expect(

@@ -4,6 +4,7 @@
  * planner_limits.c   which limits apply
  * planner_decide.c   deciding, charging
  * planner_foresee.c  arrivals, what is to come
+ * planner_price.c    limits that many share grow dear before they are used up
  * planner_learn.c    limits that replies have taught, closures, what operators say of them
  */
 #ifndef CORE_PLAN_PLANNER_IN_H
@@ -35,6 +36,38 @@ struct applied_set {
     bool is_reply;
 };
 
+#define PLAN_SHARED_MAX       256 /* subjects and applications that are forecast */
+#define PLAN_DEMAND_KEY_BYTES 1200
+
+/* What is still to come for a subject, or for an application whatever account takes it. */
+struct shared_demand {
+    struct demand demand;
+    const struct zone *zone; /* of its days; NULL: UTC, or not known yet */
+    char *key;
+};
+
+struct planner_shared {
+    struct shared_demand *all[PLAN_SHARED_MAX];
+    unsigned count;
+    bool unsaved;                /* some of them may be */
+    struct shared_demand **apps; /* by the configuration's index; NULL: no memory for it */
+    size_t app_count;
+    float *weights; /* [application][account]: what of it goes there */
+    tide_wall_ms weighed_at;
+    char row[PLAN_DEMAND_KEY_BYTES];
+};
+
+/* Of all limits on a way that many share. */
+struct shared_price {
+    double squares;            /* of the inverse ratios, summed; 0: none is scarce */
+    tide_wall_ms kept_until;   /* what is left of one is kept for urgent mail; 0: of none */
+    bool is_full;              /* of an account's: nothing is left */
+    const struct meter *meter; /* the scarcest; NULL: none */
+    double ratio, expected;    /* of it */
+    int64_t used;
+    tide_wall_ms until; /* it is refilled */
+};
+
 struct planner {
     const struct config *config;
     struct plan_zones zones;
@@ -44,6 +77,7 @@ struct planner {
     struct subjects subjects;
     uint32_t linked; /* of their names: the first so many know their provider's limits */
     struct learn learn;
+    struct planner_shared shared;
     struct applied_set ready; /* of the last query: a charge follows upon its decision */
     struct planner_names {    /* interned, by the configuration's indices */
         uint32_t *accounts, *pools, *streams;
@@ -77,6 +111,11 @@ void planner_view_of(const struct planner *p,
                      const struct plan_query *q,
                      const struct applied *a,
                      struct policy_view *ret);
+/* Of one without a daily limit, who is learnt of by days of UTC: accounts and providers want to
+ * know too. */
+void planner_plain_view(const struct planner *p,
+                        const struct plan_query *q,
+                        struct policy_view *ret);
 /* The day that the forecast of the query at hand learns by. */
 void planner_learning_day(const struct planner *p, tide_wall_ms now, struct policy_day *ret);
 /* By which recipients without a daily limit are learnt of: days of UTC. */
@@ -88,5 +127,30 @@ int64_t planner_reserve_left(const struct planner *p,
 /* So many at once from an empty window. */
 int64_t planner_full_of(const struct meter *m);
 int64_t planner_reserve_of(const struct planner *p, const struct limit *l);
+
+/* -- planner_price.c: of p->ready, which is the query's ------------------------------------------
+ */
+
+/* A limit whose price can be told: an hour's or more, with a count. */
+bool planner_is_foreseeable(const struct limit *l);
+/* After a new configuration; false: out of memory. */
+bool planner_configure_shared(struct planner *p);
+void planner_free_shared(struct planner_shared *s);
+/* `n` have come; 0: an urgent one leaves. */
+void planner_count_shared(struct planner *p, const struct plan_query *q, unsigned n);
+void planner_price(struct planner *p, const struct plan_query *q, struct shared_price *ret);
+/* Of one limit, whose counter is `t`, of a subject or (not -1) of this account as a whole. */
+void planner_price_of(struct planner *p,
+                      struct subject *s,
+                      int account,
+                      const struct tally *t,
+                      tide_wall_ms now,
+                      struct shared_price *ret);
+bool planner_next_demand(struct planner *p, struct text *ret_key, struct buf *ret_blob);
+bool planner_is_demand_row(struct text key);
+TIDE_MUST_CHECK enum tide_err planner_restore_demand(struct planner *p,
+                                                     struct text key,
+                                                     struct text blob,
+                                                     struct tide_error *err);
 
 #endif

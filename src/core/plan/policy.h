@@ -36,8 +36,9 @@ struct policy_view {
     int32_t day;               /* local date, in days since 1970 */
     uint32_t window_id;        /* of the window's definition, stable over restarts */
     double direct_share;
-    bool is_shared;      /* all mail shares limits that count in days */
-    int64_t shared_left; /* what the scarcest of them still lets out */
+    /* Limits that many share let so few of what is to come leave that each digest has to be larger:
+     * the inverse squares of what share they take, summed. 0: none is scarce. */
+    double scarcity;
     /* For limits that do not count in days: the day that the forecast learns by, and when a rolling
      * window gives its sends back, one by one. */
     struct policy_day {
@@ -53,6 +54,7 @@ struct policy {
     const char *name;
     const char *how; /* for people, of a digest that waits: "what is left is ..." */
     void *arg;
+    bool heeds_scarcity; /* else what many share is left to its limits alone */
     /* When the digest should leave: `now` or before is at once. */
     tide_wall_ms (*wish)(void *arg, const struct policy_view *v);
     /* The recipient's new word after a release at `now`. */

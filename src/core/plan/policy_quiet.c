@@ -224,15 +224,13 @@ static void quiet_arrived(void *arg, const struct policy_view *v, unsigned n)
 
 /* Ages add up to `price` minutes at: the sum of the arrivals is taken from the oldest and the
  * newest, the others lying evenly between. */
-static tide_wall_ms fluid_due(const struct policy_view *v,
-                              const float share[24],
-                              double mean,
-                              unsigned k)
+static tide_wall_ms fluid_due(
+    const struct policy_view *v, const float share[24], double mean, unsigned k, double sends)
 {
     double oldest = (double)(v->pending ? v->pending->oldest_at : v->last_at),
            newest = (double)v->last_at;
     double middle = (oldest + newest) / 2;
-    int b = (int)TIDE_MIN(v->count - v->used - v->reserve, INT32_MAX);
+    int b = (int)TIDE_MIN(sends, INT32_MAX);
     tide_wall_ms at = TIDE_MAX(v->last_at, v->window.start);
     for (int i = 0; i < FLUID_STEPS_MAX; i++) {
         double roots = quiet_fluid_roots(share, mean, part_of_day(v, at));
@@ -240,20 +238,6 @@ static tide_wall_ms fluid_due(const struct policy_view *v,
         at = (tide_wall_ms)(middle + TIDE_MIN(ms / k, (double)TIME_DAY_MS));
     }
     return at;
-}
-
-/* When a limit that all share will not hold what all have still to get, each is planned with his
- * part of it: digests lengthen everywhere before anything stops. */
-static int64_t his_part(
-    const struct place *p, const struct policy_view *v, double mean, double pending, double gone)
-{
-    if (!v->is_shared)
-        return INT64_MAX;
-    double all = site_rest(&p->site, v->day, gone);
-    if (all <= (double)v->shared_left)
-        return INT64_MAX;
-    double his = mean * (1 - gone) + pending;
-    return TIDE_MAX(lround(his * (double)v->shared_left / all), 1);
 }
 
 /* The table's slots begin at a time; in between it is later by `part`. */
@@ -282,6 +266,15 @@ static double mean_of(const struct quiet_policy *q, const struct policy_view *v,
 static double pending_of(const struct policy_view *v)
 {
     return v->weight > 0 ? v->weight : v->pending ? v->pending->digestible : 1;
+}
+
+/* The sends that he is planned with: those that are left, or as few as the price of what is shared
+ * makes them; `his` is what he has to get with them. */
+static double dear(const struct policy_view *v, double left, double his)
+{
+    if (v->scarcity <= 0 || his <= 0)
+        return left;
+    return TIDE_MAX(1 / sqrt(1 / (left * left) + v->scarcity / (his * his)), 1);
 }
 
 static unsigned table_pending(double pending)
@@ -377,9 +370,25 @@ static tide_wall_ms other_wish(struct quiet_policy *q, const struct policy_view 
     mean = rate_between(p, day, mean, from, end);
     double slot = (1 - TIDE_MIN(h.minutes / 1440, 1)) * QUIET_SLOTS;
     unsigned s = TIDE_MIN((unsigned)slot, QUIET_SLOTS - 1);
-    int b = (int)TIDE_MIN(TIDE_MAX(h.sends, 1), QUIET_QUOTA_MAX);
+    double sends = dear(v, h.sends, mean * h.minutes / 1440 + pending_of(v));
+    int b = (int)TIDE_MIN(TIDE_MAX(lround(sends), 1), QUIET_QUOTA_MAX);
     double wait = quiet_wait_minutes(t, false, mean, s, b, table_pending(pending_of(v)));
     return after(v, from, wait, end);
+}
+
+/* Between two slots. */
+static double wait_in(const struct quiet_table *t,
+                      bool weekend,
+                      double mean,
+                      unsigned slot,
+                      int b,
+                      unsigned pending,
+                      double part)
+{
+    double wait = quiet_wait_minutes(t, weekend, mean, slot, b, pending);
+    if (part <= 0)
+        return wait;
+    return between(wait, quiet_wait_minutes(t, weekend, mean, slot + 1, b, pending), part);
 }
 
 static tide_wall_ms quiet_wish(void *arg, const struct policy_view *v)
@@ -402,20 +411,22 @@ static tide_wall_ms quiet_wish(void *arg, const struct policy_view *v)
     double x = part_of_day(v, from);
     double gone = site_gone(&p->site, v->day, x), mean = mean_of(q, v, gone), k = pending_of(v);
     unsigned pending = table_pending(k);
+    double sends = (double)left;
     if (!carried) /* what was carried over once is not put off again */
-        left = TIDE_MIN(left, his_part(p, v, mean, k, gone));
+        sends = dear(v, sends, mean * (1 - gone) + k);
     const struct quiet_table *t = table_for(q, p, v->count, v->reserve_full, 1);
     /* The fluid price would hold the first mail of a day that has room for all. */
-    if (!t && !q->settings.fluid_only && (double)left > v->direct_share * (double)v->count)
+    if (!t && !q->settings.fluid_only && sends > v->direct_share * (double)v->count)
         return v->now;
     if (!t)
-        return TIDE_MIN(fluid_due(v, p->site.share[weekend], mean, pending), v->window.end);
+        return TIDE_MIN(fluid_due(v, p->site.share[weekend], mean, pending, sends), v->window.end);
     unsigned slot = carried ? QUIET_SLOTS : TIDE_MIN((unsigned)(x * QUIET_SLOTS), QUIET_SLOTS - 1);
-    int b = (int)TIDE_MIN(left, QUIET_QUOTA_MAX);
-    double wait = quiet_wait_minutes(t, weekend, mean, slot, b, pending);
-    if (slot + 1 < QUIET_SLOTS)
-        wait = between(wait, quiet_wait_minutes(t, weekend, mean, slot + 1, b, pending),
-                       x * QUIET_SLOTS - slot);
+    sends = TIDE_MIN(sends, QUIET_QUOTA_MAX);
+    int b = (int)sends;
+    double part = slot + 1 < QUIET_SLOTS ? x * QUIET_SLOTS - slot : 0;
+    double wait = wait_in(t, weekend, mean, slot, b, pending, part);
+    if (sends > b)
+        wait = between(wait, wait_in(t, weekend, mean, slot, b + 1, pending, part), sends - b);
     return after(v, from, wait, v->window.end);
 }
 
@@ -525,6 +536,7 @@ struct quiet_policy *quiet_policy_new(const struct quiet_settings *settings)
                                 .how = "it waits for a pause, so that what comes until then "
                                        "goes with it",
                                 .arg = q,
+                                .heeds_scarcity = !q->settings.no_price,
                                 .wish = quiet_wish,
                                 .charged = quiet_charged,
                                 .arrived = quiet_arrived,

@@ -33,6 +33,7 @@ struct quiet_policy;
 struct quiet_settings {
     float urgent_cost; /* 0: QUIET_URGENT_COST; below 0: urgent mail has no price */
     bool fluid_only;   /* never wants a table: to compare */
+    bool no_price;     /* what many share has no price: to compare */
 };
 
 struct quiet_policy *quiet_policy_new(const struct quiet_settings *settings); /* NULL: no memory */

@@ -1,6 +1,7 @@
 #include "core/plan/replay.h"
 
 #include "base/macros.h"
+#include "base/map.h"
 #include "core/plan/replay_in.h"
 
 #include <stdlib.h>
@@ -73,9 +74,9 @@ static int32_t day_at(const struct replay *r, tide_wall_ms t, int *ret_hour)
 static bool count_one(struct replay *r, struct replay_tally *t, tide_wall_ms now)
 {
     uint32_t quota = (uint32_t)r->settings->quota;
-    if (!window_is_fixed(&r->limit.window)) {
+    if (!window_is_fixed(&r->limits[0].window)) {
         tide_wall_ms *place = &t->ring[t->count % quota];
-        bool over = t->count >= quota && now - *place < r->limit.window.span_ms;
+        bool over = t->count >= quota && now - *place < r->limits[0].window.span_ms;
         if (!over) { /* what was refused uses nothing up */
             *place = now;
             t->count++;
@@ -90,9 +91,48 @@ static bool count_one(struct replay *r, struct replay_tally *t, tide_wall_ms now
     return ++t->count > quota;
 }
 
-/* A mail has left: counted anew. */
-static void count_mail(struct replay *r, struct replay_user *u, tide_wall_ms now, bool digest)
+/* As count_one(), of a limit that many share. */
+static bool count_wide(struct replay *r, struct replay_wide *w, int quota, tide_wall_ms now)
 {
+    if (quota < 1)
+        return false;
+    if (w->ring) {
+        tide_wall_ms *place = &w->ring[w->count++ % (uint64_t)quota];
+        bool over = *place && now - *place < r->site_limits[0].window.span_ms;
+        *place = now;
+        return over;
+    }
+    tide_wall_ms start = window_at(&r->shared_rule, now).start;
+    if (w->start != start) {
+        w->start = start;
+        w->count = 0;
+    }
+    return ++w->count > (uint64_t)quota;
+}
+
+/* Whose mailbox is run by the provider that has a limit for all; whose application has which
+ * account. */
+static bool is_elsewhere(const struct replay *r, const struct replay_user *u)
+{
+    int percent = r->settings->provider_percent;
+    return percent && (int)(hash_u64((uint64_t)(u - r->users) + 1) % 100) >= percent;
+}
+
+static unsigned application_of(const struct replay *r, const struct replay_user *u)
+{
+    return r->settings->split
+               ? (unsigned)((hash_u64((uint64_t)(u - r->users) + 1) >> 32) % r->account_count)
+               : 0;
+}
+
+/* A mail has left: counted anew. */
+static void count_mail(
+    struct replay *r, struct replay_user *u, tide_wall_ms now, bool digest, unsigned account)
+{
+    const struct replay_settings *s = r->settings;
+    bool wide = count_wide(r, &r->site_count[account], s->site_quota[account], now);
+    if (!is_elsewhere(r, u))
+        wide |= count_wide(r, &r->provider_count, s->provider_quota, now);
     int hour;
     (void)day_at(r, now, &hour);
     bool over = count_one(r, &u->mails, now);
@@ -102,6 +142,16 @@ static void count_mail(struct replay *r, struct replay_user *u, tide_wall_ms now
     r->out->digests += digest;
     r->out->mails_by_hour[hour]++;
     r->out->over += over;
+    r->out->over_shared += wide;
+}
+
+/* The first with room, as the gate has it. */
+static int account_of(struct replay *r, const struct config_application *a, tide_wall_ms now)
+{
+    for (size_t i = 0; a->account_count > 1 && i < a->account_count; i++)
+        if (planner_account_has_room(r->planner, a->accounts[i], now))
+            return a->accounts[i];
+    return a->accounts[0];
 }
 
 static struct plan_query query_of(struct replay *r,
@@ -112,12 +162,15 @@ static struct plan_query query_of(struct replay *r,
     struct plan_query q = {.now = now,
                            .recipient = &u->plan,
                            .recipient_id = u - r->users + 1,
-                           .route = r->route,
+                           .application = (uint16_t)(application_of(r, u) + 1),
                            .pending = &u->pending,
                            .last_at = u->last_at,
                            .urgent = urgent,
                            .digest = !urgent};
+    const struct config_application *a = &r->applications[q.application - 1];
+    q.route.provider = r->provider_names[is_elsewhere(r, u)];
     q.route.stream = urgent;
+    q.route.account = (uint16_t)account_of(r, a, now);
     if (r->mean_weight > 0)
         q.weight = u->weight / r->mean_weight;
     if (r->settings->hold_ms_max && !urgent && u->pending.oldest_at)
@@ -194,7 +247,7 @@ static bool send(struct replay *r, struct replay_user *u, const struct plan_quer
     planner_charge(r->planner, q);
     if (is_refused(r, u, q))
         return false;
-    count_mail(r, u, q->now, n > 1);
+    count_mail(r, u, q->now, n > 1, q->route.account);
     for (uint32_t i = 0; i < n; i++)
         score(r, line_take(r, l), q->now);
     refresh(r, u);
@@ -327,7 +380,7 @@ static void know(
     struct replay *r, uint32_t user, struct known *k, tide_wall_ms first, tide_wall_ms last)
 {
     const struct replay_line *l = &r->users[user].normal;
-    struct window_rule rule = {.def = &r->limit.window, .zone = r->zone};
+    struct window_rule rule = {.def = &r->limits[0].window, .zone = r->zone};
     k->count = k->windows = 0;
     for (uint32_t e = l->first; e != REPLAY_NONE; e = r->next[e]) {
         tide_wall_ms at = r->trace->events[e].at_s * TIME_SECOND_MS;

@@ -51,16 +51,27 @@ enum replay_policy {
 const char *replay_policy_name(enum replay_policy p);
 const char *replay_policy_help(enum replay_policy p);
 
+#define REPLAY_ACCOUNTS_MAX 4
+
 struct replay_settings {
     enum replay_policy policy;
     struct window window; /* zone and all; zeroed: a calendar day in `zone` */
     const char *zone;     /* in which the days turn over; name for zones->load */
     const struct plan_zones *zones;
     int quota;
-    int site_quota;  /* mails a day of all recipients together; 0: no such limit */
-    int warmup_days; /* not scored */
-    int reserve;     /* kept for urgent mail, on top of its price; -1: what the policy needs (one
-                      * for those that know no price, else none) */
+    /* Mails in `shared` that an account takes of all recipients together; 0: no such limit. The
+     * next account takes over where one is full or, `split`, each has its own part of the
+     * recipients. */
+    int site_quota[REPLAY_ACCOUNTS_MAX];
+    unsigned accounts; /* 0: one */
+    bool split;
+    /* The same of a provider, who runs so many of a hundred mailboxes. */
+    int provider_quota, provider_percent; /* 0: no such limit; all */
+    bool no_price;                        /* as in struct quiet_settings */
+    struct window shared;                 /* zeroed: a calendar day in `zone` */
+    int warmup_days;                      /* not scored */
+    int reserve; /* kept for urgent mail, on top of its price; -1: what the policy needs (one
+                  * for those that know no price, else none) */
     int64_t hold_ms_max;          /* 0: no bound */
     int64_t margin_ms, spread_ms; /* around and after a reset, as planner.* */
     double urgent_cost;           /* as in struct quiet_settings */
@@ -83,6 +94,7 @@ struct replay_delays {
 struct replay_result {
     uint64_t notifications, mails, digests; /* scored; urgent ones are not notifications here */
     uint64_t over;                          /* mails beyond the limit of their day */
+    uint64_t over_shared;                   /* beyond one that many share */
     uint64_t refused_direct;                /* had everything been sent when it came */
     uint64_t refused;                       /* by the hidden limit; 0 without one */
     uint64_t urgent, urgent_held;

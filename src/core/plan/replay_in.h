@@ -44,16 +44,23 @@ struct replay {
     const struct replay_settings *settings;
     struct replay_result *out;
     struct config config;
-    struct config_account account;
+    struct config_account accounts[REPLAY_ACCOUNTS_MAX];
+    struct config_application applications[REPLAY_ACCOUNTS_MAX];
+    int account_list[REPLAY_ACCOUNTS_MAX];
     struct config_stream streams[2];
-    struct limit limit, site_limit;
-    struct profile provider, esp;
+    struct limit limits[3], site_limits[REPLAY_ACCOUNTS_MAX];
+    unsigned account_count;
+    struct profile providers[2], esps[REPLAY_ACCOUNTS_MAX];
+    struct replay_wide { /* counted anew */
+        tide_wall_ms start, *ring;
+        uint64_t count;
+    } site_count[REPLAY_ACCOUNTS_MAX], provider_count;
     struct planner *planner;
     struct quiet_policy *quiet;
     struct zone *zone; /* for counting anew what the ledger counts */
-    struct window_rule rule;
+    struct window_rule rule, shared_rule;
     tide_wall_ms *rings; /* of rolling windows */
-    struct plan_route route;
+    uint32_t provider_names[2];
     struct replay_user *users;
     uint32_t *next; /* [event] */
     struct heap heap;

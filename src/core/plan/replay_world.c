@@ -44,9 +44,8 @@ static int reserve_of(const struct replay_settings *s)
     return s->policy == REPLAY_QUIET ? 0 : 1;
 }
 
-static struct window window_of(const struct replay_settings *s)
+static struct window window_of(const struct replay_settings *s, struct window w)
 {
-    struct window w = s->window;
     if (w.kind == WINDOW_CALENDAR && w.unit == 0)
         w.unit = WINDOW_DAY;
     if (window_is_fixed(&w))
@@ -54,26 +53,63 @@ static struct window window_of(const struct replay_settings *s)
     return w;
 }
 
+static struct limit mailbox_limit(const struct replay_settings *s, const char *name)
+{
+    return (struct limit){.name = literal(name),
+                          .scope = LIMIT_RECIPIENT,
+                          .count = s->quota,
+                          .window = window_of(s, s->window)};
+}
+
+static struct limit shared_limit(const struct replay_settings *s,
+                                 const char *name,
+                                 enum limit_scope scope,
+                                 int count)
+{
+    return (struct limit){
+        .name = literal(name), .scope = scope, .count = count, .window = window_of(s, s->shared)};
+}
+
+/* Mailboxes of one provider, or one in two elsewhere with the same limit of its own. */
+static void make_providers(struct replay *r)
+{
+    const struct replay_settings *s = r->settings;
+    r->limits[0] = mailbox_limit(s, "mailbox/day");
+    r->limits[1] = shared_limit(s, "mailbox/all", LIMIT_PROVIDER, s->provider_quota);
+    r->limits[2] = mailbox_limit(s, "elsewhere/day");
+    r->providers[0] = (struct profile){.name = literal("mailbox"),
+                                       .limits = r->limits,
+                                       .limit_count = s->provider_quota > 0 ? 2 : 1};
+    r->providers[1] =
+        (struct profile){.name = literal("elsewhere"), .limits = &r->limits[2], .limit_count = 1};
+}
+
+static void make_accounts(struct replay *r)
+{
+    static const char *const names[REPLAY_ACCOUNTS_MAX] = {"esp", "esp2", "esp3", "esp4"};
+    static const char *const limits[REPLAY_ACCOUNTS_MAX] = {"esp/day", "esp2/day", "esp3/day",
+                                                            "esp4/day"};
+    const struct replay_settings *s = r->settings;
+    r->account_count = TIDE_MIN(TIDE_MAX(s->accounts, 1), REPLAY_ACCOUNTS_MAX);
+    for (unsigned i = 0; i < r->account_count; i++) {
+        r->site_limits[i] = shared_limit(s, limits[i], LIMIT_ACCOUNT, s->site_quota[i]);
+        r->esps[i] = (struct profile){.name = literal(names[i]),
+                                      .limits = &r->site_limits[i],
+                                      .limit_count = s->site_quota[i] > 0};
+        r->accounts[i] = (struct config_account){.name = literal(names[i]), .profile = &r->esps[i]};
+        r->account_list[i] = (int)i;
+        r->applications[i] =
+            (struct config_application){.name = literal(names[i]),
+                                        .accounts = &r->account_list[i],
+                                        .account_count = s->split ? 1 : r->account_count};
+    }
+}
+
 static void make_config(struct replay *r)
 {
     const struct replay_settings *s = r->settings;
-    r->limit = (struct limit){.name = literal("mailbox/day"),
-                              .scope = LIMIT_RECIPIENT,
-                              .count = s->quota,
-                              .window = window_of(s)};
-    r->provider =
-        (struct profile){.name = literal("mailbox"), .limits = &r->limit, .limit_count = 1};
-    r->site_limit = (struct limit){
-        .name = literal("esp/day"),
-        .scope = LIMIT_ACCOUNT,
-        .count = s->site_quota,
-        .window = {.kind = WINDOW_CALENDAR, .unit = WINDOW_DAY, .zone = literal(s->zone)}};
-    r->esp = (struct profile){.name = literal("esp")};
-    if (s->site_quota > 0) {
-        r->esp.limits = &r->site_limit;
-        r->esp.limit_count = 1;
-    }
-    r->account = (struct config_account){.name = literal("esp"), .profile = &r->esp};
+    make_providers(r);
+    make_accounts(r);
     r->streams[0] = (struct config_stream){.name = literal("normal"), .digest = true};
     r->streams[1] = (struct config_stream){.name = literal("urgent"), .urgent = true};
     r->config = (struct config){.planner = {.reserve = reserve_of(s),
@@ -82,15 +118,18 @@ static void make_config(struct replay *r)
                                             .direct_share = 0.5},
                                 .streams = r->streams,
                                 .stream_count = 2,
-                                .accounts = &r->account,
-                                .account_count = 1,
-                                .profiles = {.providers = &r->provider, .provider_count = 1}};
+                                .accounts = r->accounts,
+                                .account_count = r->account_count,
+                                .applications = r->applications,
+                                .application_count = s->split ? r->account_count : 1,
+                                .profiles = {.providers = r->providers, .provider_count = 2}};
 }
 
 static enum tide_err set_policy(struct replay *r, struct tide_error *err)
 {
     const struct replay_settings *s = r->settings;
     const struct quiet_settings quiet = {.urgent_cost = (float)s->urgent_cost,
+                                         .no_price = s->no_price,
                                          .fluid_only = s->policy == REPLAY_FLUID};
     switch (s->policy) {
     case REPLAY_QUIET:
@@ -114,13 +153,29 @@ static enum tide_err set_policy(struct replay *r, struct tide_error *err)
     return TIDE_OK;
 }
 
+/* Of limits that many share, where their window rolls. */
+static bool make_rings(struct replay *r)
+{
+    if (window_is_fixed(&r->site_limits[0].window))
+        return true;
+    bool ok = true;
+    for (unsigned i = 0; i <= r->account_count; i++) {
+        struct replay_wide *w = i < r->account_count ? &r->site_count[i] : &r->provider_count;
+        int quota = i < r->account_count ? r->settings->site_quota[i] : r->settings->provider_quota;
+        w->ring = quota > 0 ? calloc((size_t)quota, sizeof *w->ring) : NULL;
+        ok = ok && (quota <= 0 || w->ring);
+    }
+    return ok;
+}
+
 enum tide_err replay_open(struct replay *r, struct tide_error *err)
 {
     const struct replay_trace *t = r->trace;
     make_config(r);
     enum tide_err rc =
         r->settings->zones->load(r->settings->zones->arg, r->settings->zone, &r->zone, err);
-    r->rule = (struct window_rule){.def = &r->limit.window, .zone = r->zone};
+    r->rule = (struct window_rule){.def = &r->limits[0].window, .zone = r->zone};
+    r->shared_rule = (struct window_rule){.def = &r->site_limits[0].window, .zone = r->zone};
     if (rc == TIDE_OK)
         rc = planner_new(&r->config, r->settings->zones, &r->planner, err);
     if (rc == TIDE_OK)
@@ -130,7 +185,7 @@ enum tide_err replay_open(struct replay *r, struct tide_error *err)
     r->users = calloc(t->user_count + 1, sizeof *r->users);
     r->next = malloc((t->count + 1) * sizeof *r->next);
     bool ok = r->users && r->next;
-    if (!window_is_fixed(&r->limit.window)) {
+    if (!window_is_fixed(&r->limits[0].window)) {
         r->rings = calloc((size_t)t->user_count * 2 + 1, (size_t)r->settings->quota * 8);
         ok = ok && r->rings;
     }
@@ -138,6 +193,7 @@ enum tide_err replay_open(struct replay *r, struct tide_error *err)
         r->delays[c].counts = calloc(REPLAY_DELAY_S_MAX + 1, sizeof(uint32_t));
         ok = ok && r->delays[c].counts;
     }
+    ok = ok && make_rings(r);
     if (!ok)
         return tide_fail(err, TIDE_ENOMEM, "%u users, %zu events", t->user_count, t->count);
     for (uint32_t u = 0; u < t->user_count; u++) {
@@ -150,8 +206,8 @@ enum tide_err replay_open(struct replay *r, struct tide_error *err)
         }
     }
     heap_init(&r->heap);
-    r->route =
-        (struct plan_route){.provider = planner_intern_provider(r->planner, TEXT("mailbox"))};
+    for (int i = 0; i < 2; i++)
+        r->provider_names[i] = planner_intern_provider(r->planner, text_of(r->providers[i].name));
     return TIDE_OK;
 }
 
@@ -165,6 +221,9 @@ void replay_close(struct replay *r)
     free(r->users);
     free(r->next);
     free(r->rings);
+    for (int i = 0; i < REPLAY_ACCOUNTS_MAX; i++)
+        free(r->site_count[i].ring);
+    free(r->provider_count.ring);
     planner_free(r->planner);
     quiet_policy_free(r->quiet);
     zone_free(r->zone);

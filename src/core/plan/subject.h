@@ -15,6 +15,7 @@
 
 #include "base/list.h"
 #include "base/map.h"
+#include "core/plan/demand.h"
 #include "core/plan/ledger.h"
 
 #define SUBJECT_NAME_MAX 1024
@@ -27,11 +28,20 @@ struct subject_name {
     void *data;      /* the planner's: the limits of the provider of this name */
 };
 
+/* What was found of a limit's price at an instant; stands for a minute. */
+struct price_memo {
+    tide_wall_ms at,
+        until;   /* from when on there is more: refilled, or (rolling) no longer scarce */
+    double back; /* rolling: so many have come back until then */
+    struct demanded demand; /* until then */
+};
+
 /* One limit's ledger in a subject. */
 struct counter {
     struct counter *next;
     uint32_t limit; /* meter.id */
     struct ledger ledger;
+    struct price_memo price; /* the planner's */
 };
 
 struct subject {
@@ -41,7 +51,8 @@ struct subject {
     char *key;     /* of its row in the store */
     char *label;   /* for people: "qq", "shop.example > qq" */
     struct counter *counters;
-    struct list dirty; /* in subjects.dirty, or alone */
+    struct list dirty;            /* in subjects.dirty, or alone */
+    struct shared_demand *demand; /* the planner's; NULL: not asked yet */
 };
 
 struct subjects {
