@@ -76,6 +76,26 @@ static void put_hours(struct cli *cli, const struct json *doc)
     buf_adds(&cli->out, "  (| median, = half of all cases, - nine of ten, . 99 of 100)\n");
 }
 
+/* What the limit does to digests now. */
+static void put_price(struct cli *cli, const struct json *l)
+{
+    char when[SHOW_TIME_BYTES];
+    bool lengthen = false;
+    double share = number(l, "share");
+    if (!json_bool(json_member(l, "digests_lengthen"), &lengthen) || !lengthen)
+        return;
+    show_when(ask_time(l, "lengthen_until"), cli->show.now, when);
+    if (share <= 0)
+        buf_addf(&cli->out,
+                 "  Digests wait because of it until %s: what is left is kept for urgent mail.\n",
+                 when);
+    else
+        buf_addf(&cli->out,
+                 "  Digests lengthen because of it: until %s there is one mail for every %.1f "
+                 "notifications.\n",
+                 when, 1 / share);
+}
+
 static void put_limit(struct cli *cli, const struct json *l)
 {
     char when[SHOW_TIME_BYTES], reset[SHOW_TIME_BYTES];
@@ -98,6 +118,7 @@ static void put_limit(struct cli *cli, const struct json *l)
         buf_addf(&cli->out,
                  "The chance of more than it takes is %.0f %%; if so, full at about %s.\n",
                  chance * 100, show_when(ask_time(l, "at"), cli->show.now, when));
+    put_price(cli, l);
 }
 
 static void put_forecast(struct cli *cli, const struct ask *a)

@@ -46,7 +46,8 @@ static struct operate_foreseen *add_limit(struct forecast_job *job, const struct
     *x = (struct operate_foreseen){
         .name = text_of(arena_strdup(&req->arena, l->name)),
         .text = text_of(arena_strdup(&req->arena, limit_text(l, words, sizeof words))),
-        .count = l->count};
+        .count = l->count,
+        .share = 1};
     return x;
 }
 
@@ -172,6 +173,8 @@ static void add_wide(void *arg, const struct plan_wide *w)
     x->reset_at = w->reset_at;
     x->chance = o.chance;
     x->over_at = o.over_at;
+    x->share = w->share;
+    x->dear_until = w->dear_until;
     /* The fan is drawn for the limit that is likeliest to be full. */
     if (job->req->outlook.count == 0 || o.chance > job->req->outlook.chance)
         job->req->outlook = o;

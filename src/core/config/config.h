@@ -201,7 +201,8 @@ struct config_application {
     char **sender_domains; /* "example.com", ".example.com" for all below, "*" for any */
     size_t sender_domain_count;
     int stream;    /* default, index into streams */
-    int *accounts; /* indices, in order of preference: the next takes over when one fails */
+    int *accounts; /* indices, in order of preference: the next takes over when one fails or is full
+                    */
     size_t account_count;
     int64_t intake_per_minute_max; /* 0: no bound */
     struct config_webhook webhook;

@@ -401,7 +401,7 @@ const struct key config_keys[] = {
     P("stream", STRING, NULL, NULL, 0, 0, NULL, stream,
       "Stream of what does not name one. Not set: notify, else the first."),
     LIST("applications.*.accounts", NULL, 1, 64, struct application_form, accounts, account_count,
-      "Accounts in order of preference; the next takes over when one fails. Not set: all, as "
+      "Accounts in order of preference; the next takes over when one fails or is full. Not set: all, as "
       "written."),
     P("intake_per_minute_max", COUNT, "notifications per minute", "0", 0, 1000000000, NULL,
       a.intake_per_minute_max,

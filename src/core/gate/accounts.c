@@ -33,15 +33,19 @@ int gate_choose_account(struct gate *g,
         return -1;
     }
     int first = -1; /* of those that are down: the one that is tried again first */
+    int full = -1;  /* the first that is up, but has let out all that its limits allow */
+    bool choice = app->account_count > 1;
     tide_wall_ms earliest = TIDE_NEVER;
     for (size_t i = 0; i < app->account_count; i++) {
         struct gate_account *a = &g->accounts[app->accounts[i]];
         if (gate_sender_held(sender, g->config->accounts[app->accounts[i]].name))
             continue;
         int places = backoff_places(&a->backoff, now, a->places);
-        if (a->quota_until > now && a->backoff.state == BACKOFF_UP) {
-            wait_for_quota(g, grp, app->accounts[i], now, todo);
-            return -1;
+        if (a->backoff.state == BACKOFF_UP &&
+            (a->quota_until > now ||
+             (choice && !planner_account_has_room(g->planner, app->accounts[i], now)))) {
+            full = full < 0 ? app->accounts[i] : full;
+            continue;
         }
         if (a->flying < places)
             return app->accounts[i];
@@ -59,6 +63,12 @@ int gate_choose_account(struct gate *g,
             first = app->accounts[i];
         }
     }
+    if (first < 0 && full >= 0 && g->accounts[full].quota_until > now) {
+        wait_for_quota(g, grp, full, now, todo);
+        return -1;
+    }
+    if (first < 0 && full >= 0)
+        return full; /* its limit says until when */
     /* The words stand for the whole rest of whoever waits; the time is that of the next try. */
     gate_tell_hold(
         g, grp, TOLD_ACCOUNTS, earliest,

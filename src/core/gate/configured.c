@@ -49,6 +49,12 @@ const struct config_application *gate_application(const struct gate *g, uint16_t
     return config_application(g->config, name_text(&g->applications, name));
 }
 
+uint16_t gate_application_number(const struct gate *g, uint16_t name)
+{
+    const struct config_application *a = gate_application(g, name);
+    return a ? (uint16_t)(a - g->config->applications + 1) : 0;
+}
+
 int gate_stream(const struct gate *g, uint16_t name)
 {
     return config_stream_index(g->config, name_text(&g->streams, name));

@@ -214,6 +214,7 @@ void gate_names_fini(struct gate_names *names);
  * many. */
 uint16_t gate_name_number(struct gate_names *names, struct text name, struct gate_todo *todo);
 const struct config_application *gate_application(const struct gate *g, uint16_t name);
+uint16_t gate_application_number(const struct gate *g, uint16_t name); /* struct plan_query's */
 int gate_stream(const struct gate *g, uint16_t name); /* index; -1: no longer configured */
 bool gate_configure_accounts(struct gate *g, const struct config *config);
 /* Whoever waits looks again: what held it may have changed. */
@@ -332,7 +333,7 @@ bool gate_sender_lets_go(struct gate *g,
 
 /* -- accounts.c -------------------------------------------------------------------------------- */
 
-/* The first account of the application that may take a mail now; -1 when the group waits instead.
+/* The first account of the application that may take a mail now and has room for it; -1 when the group waits instead.
  * `sender` is set for bulk mail of a sender that is held at some: these are not for it. */
 int gate_choose_account(struct gate *g,
                         struct gate_group *grp,

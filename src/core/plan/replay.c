@@ -221,7 +221,7 @@ static bool is_refused(struct replay *r, struct replay_user *u, const struct pla
     }
     tide_wall_ms until;
     struct learn_lesson lesson = {.scope = LIMIT_RECIPIENT,
-                                  .window = &r->limit.window,
+                                  .window = &r->limits[0].window,
                                   .opens_at = w.end + r->settings->margin_ms,
                                   .cause = TEXT("too many in its window"),
                                   .rule = TEXT("simulated")};

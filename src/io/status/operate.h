@@ -244,6 +244,8 @@ struct operate_foreseen {
     tide_wall_ms reset_at; /* 0: it has no such instant */
     double chance;         /* that more comes than it lets out until then, if each left alone */
     tide_wall_ms over_at;  /* when, if so; 0: it cannot be */
+    double share;          /* struct plan_wide's; 1: no digest lengthens because of it */
+    tide_wall_ms dear_until;
 };
 
 struct operate_forecast {

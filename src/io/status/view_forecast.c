@@ -68,6 +68,11 @@ static void write_limits(struct json_writer *w, const struct operate_forecast *f
         jw_time(w, "resets_at", x->reset_at);
         jw_number(w, "chance", x->chance);
         jw_time(w, "at", x->over_at);
+        jw_bool(w, "digests_lengthen", x->share < 1);
+        if (x->share < 1) {
+            jw_number(w, "share", x->share);
+            jw_time(w, "lengthen_until", x->dear_until);
+        }
         jw_end(w);
     }
     jw_end(w);
