@@ -358,7 +358,9 @@ static void check_hold(struct world *w,
         W_TRUE(w, a->at <= q->hold_until_max, "held %" PRId64 " ms too long",
                a->at - q->hold_until_max);
     if (a->why == PLAN_WHY_DEAR)
-        W_TRUE(w, !limit_scope_is_own(a->limit->scope) && a->at <= a->reset_at && a->at > w->now && w->quiet,
+        W_TRUE(w,
+               !limit_scope_is_own(a->limit->scope) && a->at <= a->reset_at && a->at > w->now &&
+                   w->quiet,
                "dear because of %s", a->limit->name);
     if (!w->strict || a->why != PLAN_WHY_LIMIT || a->limit->count > LEDGER_SLOTS_MAX)
         return;

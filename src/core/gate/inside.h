@@ -333,8 +333,9 @@ bool gate_sender_lets_go(struct gate *g,
 
 /* -- accounts.c -------------------------------------------------------------------------------- */
 
-/* The first account of the application that may take a mail now and has room for it; -1 when the group waits instead.
- * `sender` is set for bulk mail of a sender that is held at some: these are not for it. */
+/* The first account of the application that may take a mail now and has room for it; -1 when the
+ * group waits instead. `sender` is set for bulk mail of a sender that is held at some: these are
+ * not for it. */
 int gate_choose_account(struct gate *g,
                         struct gate_group *grp,
                         const struct gate_sender *sender,
