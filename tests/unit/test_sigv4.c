@@ -112,6 +112,10 @@ static void test_refused(void **state)
     } cases[] = {
         {"no blanks are fine",
          "AWS4-HMAC-SHA256 " CREDENTIAL ",SignedHeaders=host;x-amz-date," SIGNATURE, TIDE_OK},
+        {"no region",
+         "AWS4-HMAC-SHA256 Credential=A/20150830//iam/aws4_request, "
+         "SignedHeaders=host;x-amz-date, " SIGNATURE,
+         TIDE_OK},
         {"empty", "", TIDE_ESYNTAX},
         {"bearer", "Bearer x", TIDE_ESYNTAX},
         {"other algorithm",

@@ -16,8 +16,8 @@ static enum tide_err read_credential(struct text value, struct sigv4_claim *c)
 {
     struct text *parts[] = {&c->access_key, &c->date, &c->region, &c->service};
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
-        if (!text_split(&value, '/', parts[i]) || parts[i]->n == 0)
-            return TIDE_ESYNTAX;
+        if (!text_split(&value, '/', parts[i]) || (parts[i]->n == 0 && parts[i] != &c->region))
+            return TIDE_ESYNTAX; /* Go's SDK leaves the region out for an endpoint of one's own */
     return text_eq(value, TEXT("aws4_request")) && c->date.n == 8 ? TIDE_OK : TIDE_ESYNTAX;
 }
 
