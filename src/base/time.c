@@ -56,19 +56,43 @@ tide_wall_ms wall_of_civil(const struct civil *c)
            c->minute * TIME_MINUTE_MS + (c->second - c->offset_s) * TIME_SECOND_MS + c->ms;
 }
 
+/* In place of printf, which took more than all the rest of a journal entry, each with a time in it.
+ */
+static char *put_digits(char *p, char before, int n, int digits)
+{
+    if (before)
+        *p++ = before;
+    for (int i = digits; i-- > 0; n /= 10)
+        p[i] = (char)('0' + n % 10);
+    return p + digits;
+}
+
+/* Any year is written, though that of a notification has four digits. */
+static char *put_year(char *p, int year)
+{
+    if (year < 0 || year > 9999)
+        return p + snprintf(p, 12, "%04d", year);
+    return put_digits(p, '\0', year, 4);
+}
+
 const char *time_rfc3339(tide_wall_ms t, int offset_s, char *out)
 {
     struct civil c = civil_of_wall(t, offset_s);
-    int n = snprintf(out, TIME_TEXT_BYTES, "%04d-%02d-%02dT%02d:%02d:%02d.%03d", c.year, c.month,
-                     c.day, c.hour, c.minute, c.second, c.ms);
+    char *p = put_year(out, c.year);
+    p = put_digits(p, '-', c.month, 2);
+    p = put_digits(p, '-', c.day, 2);
+    p = put_digits(p, 'T', c.hour, 2);
+    p = put_digits(p, ':', c.minute, 2);
+    p = put_digits(p, ':', c.second, 2);
+    p = put_digits(p, '.', c.ms, 3);
     int minutes = abs(offset_s) / 60;
-    if (n > 0 && n < TIME_TEXT_BYTES) {
-        if (offset_s == 0)
-            snprintf(out + n, TIME_TEXT_BYTES - (size_t)n, "Z");
-        else
-            snprintf(out + n, TIME_TEXT_BYTES - (size_t)n, "%c%02d:%02d", offset_s < 0 ? '-' : '+',
-                     minutes / 60, minutes % 60);
+    if (offset_s == 0) {
+        *p++ = 'Z';
+    } else {
+        p = put_digits(p, offset_s < 0 ? '-' : '+', minutes / 60, 2);
+        p = put_digits(p, ':', minutes % 60, 2);
     }
+    *p = '\0';
     return out;
 }
 
