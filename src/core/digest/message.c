@@ -169,16 +169,22 @@ bool message_next(const struct message *m, size_t *pos, struct header *ret)
     return true;
 }
 
-bool message_find(const struct message *m, struct text name, struct header *ret)
+bool message_find_next(const struct message *m, struct text name, size_t *pos, struct header *ret)
 {
     struct header h;
-    for (size_t pos = 0, end; pos < m->head.n && (end = field_end(m->head, pos)); pos = end)
-        if (text_istarts(text_cut(m->head, pos, end), name) && message_next(m, &pos, &h) &&
+    for (size_t end; *pos < m->head.n && (end = field_end(m->head, *pos)); *pos = end)
+        if (text_istarts(text_cut(m->head, *pos, end), name) && message_next(m, pos, &h) &&
             text_ieq(h.name, name)) {
             *ret = h;
             return true;
         }
     return false;
+}
+
+bool message_find(const struct message *m, struct text name, struct header *ret)
+{
+    size_t pos = 0;
+    return message_find_next(m, name, &pos, ret);
 }
 
 bool message_has(const struct message *m, struct text name)
@@ -191,8 +197,8 @@ size_t message_count(const struct message *m, struct text name)
 {
     struct header h;
     size_t count = 0;
-    for (size_t pos = 0; message_next(m, &pos, &h);)
-        count += text_ieq(h.name, name);
+    for (size_t pos = 0; message_find_next(m, name, &pos, &h);)
+        count++;
     return count;
 }
 

@@ -68,6 +68,9 @@ void message_open_part(struct text whole, struct message *ret);
 /* Walks all fields: start with *pos 0; false at the end. */
 bool message_next(const struct message *m, size_t *pos, struct header *ret);
 
+/* Those of one name, without case. */
+bool message_find_next(const struct message *m, struct text name, size_t *pos, struct header *ret);
+
 /* The first field of that name, without case. */
 bool message_find(const struct message *m, struct text name, struct header *ret);
 bool message_has(const struct message *m, struct text name);

@@ -249,9 +249,8 @@ static enum tide_err gather_named(struct gather *g, const struct message *m, str
     struct header h;
     enum tide_err rc = TIDE_OK;
     struct text charset = message_charset(m);
-    for (size_t pos = 0; rc == TIDE_OK && message_next(m, &pos, &h);)
-        if (text_ieq(h.name, name))
-            rc = gather_field(g, h.raw, charset);
+    for (size_t pos = 0; rc == TIDE_OK && message_find_next(m, name, &pos, &h);)
+        rc = gather_field(g, h.raw, charset);
     return rc == TIDE_OK ? rc : tide_wrap(g->err, rc, "header field " TEXT_FMT, TEXT_ARG(name));
 }
 
