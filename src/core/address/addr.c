@@ -228,7 +228,7 @@ static enum tide_err parse_domain(struct text in, size_t at, struct addr *a, str
     for (size_t i = 0; i < t.n; i++) {
         if (t.p[i] == '@')
             return fail_at(err, in, at + i, "a second \"@\" outside of quotes (RFC 5321 4.1.2)");
-        if (strchr("() \t\r\n<>", t.p[i]) && t.p[i])
+        if (!ascii_is_alnum(t.p[i]) && t.p[i] && strchr("() \t\r\n<>", t.p[i]))
             return fail_at(err, in, at + i, rule_of_bad_atom(t.p[i]));
     }
     enum tide_err rc = domain_parse(t, &a->domain, err);

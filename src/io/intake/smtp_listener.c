@@ -259,7 +259,8 @@ static void on_rcpt(struct smtp_session *s,
         smtp_session_answer(s, &r);
         return;
     }
-    enum tide_err rc = intake_check_sender(in, a, mail->sender, &err);
+    /* Where no bounces are taken MAIL has checked it. */
+    enum tide_err rc = takes_bounces(s) ? intake_check_sender(in, a, mail->sender, &err) : TIDE_OK;
     if (rc != TIDE_OK) {
         answer_checked(s, rc, &err, ABOUT_SENDER);
         return;
