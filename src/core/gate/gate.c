@@ -51,10 +51,41 @@ const struct alarms *gate_alarms(const struct gate *g)
 
 /* -- Events ------------------------------------------------------------------------------------ */
 
+/* Of senders and domains that came and went: an application may make up as many as it likes. */
+static void forget_names(struct gate *g, tide_wall_ms now)
+{
+    struct planner *p = g->planner;
+    uint32_t pos = 0;
+    if (!planner_is_crowded(p))
+        return;
+    for (struct gate_recipient *r; (r = idpool_next(&g->recipients, &pos));)
+        for (struct gate_group *grp = gate_first_group(g, r); grp; grp = gate_next_group(g, grp))
+            planner_keep(p, grp->sender);
+    pos = 0;
+    for (struct gate_domain *d; (d = strmap_next(&g->domains, &pos, NULL));) {
+        planner_keep(p, d->interned);
+        planner_keep(p, d->provider);
+        planner_keep(p, d->gateway);
+    }
+    pos = 0;
+    for (struct gate_attempt *a; (a = idmap_next(&g->attempts, &pos));) {
+        planner_keep(p, a->route.provider);
+        planner_keep(p, a->route.gateway);
+        planner_keep(p, a->route.domain);
+        planner_keep(p, a->route.sender);
+        planner_keep(p, a->route.sender_domain);
+    }
+    pos = 0;
+    for (struct gate_sender *s; (s = idmap_next(&g->senders.by_domain, &pos));)
+        planner_keep(p, s->domain);
+    planner_sweep(p, now);
+}
+
 static void on_timer(struct gate *g, tide_wall_ms now, struct gate_todo *todo)
 {
     gate_settle_unknowns(g, now, todo);
     gate_look_at_guards(g, now, todo);
+    forget_names(g, now);
     for (int i = 0; i < GATE_STEP_MAX && !todo->failed; i++) {
         struct queue_entry *e = queue_take(&g->queue, now);
         if (!e)

@@ -33,6 +33,7 @@ static struct gate_sender *sender_of(struct gate_senders *s, uint32_t domain)
         free(x);
         return NULL;
     }
+    x->domain = domain;
     x->number = ++s->last_number;
     return x;
 }

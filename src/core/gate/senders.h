@@ -19,6 +19,7 @@ struct gate_sender_hold {
 };
 
 struct gate_sender {
+    uint32_t domain;
     uint32_t number; /* of the line that its bulk mail waits in */
     struct gate_sender_hold *holds;
 };

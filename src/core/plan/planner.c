@@ -43,7 +43,8 @@ static void link_rules(struct planner *p)
 {
     while (p->linked < p->subjects.name_count) {
         struct subject_name *n = subjects_name(&p->subjects, ++p->linked);
-        n->data = strmap_get(&p->rules->providers, text_of(n->text));
+        if (n) /* else it was forgotten */
+            n->data = strmap_get(&p->rules->providers, text_of(n->text));
     }
 }
 
@@ -149,6 +150,35 @@ bool planner_knows_provider(const struct planner *p, uint32_t number)
 {
     const struct subject_name *n = subjects_name(&p->subjects, number);
     return !n || n->data;
+}
+
+/* -- Forgetting -------------------------------------------------------------------------------- */
+
+bool planner_is_crowded(const struct planner *p)
+{
+    return subjects_are_crowded(&p->subjects);
+}
+
+void planner_keep(struct planner *p, uint32_t name)
+{
+    subjects_keep(&p->subjects, name);
+}
+
+void planner_sweep(struct planner *p, tide_wall_ms now)
+{
+    uint32_t pos = 0;
+    for (size_t i = 0; i < p->config->account_count; i++) {
+        subjects_keep(&p->subjects, p->names.accounts[i]);
+        subjects_keep(&p->subjects, p->names.pools[i]);
+    }
+    for (size_t i = 0; i < p->config->stream_count; i++)
+        subjects_keep(&p->subjects, p->names.streams[i]);
+    for (const struct learn_key *k; (k = idmap_next(&p->learn.by_key, &pos));) {
+        subjects_keep(&p->subjects, k->a);
+        subjects_keep(&p->subjects, k->b);
+    }
+    subjects_sweep(&p->subjects, now);
+    p->ready.recipient = NULL; /* it speaks of subjects that may be gone */
 }
 
 /* -- Rows -------------------------------------------------------------------------------------- */

@@ -94,7 +94,12 @@ uint32_t planner_intern(struct planner *p, struct text name); /* domains, sender
 /* A sender's address, and its domain with it. */
 uint32_t planner_intern_sender(struct planner *p, struct text address);
 uint32_t planner_sender_domain(const struct planner *p, uint32_t sender); /* 0: it has none */
-struct text planner_name(const struct planner *p, uint32_t number);       /* "": 0 */
+/* Names are forgotten, and ledgers in which nothing counts, when there are many: whoever holds
+ * numbers keeps them first. A forgotten name gets another number when it comes again. */
+bool planner_is_crowded(const struct planner *p);
+void planner_keep(struct planner *p, uint32_t name);
+void planner_sweep(struct planner *p, tide_wall_ms now);
+struct text planner_name(const struct planner *p, uint32_t number); /* "": 0 */
 
 struct plan_query {
     tide_wall_ms now;

@@ -23,6 +23,13 @@ static void subject_free(struct subject *s)
     free(s);
 }
 
+static void name_free(struct subject_name *n)
+{
+    if (n)
+        free(n->text);
+    free(n);
+}
+
 void subjects_fini(struct subjects *s)
 {
     for (unsigned scope = 0; scope < LIMIT_SCOPES; scope++) {
@@ -31,10 +38,8 @@ void subjects_fini(struct subjects *s)
             subject_free(x);
         idmap_fini(&s->by_pair[scope]);
     }
-    for (uint32_t i = 0; i < s->name_count; i++) {
-        free(s->names[i]->text);
-        free(s->names[i]);
-    }
+    for (uint32_t i = 0; i < s->name_count; i++)
+        name_free(s->names[i]);
     free(s->names);
     strmap_fini(&s->names_by_text);
     *s = (struct subjects){0};
@@ -60,7 +65,8 @@ uint32_t subjects_intern(struct subjects *s, struct text name)
     struct subject_name *n = strmap_get(&s->names_by_text, name);
     if (n || !name.n)
         return n ? n->id : 0;
-    if (name.n > SUBJECT_NAME_MAX || !names_grow(s) || !(n = calloc(1, sizeof *n)))
+    if (name.n > SUBJECT_NAME_MAX || s->name_count == SUBJECT_NAMES_MAX || !names_grow(s) ||
+        !(n = calloc(1, sizeof *n)))
         return 0;
     n->id = s->name_count + 1;
     n->hash = plan_hash(0, name.p, name.n);
@@ -110,7 +116,7 @@ struct subject *subjects_get(struct subjects *s, enum limit_scope scope, uint32_
     x->scope = scope;
     x->a = a;
     x->b = b;
-    x->id = s->count + 1;
+    x->id = s->last_id + 1;
     if (asprintf(&x->key, "%s|%s|%s", limit_scope_name(scope), left, right) < 0)
         x->key = NULL;
     if (asprintf(&x->label, "%s%s%s", left, *left && *right ? " > " : "", right) < 0)
@@ -120,6 +126,7 @@ struct subject *subjects_get(struct subjects *s, enum limit_scope scope, uint32_
         return NULL;
     }
     s->count++;
+    s->last_id++;
     return x;
 }
 
@@ -135,6 +142,80 @@ struct ledger *subject_ledger(struct subject *s, uint32_t limit)
     c->next = s->counters;
     s->counters = c;
     return &c->ledger;
+}
+
+/* -- Sweeps ------------------------------------------------------------------------------------ */
+
+bool subjects_are_crowded(const struct subjects *s)
+{
+    return s->names_by_text.count + s->count >= TIDE_MAX(s->sweep_at, (uint32_t)SUBJECT_SWEEP_MIN);
+}
+
+void subjects_keep(struct subjects *s, uint32_t name)
+{
+    struct subject_name *n = subjects_name(s, name);
+    if (!n)
+        return;
+    n->kept = true;
+    if ((n = subjects_name(s, n->domain)))
+        n->kept = true;
+}
+
+/* Nothing of it counts any more. */
+static bool is_empty(struct subject *x, tide_wall_ms now)
+{
+    bool empty = true;
+    for (struct counter *c = x->counters; c; c = c->next) {
+        ledger_prune(&c->ledger, now);
+        empty &= c->ledger.count == 0;
+    }
+    return empty;
+}
+
+/* Of one scope. What has a row loses that first, and goes in the next sweep. */
+static void sweep_scope(struct subjects *s, struct idmap *map, tide_wall_ms now)
+{
+    struct subject **gone = calloc(map->count + 1, sizeof(*gone));
+    size_t count = 0;
+    uint32_t pos = 0;
+    for (struct subject *x; gone && (x = idmap_next(map, &pos));) {
+        if (!is_empty(x, now) || !list_is_empty(&x->dirty)) {
+            subjects_keep(s, x->a);
+            subjects_keep(s, x->b);
+        } else if (x->has_row) {
+            subjects_keep(s, x->a);
+            subjects_keep(s, x->b);
+            subjects_mark(s, x);
+        } else {
+            gone[count++] = x;
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        idmap_remove(map, pair_key(gone[i]->a, gone[i]->b));
+        subject_free(gone[i]);
+        s->count--;
+    }
+    if (!gone) /* no memory: nothing goes */
+        for (uint32_t i = 1; i <= s->name_count; i++)
+            subjects_keep(s, i);
+    free(gone);
+}
+
+void subjects_sweep(struct subjects *s, tide_wall_ms now)
+{
+    for (unsigned scope = 0; scope < LIMIT_SCOPES; scope++)
+        sweep_scope(s, &s->by_pair[scope], now);
+    for (uint32_t i = 0; i < s->name_count; i++) {
+        struct subject_name *n = s->names[i];
+        if (n && !n->kept && !n->data) {
+            strmap_remove(&s->names_by_text, text_of(n->text));
+            name_free(n);
+            s->names[i] = NULL;
+        } else if (n) {
+            n->kept = false;
+        }
+    }
+    s->sweep_at = 2 * (s->names_by_text.count + s->count);
 }
 
 /* -- Rows for the store: per limit its hash and the length of its ledger, then the ledger --------
@@ -166,6 +247,8 @@ bool subjects_next_dirty(struct subjects *s, struct text *ret_key, struct buf *r
     struct subject *x = container_of(node, struct subject, dirty);
     buf_clear(ret_blob);
     for (const struct counter *c = x->counters; c; c = c->next) {
+        if (c->ledger.count == 0)
+            continue;
         size_t header = ret_blob->len;
         put_u32(ret_blob, c->limit);
         put_u32(ret_blob, 0);
@@ -180,6 +263,7 @@ bool subjects_next_dirty(struct subjects *s, struct text *ret_key, struct buf *r
         subjects_mark(s, x); /* out of memory: the row waits for the next call */
         return false;
     }
+    x->has_row = ret_blob->len > 0; /* an empty one is no row */
     *ret_key = text_of(x->key);
     return true;
 }
@@ -225,6 +309,8 @@ enum tide_err subjects_restore(struct subjects *s,
                                                                                  : TIDE_ENOMEM,
                          "ledger of a name with %zu bytes", TIDE_MAX(left.n, right.n));
     struct subject *x = subjects_get(s, scope, a, b);
+    if (x)
+        x->has_row = true;
     enum tide_err rc = x ? restore_ledgers(x, blob, err) : tide_fail(err, TIDE_ENOMEM, "subject");
     return rc == TIDE_OK ? rc : tide_wrap(err, rc, "ledger \"" TEXT_FMT "\"", TEXT_ARG(key));
 }

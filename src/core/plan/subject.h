@@ -8,7 +8,8 @@
  * Lifetime  subjects_init() to subjects_fini(); pointers and numbers hold until then.
  * Threads   loop thread only.
  * Errors    0 or NULL when out of memory, or for a name over SUBJECT_NAME_MAX bytes.
- * Known gap names and subjects are never forgotten while the process lives.
+ * Limits    names and subjects that nobody needs any more are forgotten in sweeps, as soon as there
+ *           are twice as many as after the last one; SUBJECT_NAMES_MAX names in a process' life.
  */
 #ifndef CORE_PLAN_SUBJECT_H
 #define CORE_PLAN_SUBJECT_H
@@ -18,13 +19,16 @@
 #include "core/plan/demand.h"
 #include "core/plan/ledger.h"
 
-#define SUBJECT_NAME_MAX 1024
+#define SUBJECT_NAME_MAX  1024
+#define SUBJECT_NAMES_MAX (1u << 27) /* learnt limits keep their numbers in 28 bits */
+#define SUBJECT_SWEEP_MIN 50000
 
 struct subject_name {
     char *text;
     uint32_t id;
     uint32_t hash;   /* of the text, the same in every run */
     uint32_t domain; /* the planner's: of a sender's address; 0: not asked for */
+    bool kept;       /* by subjects_keep(), until the next sweep */
     void *data;      /* the planner's: the limits of the provider of this name */
 };
 
@@ -52,15 +56,17 @@ struct subject {
     char *label;   /* for people: "qq", "shop.example > qq" */
     struct counter *counters;
     struct list dirty;            /* in subjects.dirty, or alone */
+    bool has_row;                 /* in the store, as far as known */
     struct shared_demand *demand; /* the planner's; NULL: not asked yet */
 };
 
 struct subjects {
     struct strmap names_by_text;
-    struct subject_name **names; /* [id - 1] */
-    uint32_t name_count, name_cap;
+    struct subject_name **names;   /* [id - 1] */
+    uint32_t name_count, name_cap; /* numbers that were given; those of forgotten names are NULL */
+    uint32_t sweep_at;             /* so many names and subjects want a sweep */
     struct idmap by_pair[LIMIT_SCOPES]; /* two names -> struct subject */
-    uint32_t count;
+    uint32_t count, last_id;
     struct list dirty;
 };
 
@@ -79,6 +85,12 @@ struct subject *subjects_find(const struct subjects *s,
 /* Finds or makes; a or b may be 0 where the scope has no such part, or it is not known. */
 struct subject *subjects_get(struct subjects *s, enum limit_scope scope, uint32_t a, uint32_t b);
 struct ledger *subject_ledger(struct subject *s, uint32_t limit); /* finds or makes */
+
+/* Whether it is time for a sweep: whoever holds numbers says which, then all else goes. Subjects
+ * go when nothing of them counts any more, their rows first. Pointers to them end here. */
+bool subjects_are_crowded(const struct subjects *s);
+void subjects_keep(struct subjects *s, uint32_t name);
+void subjects_sweep(struct subjects *s, tide_wall_ms now);
 
 void subjects_mark(struct subjects *s, struct subject *dirty);
 bool subjects_next_dirty(struct subjects *s, struct text *ret_key, struct buf *ret_blob);
