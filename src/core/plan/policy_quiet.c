@@ -263,6 +263,13 @@ static double mean_of(const struct quiet_policy *q, const struct policy_view *v,
     return forecast_level_now(&level, v->forecast->today, gone);
 }
 
+/* The table ends at QUIET_QUOTA_MAX sends. With more of them the quiet time is that of a lower
+ * level: by the price of a send it goes as mean^3 / sends^4 (fluid_due()). */
+static double mean_at_most(double mean, double sends)
+{
+    return sends > QUIET_QUOTA_MAX ? mean * pow(QUIET_QUOTA_MAX / sends, 4.0 / 3) : mean;
+}
+
 static double pending_of(const struct policy_view *v)
 {
     return v->weight > 0 ? v->weight : v->pending ? v->pending->digestible : 1;
@@ -372,6 +379,7 @@ static tide_wall_ms other_wish(struct quiet_policy *q, const struct policy_view 
     unsigned s = TIDE_MIN((unsigned)slot, QUIET_SLOTS - 1);
     double sends = dear(v, h.sends, mean * h.minutes / 1440 + pending_of(v));
     int b = (int)TIDE_MIN(TIDE_MAX(lround(sends), 1), QUIET_QUOTA_MAX);
+    mean = mean_at_most(mean, sends);
     double wait = quiet_wait_minutes(t, false, mean, s, b, table_pending(pending_of(v)));
     return after(v, from, wait, end);
 }
@@ -421,6 +429,7 @@ static tide_wall_ms quiet_wish(void *arg, const struct policy_view *v)
     if (!t)
         return TIDE_MIN(fluid_due(v, p->site.share[weekend], mean, pending, sends), v->window.end);
     unsigned slot = carried ? QUIET_SLOTS : TIDE_MIN((unsigned)(x * QUIET_SLOTS), QUIET_SLOTS - 1);
+    mean = mean_at_most(mean, sends);
     sends = TIDE_MIN(sends, QUIET_QUOTA_MAX);
     int b = (int)sends;
     double part = slot + 1 < QUIET_SLOTS ? x * QUIET_SLOTS - slot : 0;
