@@ -270,6 +270,41 @@ static void test_shared(void **state)
     }
 }
 
+static double mean_delay(const struct replay_trace *t, enum replay_policy policy, int quota)
+{
+    struct replay_settings s = settings(policy, quota);
+    struct replay_result r;
+    struct tide_error err;
+    T_OK(replay_run(t, &s, &r, &err), &err, "%s at %d", replay_policy_name(policy), quota);
+    T_EQ(r.over, 0, "%s at %d", replay_policy_name(policy), quota);
+    replay_result_fini(&r);
+    return r.all.mean;
+}
+
+/* Beyond what the table counts: a quota that nobody comes near delays nothing, however busy they
+ * are; and who gets dozens for each mail that he may have is not worse off than by the price alone.
+ */
+static void test_beyond_the_table(void **state)
+{
+    (void)state;
+    struct rng r;
+    size_t n = 0;
+    rng_seed(&r, 8);
+    for (int64_t minute = 0; minute < 25 * 1440; minute++)
+        if (minute / 60 % 24 >= 8 && minute / 60 % 24 < 18)
+            for (int i = 0; i < 2 && n < EVENTS_MAX; i++)
+                if (rng_below(&r, 4) < 3)
+                    events[n++] = (struct replay_event){START + minute * 60 + i, 0, REPLAY_WATCHED};
+    struct replay_trace t = {events, n, 1};
+    T_TRUE(mean_delay(&t, REPLAY_QUIET, 3000) < 0.001, "900 a day, 3000 allowed");
+    for (int quota = 10; quota <= 40; quota *= 2) {
+        double quiet = mean_delay(&t, REPLAY_QUIET, quota),
+               fluid = mean_delay(&t, REPLAY_FLUID, quota);
+        T_TRUE(quiet <= fluid * 1.01, "%d a day: %.1f min, by the price alone %.1f", quota, quiet,
+               fluid);
+    }
+}
+
 static void test_bounds(void **state)
 {
     (void)state;
@@ -325,10 +360,10 @@ static void test_forecast_judged(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_optimum),         cmocka_unit_test(test_hidden_limit),
-        cmocka_unit_test(test_policies),        cmocka_unit_test(test_windows),
-        cmocka_unit_test(test_shared),          cmocka_unit_test(test_bounds),
-        cmocka_unit_test(test_forecast_judged),
+        cmocka_unit_test(test_optimum),          cmocka_unit_test(test_hidden_limit),
+        cmocka_unit_test(test_policies),         cmocka_unit_test(test_windows),
+        cmocka_unit_test(test_shared),           cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_beyond_the_table), cmocka_unit_test(test_forecast_judged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,6 +11,8 @@
 #define SAVE_EACH       256  /* notifications: so many may be missing of a profile after a crash */
 #define MOVED_SHARE     0.08 /* of the day's mail in other hours: the table is outdated */
 #define FLUID_STEPS_MAX 3
+#define STREAM_SENDS    3
+#define LEVEL_MOST      quiet_level(QUIET_LEVELS - 1)
 #define FLAT_ID         0u /* the place of a day without hours */
 #define EXPECTED_KEY    "policy|expected"
 
@@ -225,7 +227,7 @@ static void quiet_arrived(void *arg, const struct policy_view *v, unsigned n)
 /* Ages add up to `price` minutes at: the sum of the arrivals is taken from the oldest and the
  * newest, the others lying evenly between. */
 static tide_wall_ms fluid_due(
-    const struct policy_view *v, const float share[24], double mean, unsigned k, double sends)
+    const struct policy_view *v, const float share[24], double mean, double k, double sends)
 {
     double oldest = (double)(v->pending ? v->pending->oldest_at : v->last_at),
            newest = (double)v->last_at;
@@ -268,6 +270,15 @@ static double mean_of(const struct quiet_policy *q, const struct policy_view *v,
 static double mean_at_most(double mean, double sends)
 {
     return sends > QUIET_QUOTA_MAX ? mean * pow(QUIET_QUOTA_MAX / sends, 4.0 / 3) : mean;
+}
+
+/* Each send will have to take more than the table can count: what comes is all but a stream then,
+ * which the fluid price divides; one send is kept, as the table's price of urgent mail would. With
+ * the last two the table still knows better. */
+static bool is_stream(double mean, double expected, double sends)
+{
+    return sends >= STREAM_SENDS &&
+           (expected > QUIET_PENDING * sends || mean_at_most(mean, sends) > LEVEL_MOST);
 }
 
 static double pending_of(const struct policy_view *v)
@@ -427,7 +438,11 @@ static tide_wall_ms quiet_wish(void *arg, const struct policy_view *v)
     if (!t && !q->settings.fluid_only && sends > v->direct_share * (double)v->count)
         return v->now;
     if (!t)
-        return TIDE_MIN(fluid_due(v, p->site.share[weekend], mean, pending, sends), v->window.end);
+        return TIDE_MIN(fluid_due(v, p->site.share[weekend], mean, k, sends), v->window.end);
+    if (!carried && is_stream(mean, mean * (1 - gone) + k, sends)) {
+        sends -= v->reserve_full == 0;
+        return TIDE_MIN(fluid_due(v, p->site.share[weekend], mean, k, sends), v->window.end);
+    }
     unsigned slot = carried ? QUIET_SLOTS : TIDE_MIN((unsigned)(x * QUIET_SLOTS), QUIET_SLOTS - 1);
     mean = mean_at_most(mean, sends);
     sends = TIDE_MIN(sends, QUIET_QUOTA_MAX);
