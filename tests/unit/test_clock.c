@@ -1,6 +1,10 @@
 #include "io/loop/clock.h"
 #include "lib/check.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
 static void test_scaled_clock_is_shared(void **state)
 {
     (void)state;
@@ -30,12 +34,44 @@ static void test_real_clock(void **state)
     T_TRUE(clock_until(&c, now + 5000) <= 5000, "not scaled");
 }
 
+/* Put forward by its file; says there until when it sleeps. */
+static void test_driven_clock(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/mailtide-clock-XXXXXX", spec[300], text[CLOCK_TEXT_BYTES];
+    struct clock a, b;
+    struct tide_error err;
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    snprintf(spec, sizeof spec, "2026-03-02T08:00:00Z@1@2026-03-02T08:00:00Z@%s", path);
+    T_EQ(clock_parse(text_of(spec), &a, &err), TIDE_EIO, "too short a file");
+    assert_int_equal(ftruncate(fd, sizeof(struct clock_page)), 0);
+    T_OK(clock_parse(text_of(spec), &a, &err), &err, "driven");
+    T_OK(clock_parse(text_of(clock_text(&a, text)), &b, &err), &err, "handed on: %s", text);
+    tide_wall_ms before = clock_wall(&a);
+    a.page->ahead_ms = TIME_DAY_MS;
+    T_TRUE(clock_wall(&b) >= before + TIME_DAY_MS, "put forward for both");
+    T_TRUE(clock_wall(&b) < before + 2 * TIME_DAY_MS, "by a day");
+    tide_wall_ms now = clock_wall(&a);
+    a.page->wake_at = INT64_MAX;
+    T_TRUE(clock_until(&a, now + TIME_DAY_MS) <= CLOCK_LOOK_MS, "looks again soon");
+    T_EQ(a.page->wake_at, now + TIME_DAY_MS, "says until when it sleeps");
+    (void)clock_until(&b, now + 2 * TIME_DAY_MS);
+    T_EQ(a.page->wake_at, now + TIME_DAY_MS, "the earliest stands");
+    (void)clock_until(&b, now + TIME_HOUR_MS);
+    T_EQ(a.page->wake_at, now + TIME_HOUR_MS, "an earlier one takes its place");
+    close(fd);
+    unlink(path);
+}
+
 static const char *const bad[] = {"",
                                   "2026-03-02T08:00:00Z",
                                   "2026-03-02T08:00:00Z@0",
                                   "2026-03-02T08:00:00Z@-1",
                                   "yesterday@10",
                                   "2026-03-02T08:00:00Z@10@then",
+                                  "2026-03-02T08:00:00Z@1@2026-03-02T08:00:00Z@",
+                                  "2026-03-02T08:00:00Z@1@2026-03-02T08:00:00Z@/not/there",
                                   "2026-03-02T08:00:00Z@1e9"};
 
 static void test_bad_clocks(void **state)
@@ -53,6 +89,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_scaled_clock_is_shared),
         cmocka_unit_test(test_real_clock),
+        cmocka_unit_test(test_driven_clock),
         cmocka_unit_test(test_bad_clocks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
