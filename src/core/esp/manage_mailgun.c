@@ -1,6 +1,6 @@
 /* Mailgun beside sending.
  *
- *   GET /v3/domains, /v3/domains/NAME (and /v4)  the application's `senders`
+ *   GET /v3/domains, /v3/domains/NAME (and /v2, /v4)  the application's `senders`
  *   GET, DELETE /v3/DOMAIN/LIST[/ADDRESS]        bounces, complaints, unsubscribes: those of all
  *                                                domains, which mailtide does not tell apart
  *
@@ -235,6 +235,7 @@ static void answer_delete(const struct esp_ask *ask,
 const struct esp_call esp_mailgun_manages[] = {
     {&esp_mailgun, "GET", "/v3/domains", manage_tell, answer_domains},
     {&esp_mailgun, "GET", "/v4/domains", manage_tell, answer_domains},
+    {&esp_mailgun, "GET", "/v2/domains", manage_tell, answer_domains},
     {&esp_mailgun, "GET", "/v3/domains/*", manage_tell, answer_domain},
     {&esp_mailgun, "GET", "/v4/domains/*", manage_tell, answer_domain},
     {&esp_mailgun, "GET", "/v3/*/bounces", read_list, answer_list},

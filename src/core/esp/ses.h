@@ -15,7 +15,7 @@ enum { SES_HEADER_INVOCATION }; /* place in struct esp_ask.headers */
 
 /* Appends one address, "a@b" or "Name <a@b>"; a wrong one is ESP_BAD_ADDRESS. */
 bool ses_recipient(struct esp_reading *r, struct text t, struct api_addresses *ret);
-/* The sender; a wrong one is refused as one that nobody has verified. */
+/* The sender; a wrong one is refused as one that nobody has verified, by v1 as no address. */
 bool ses_sender(struct esp_reading *r, struct text t, struct mailbox *ret);
 
 /* The base64 of a message into d: its envelope is d->to, d->cc, d->bcc and d->from where they are
