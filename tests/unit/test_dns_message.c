@@ -286,6 +286,65 @@ static void test_bounds(void **state)
     }
 }
 
+/* Data that is not what its type says spoils the answer; what is compressed is followed backwards
+ * alone, and past the end of its own data never. The question is a.org, at octet 12. */
+static const struct {
+    const char *name;
+    unsigned type;
+    const char *data;
+    size_t n;
+    enum dns_status want;
+    const char *read;
+} shapes[] = {
+    {"an MX", DNS_MX, "\0\5\2mx\xC0\x0C", 7, DNS_OK, "mx.a.org"},
+    {"a null MX", DNS_MX, "\0\0\0", 3, DNS_OK, "."},
+    {"an MX within the question", DNS_MX, "\0\5\xC0\x0E", 4, DNS_OK, "org"},
+    {"an MX without a host", DNS_MX, "\0\5", 2, DNS_BROKEN, NULL},
+    {"an MX with something behind it", DNS_MX, "\0\5\2mx\0x", 7, DNS_BROKEN, NULL},
+    {"an MX cut off", DNS_MX, "\0\5\3mx", 5, DNS_BROKEN, NULL},
+    {"an MX that points forward", DNS_MX, "\0\5\xC0\x30", 4, DNS_BROKEN, NULL},
+    {"an MX that points at itself", DNS_MX, "\0\5\xC0\x25", 4, DNS_BROKEN, NULL},
+    {"a label of a kind that is none", DNS_MX, "\0\5\x80\0", 4, DNS_BROKEN, NULL},
+    {"a TXT of nothing", DNS_TXT, "", 0, DNS_OK, ""},
+    {"a TXT of empty strings", DNS_TXT, "\0\0", 2, DNS_OK, ""},
+    {"a TXT whose string is cut off", DNS_TXT, "\3ab", 3, DNS_BROKEN, NULL},
+    {"an AAAA of four octets", DNS_AAAA, "\0\0\0\0", 4, DNS_BROKEN, NULL},
+    {"a PTR", DNS_PTR, "\1B\xC0\x0C", 4, DNS_OK, "b.a.org"},
+    {"a PTR of nothing", DNS_PTR, "", 0, DNS_BROKEN, NULL},
+};
+
+static void test_shapes(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < TIDE_COUNT(shapes); i++) {
+        struct asked a = ask("a.org", (enum dns_type)shapes[i].type);
+        struct dns_answer got = {0};
+        packet_answer(&packet, a.wire, a.n, 0);
+        packet_rr(&packet, 0, NULL, shapes[i].type, 60, shapes[i].data, shapes[i].n);
+        T_EQ(decode(&a, &got), DNS_ANSWERED, "%s", shapes[i].name);
+        T_STR(dns_status_name(got.status), dns_status_name(shapes[i].want), "%s", shapes[i].name);
+        if (shapes[i].read && got.rr_count)
+            T_TEXT(got.rrs[0].data, shapes[i].read, "%s", shapes[i].name);
+        arena_fini(&arena);
+    }
+    /* a name of more than 255 octets, made of pieces that are none */
+    struct asked a = ask("a.org", DNS_PTR);
+    struct dns_answer got = {0};
+    uint8_t piece[66] = {63};
+    size_t before = 12;
+    packet_answer(&packet, a.wire, a.n, 0);
+    for (int i = 0; i < 4; i++) {
+        memset(piece + 1, 'x', 63);
+        piece[64] = (uint8_t)(0xC0 | before >> 8);
+        piece[65] = (uint8_t)before;
+        before = packet.n + 12;
+        packet_rr(&packet, 0, NULL, DNS_PTR, 60, piece, sizeof piece);
+    }
+    T_EQ(decode(&a, &got), DNS_ANSWERED, "long");
+    T_EQ(got.status, DNS_BROKEN, "a name that grows too long");
+    arena_fini(&arena);
+}
+
 static void test_txt_and_odd_names(void **state)
 {
     (void)state;
@@ -306,15 +365,11 @@ static void test_txt_and_odd_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_encode),
-        cmocka_unit_test(test_names_refused),
-        cmocka_unit_test(test_decode_mx),
-        cmocka_unit_test(test_decode_cname_chain),
-        cmocka_unit_test(test_decode_extra),
-        cmocka_unit_test(test_decode_negative),
-        cmocka_unit_test(test_match),
-        cmocka_unit_test(test_bounds),
-        cmocka_unit_test(test_txt_and_odd_names),
+        cmocka_unit_test(test_encode),       cmocka_unit_test(test_names_refused),
+        cmocka_unit_test(test_decode_mx),    cmocka_unit_test(test_decode_cname_chain),
+        cmocka_unit_test(test_decode_extra), cmocka_unit_test(test_decode_negative),
+        cmocka_unit_test(test_match),        cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_shapes),       cmocka_unit_test(test_txt_and_odd_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
