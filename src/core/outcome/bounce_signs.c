@@ -74,7 +74,7 @@ int bounce_signs(const struct bounce_reading *r, const struct bounce *b, const s
     if (system && !r->parts.has_status && called_report(r))
         signs++;
     /* No person writes as the daemon of a mail system, and the rules know what it says. */
-    if (bounce_sender_of(b->from) == SENDER_DAEMON && tells_fault(r, n))
+    if (signs < 3 && bounce_sender_of(b->from) == SENDER_DAEMON && tells_fault(r, n))
         signs += n->tone != NOTICE_PLAIN ? 1 : 2;
     return signs;
 }
