@@ -323,6 +323,10 @@ def curl_https():
                           text=True, capture_output=True, timeout=60)
     assert json.loads(done.stdout)["message"] == "Queued. Thank you.", done.stdout + done.stderr
     house.one("tok-tls-1")
+    done = subprocess.run(["curl", "-sS", "--cacert", house.certificate, "--user", "api:key-of-shop",
+                           f"https://localhost:{https_port()}/v3/shop.test/bounces"], text=True, capture_output=True, timeout=60)
+    following = json.loads(done.stdout)["paging"]["next"]
+    assert following.startswith(f"https://localhost:{https_port()}/v3/shop.test/bounces?"), following
 
 
 def curl(*options, path, fails=()):

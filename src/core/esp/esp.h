@@ -81,6 +81,7 @@ struct esp_ask {
     struct text wild[ESP_WILDS_MAX];      /* what stands in the path for each "*" */
     struct text query;                    /* as it was sent, without "?" */
     struct text host;                     /* for addresses of pages: "127.0.0.1:8025" */
+    bool https;                           /* that is reached by HTTPS */
     struct text unique;                   /* 32 hexadecimal digits, different for each request */
     tide_wall_ms now;
     const char *const *streams;

@@ -164,8 +164,8 @@ static void write_page(struct json_writer *w,
                        struct text after)
 {
     struct buf url = {0};
-    buf_addf(&url, "http://" TEXT_FMT TEXT_FMT "?page=%s&limit=%zu", TEXT_ARG(ask->host),
-             TEXT_ARG(ask->path), name, listing->most);
+    buf_addf(&url, "%s://" TEXT_FMT TEXT_FMT "?page=%s&limit=%zu", ask->https ? "https" : "http",
+             TEXT_ARG(ask->host), TEXT_ARG(ask->path), name, listing->most);
     if (after.n > 0) {
         buf_adds(&url, "&address=");
         buf_add_escaped(&url, after, "");

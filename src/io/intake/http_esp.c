@@ -350,6 +350,8 @@ static void describe(struct http_request *req, struct esp_ask *ret)
                             .body = req->body,
                             .query = text_cut(req->target, question + 1, SIZE_MAX),
                             .host = http_header(req, "Host"),
+                            .https = req->is_tls ||
+                                     text_ieq(http_header(req, "X-Forwarded-Proto"), TEXT("https")),
                             .content_type = http_header(req, "Content-Type")};
 }
 

@@ -59,6 +59,7 @@ struct http_request {
     struct text body;
     bool more;          /* `body` is only its beginning, and holds for the call: http_receive() */
     const char *peer;   /* "127.0.0.1:40312", "unix uid 1000" */
+    bool is_tls;        /* it came by HTTPS */
     bool peer_is_local; /* a Unix socket or a loopback address */
     bool peer_is_unix;  /* then peer_uid is who connected */
     uid_t peer_uid;

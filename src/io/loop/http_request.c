@@ -120,6 +120,7 @@ static void request_begin(struct request *r, const char *url, const char *method
     r->begun = true;
     r->pub.method = text_of(method);
     r->pub.path = text_of(url);
+    r->pub.is_tls = r->h->tls;
     describe_peer(r);
 }
 
