@@ -123,6 +123,7 @@ int cmd_send(struct cli *cli);
 int cmd_sendmail(struct cli *cli);
 int cmd_cancel(struct cli *cli);
 int cmd_release(struct cli *cli);
+int cmd_backup(struct cli *cli);
 int cmd_check_config(struct cli *cli);
 int cmd_check_sender(struct cli *cli);
 int cmd_explain(struct cli *cli);

@@ -81,6 +81,13 @@ const struct cli_command cli_commands[] = {
      "Profiles, time zones, limits and templates are loaded too. What is wrong is named by file "
      "and line (exit code 1). Without a file: /etc/mailtide/mailtide.conf where there is one, "
      "else the embedded defaults."},
+    {"backup", "FILE", 1, 1, cmd_backup, "copies the store, while the daemon runs or not",
+     "The database of the configuration (-c) as it is at one instant, checked, into a new file. "
+     "Intake and releases go on meanwhile. To restore it, here or on another machine: stop the "
+     "daemon, put the file in the place of mailtide.db in state_dir, remove mailtide.db-wal and "
+     "mailtide.db-shm, start. A copy does not know what was done since: what was pending in it and "
+     "has left since leaves again. Where there are bounce addresses, bounce.key in state_dir belongs "
+     "to the backup, else what comes back to older mail is not recognised."},
     {"simulate", "", 0, 0, cmd_simulate, "what would have been: a log of notifications, replayed",
      "Runs the daemon's own planner over a log in virtual time, for one or several limits a "
      "mailbox and day and several policies side by side: mails, digests, delays, what would have "
