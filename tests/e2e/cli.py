@@ -270,6 +270,10 @@ def simulated():
         page = f.read()
     assert page.count("<svg") == page.count("</svg>") == 6 and "http" not in page, page[:500]
     path = scratch.write("backwards.tsv", "200\tb\n100\ta\n")
+    told = mailtide("simulate", "-t", path, "-w", "0", "-q", "3", "-p", "quiet", "--site-quota", "40,20",
+                    "--provider-quota", "30", "--provider-percent", "50", "--single", "direct")[0]
+    assert "all mailboxes together: 40, 20 mails a day through accounts, one behind the other" in told, told
+    assert "the provider of 50 % of the mailboxes: 30 mails a day" in told, told
     mailtide("simulate", "-t", path, "-w", "0")
     for bad in (["-q", "0"], ["-q", "5,x"], ["-p", "best"], ["-w", "-1"], ["--hold-max", "4"]):
         mailtide("simulate", *bad, stdin=log, code=USAGE)

@@ -235,6 +235,42 @@ static void test_accounts(void **state)
     }
 }
 
+static void note_share(void *arg, const struct plan_wide *w)
+{
+    *(double *)arg = w->share;
+}
+
+/* What operators are told: whether digests lengthen because of it. */
+static void test_told(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        int wide, accounts[ACCOUNTS], length;
+        bool provider_dear, account_dear;
+    } cases[] = {
+        {"enough", 400, {400}, 1, false, false},
+        {"the provider's", 40, {400}, 1, true, false},
+        {"the account's", 400, {40}, 1, false, true},
+        {"another account spares it", 400, {40, 300}, 2, false, false},
+    };
+    for (size_t i = 0; i < TIDE_COUNT(cases); i++) {
+        struct fixture f;
+        double provider = -1, account = -1;
+        begin(&f, 10, cases[i].wide, cases[i].accounts, 1);
+        f.lists[0][1] = 1;
+        f.apps[0].account_count = (size_t)cases[i].length;
+        learn(&f);
+        (void)decide(&f, 3, noon);
+        planner_wide(f.planner, TEXT(""), TEXT("harbour"), noon, note_share, &provider);
+        planner_wide(f.planner, TEXT("one"), TEXT(""), noon, note_share, &account);
+        T_TRUE(provider > 0 && account > 0, "%s: both are told of", cases[i].name);
+        T_EQ(provider < 1, cases[i].provider_dear, "%s: provider %.2f", cases[i].name, provider);
+        T_EQ(account < 1, cases[i].account_dear, "%s: account %.2f", cases[i].name, account);
+        end(&f);
+    }
+}
+
 /* What is left is kept for urgent mail that is usually still to come; urgent mail has it. */
 static void test_kept(void **state)
 {
@@ -438,8 +474,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_dear),     cmocka_unit_test(test_rises),
         cmocka_unit_test(test_accounts), cmocka_unit_test(test_kept),
-        cmocka_unit_test(test_restart),  cmocka_unit_test(test_demand),
-        cmocka_unit_test(test_worlds),
+        cmocka_unit_test(test_told),     cmocka_unit_test(test_restart),
+        cmocka_unit_test(test_demand),   cmocka_unit_test(test_worlds),
     };
     return cmocka_run_group_tests_name("planner_price", tests, NULL, NULL);
 }

@@ -242,6 +242,31 @@ static void test_windows(void **state)
     T_EQ(replay_run(&t, &s, &r, &err), TIDE_EINVAL, "nobody knows it");
 }
 
+/* What is put into no digest leaves one by one, and waits the longer for it. */
+static void test_single(void **state)
+{
+    (void)state;
+    struct replay_trace t = world(4);
+    struct replay_result all, some, none;
+    struct tide_error err;
+    struct replay_settings s = settings(REPLAY_QUIET, 4);
+    T_OK(replay_run(&t, &s, &all, &err), &err, "all in digests");
+    s.single[REPLAY_DIRECT] = true;
+    T_OK(replay_run(&t, &s, &some, &err), &err, "direct ones not");
+    s.single[REPLAY_WATCHED] = true;
+    T_OK(replay_run(&t, &s, &none, &err), &err, "none");
+    T_EQ(none.digests, 0, "no digest");
+    T_EQ(none.mails, none.notifications + none.urgent, "a mail each");
+    T_TRUE(some.digests > 0 && some.digests < all.digests, "fewer digests");
+    T_TRUE(all.all.mean < some.all.mean && some.all.mean < none.all.mean, "%.1f, %.1f, %.1f min",
+           all.all.mean, some.all.mean, none.all.mean);
+    T_EQ(some.over + none.over, 0, "never over");
+    T_EQ(none.all.count, none.notifications, "everything has left once");
+    replay_result_fini(&all);
+    replay_result_fini(&some);
+    replay_result_fini(&none);
+}
+
 /* A limit that all share: kept, and nobody is put off for good; the planned digests need fewer
  * mails than those that look at their own mailbox alone. */
 static void test_shared(void **state)
@@ -360,10 +385,11 @@ static void test_forecast_judged(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_optimum),          cmocka_unit_test(test_hidden_limit),
-        cmocka_unit_test(test_policies),         cmocka_unit_test(test_windows),
-        cmocka_unit_test(test_shared),           cmocka_unit_test(test_bounds),
-        cmocka_unit_test(test_beyond_the_table), cmocka_unit_test(test_forecast_judged),
+        cmocka_unit_test(test_optimum),         cmocka_unit_test(test_hidden_limit),
+        cmocka_unit_test(test_policies),        cmocka_unit_test(test_windows),
+        cmocka_unit_test(test_shared),          cmocka_unit_test(test_single),
+        cmocka_unit_test(test_bounds),          cmocka_unit_test(test_beyond_the_table),
+        cmocka_unit_test(test_forecast_judged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -220,6 +220,7 @@ const struct cli_option cli_options[] = {
     {"simulate", 'w', "warmup-days", "N", "so many days to learn from, not scored (60)"},
     {"simulate", 0, "reserve", "N", "mails kept for urgent ones (none for quiet, which knows "
                                     "their price; else 1)"},
+    {"simulate", 0, "single", "NAME,NAME", "direct, watched: they leave one by one, in no digest"},
     {"simulate", 0, "hold-max", "TIME", "no digest waits longer while there is room, as \"4h\""},
     {"simulate", 0, "margin", "TIME", "around a reset, as planner.margin (0s)"},
     {"simulate", 0, "spread", "TIME", "after a reset, as planner.spread (0s)"},

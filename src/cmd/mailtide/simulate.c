@@ -130,6 +130,7 @@ enum tide_err sim_run(const struct sim_options *o, struct sim_results *ret, stru
                                 .hidden_days = o->hidden_days};
     memcpy(s.hidden, o->hidden, sizeof s.hidden);
     memcpy(s.site_quota, o->site_quota, sizeof s.site_quota);
+    memcpy(s.single, o->single, sizeof s.single);
     enum tide_err rc = sim_trace_read(o->trace, &o->log, &trace, err);
     if (rc != TIDE_OK)
         return rc;
@@ -190,6 +191,24 @@ static void print_scores(const char *when, const struct replay_scores *s, struct
              s->log_score, s->q90_coverage, s->pit_error);
 }
 
+void sim_print_shared(const struct sim_options *o, struct buf *out)
+{
+    const char *every = window_is_fixed(&o->shared) ? "a" : "in any";
+    const char *how = o->account_count < 2 ? "the account"
+                      : o->split           ? "accounts, each with its part of the recipients"
+                                           : "accounts, one behind the other";
+    if (o->account_count) {
+        buf_adds(out, "all mailboxes together: ");
+        for (size_t i = 0; i < o->account_count; i++)
+            buf_addf(out, "%s%d", i ? ", " : "", o->site_quota[i]);
+        buf_addf(out, " mails %s %s through %s\n", every, o->shared_words, how);
+    }
+    if (o->provider_quota)
+        buf_addf(out, "the provider of %d %% of the mailboxes: %d mails %s %s\n",
+                 o->provider_percent ? o->provider_percent : 100, o->provider_quota, every,
+                 o->shared_words);
+}
+
 void sim_print_text(const struct sim_results *r, struct buf *out)
 {
     const struct sim_options *o = r->options;
@@ -204,6 +223,7 @@ void sim_print_text(const struct sim_results *r, struct buf *out)
              "after %d days of warm-up: %" PRIu64 " notifications, %" PRIu64
              " urgent ones, %" PRIu64 " days of a recipient\n",
              o->warmup_days, any->notifications, any->urgent, any->user_days);
+    sim_print_shared(o, out);
     for (size_t q = 0; q < o->quota_count; q++) {
         buf_addf(out, "\n%d mails %s %s; sent directly, %" PRIu64 " would have been refused\n",
                  o->quotas[q], window_is_fixed(&o->window) ? "a" : "in any", o->window_words,
@@ -214,6 +234,8 @@ void sim_print_text(const struct sim_results *r, struct buf *out)
         for (size_t p = 0; p < o->policy_count; p++)
             print_row(r, q, p, out);
     }
+    buf_adds(out,
+             "\ndelays in minutes; held: urgent mails that found nothing left and had to wait\n");
     if (!o->forecast)
         return;
     buf_addf(out, "\nforecast   %9s %8s %8s %8s %8s\n", "days", "CRPS", "log", "<= q90", "PIT err");
@@ -387,6 +409,22 @@ static enum tide_err read_window(const struct cli *cli,
     return TIDE_OK;
 }
 
+/* "direct,watched" */
+static enum tide_err read_single(const char *list, struct sim_options *o, struct tide_error *err)
+{
+    struct text rest = text_of(list), piece;
+    while (text_split(&rest, ',', &piece)) {
+        piece = text_trim(piece);
+        bool direct = text_eq(piece, TEXT("direct"));
+        if (!direct && !text_eq(piece, TEXT("watched")))
+            return tide_fail(err, TIDE_ESYNTAX,
+                             "--single: \"" TEXT_FMT "\" is neither direct nor watched",
+                             TEXT_ARG(piece));
+        o->single[direct ? REPLAY_DIRECT : REPLAY_WATCHED] = true;
+    }
+    return TIDE_OK;
+}
+
 /* Nobody has said which: those that can be. */
 static void choose_policies(struct sim_options *o)
 {
@@ -404,9 +442,12 @@ static enum tide_err read_options(const struct cli *cli,
     const char *quota = cli_option_value(cli, "quota"), *policy = cli_option_value(cli, "policy");
     const char *zone = cli_option_value(cli, "zone"), *window = cli_option_value(cli, "window");
     const char *hidden = cli_option_value(cli, "hidden-limit"),
-               *accounts = cli_option_value(cli, "site-quota");
+               *accounts = cli_option_value(cli, "site-quota"),
+               *single = cli_option_value(cli, "single"),
+               *shared = cli_option_value(cli, "shared-window");
     sim_options_init(o);
     o->window_words = window ? window : "day";
+    o->shared_words = shared ? shared : "day";
     o->split = cli_option_value(cli, "split") != NULL;
     o->no_price = cli_option_value(cli, "no-price") != NULL;
     o->trace = cli_option_value(cli, "trace");
@@ -428,6 +469,8 @@ static enum tide_err read_options(const struct cli *cli,
     if (rc == TIDE_OK && accounts)
         rc = numbers_of("site-quota", accounts, o->site_quota, REPLAY_ACCOUNTS_MAX,
                         &o->account_count, err);
+    if (rc == TIDE_OK && single)
+        rc = read_single(single, o, err);
     if (rc == TIDE_OK && policy && strcmp(policy, "all") != 0)
         rc = sim_policies_of(policy, o, err);
     else if (rc == TIDE_OK && (policy || !o->json))

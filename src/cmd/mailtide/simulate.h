@@ -27,8 +27,8 @@ struct sim_options {
     const char *trace; /* "-" or NULL: standard input */
     struct sim_log log;
     struct window window; /* in which a mailbox takes so many; its zone is the next */
-    const char *window_words;
-    const char *zone; /* IANA name, or "+8", "-3:30" */
+    const char *window_words, *shared_words; /* as they were given */
+    const char *zone;                        /* IANA name, or "+8", "-3:30" */
     int quotas[SIM_QUOTAS_MAX];
     size_t quota_count;
     enum replay_policy policies[REPLAY_POLICY_COUNT];
@@ -37,7 +37,7 @@ struct sim_options {
     size_t account_count;
     int provider_quota, provider_percent;
     struct window shared; /* of both */
-    bool split, no_price;
+    bool split, no_price, single[REPLAY_CLASSES];
     int warmup_days;
     int reserve;         /* -1: what the policy needs */
     int64_t hold_ms_max; /* 0: no bound */
@@ -89,6 +89,9 @@ TIDE_MUST_CHECK enum tide_err sim_run(const struct sim_options *o,
                                       struct tide_error *err);
 void sim_results_fini(struct sim_results *r);
 
+/* "together 40, 20 a day through two accounts, one behind the other"; nothing without such limits.
+ */
+void sim_print_shared(const struct sim_options *o, struct buf *out);
 void sim_print_text(const struct sim_results *r, struct buf *out);
 void sim_print_json(const struct sim_results *r, struct buf *out);
 void sim_print_html(const struct sim_results *r, struct buf *out);

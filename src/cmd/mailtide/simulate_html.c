@@ -306,7 +306,7 @@ static const char head[] =
     "body{font:16px/1.5 system-ui,sans-serif;max-width:46rem;margin:2rem auto;padding:0 1rem;"
     "color:#222;background:#fff}h1{font-size:1.6rem}h2{font-size:1.15rem;margin-top:2.2rem}"
     "svg{width:100%;height:auto}svg text{font:12px system-ui,sans-serif;fill:#444}"
-    "svg text.small{font-size:10px}"
+    "svg text.small{font-size:10px}td:first-child{white-space:nowrap}"
     ".area{fill:#fafafa}.grid{stroke:#ddd}table{border-collapse:collapse;width:100%;"
     "font-size:.85rem;font-variant-numeric:tabular-nums}th,td{text-align:right;padding:.25rem "
     ".4rem;border-bottom:1px solid #ddd}th{font-weight:600;vertical-align:bottom}"
@@ -326,6 +326,11 @@ void sim_print_html(const struct sim_results *r, struct buf *out)
              "days of warm-up: %" PRIu64 " notifications, %" PRIu64 " of them urgent.</p>\n",
              r->notifications, r->users, from, to, o->warmup_days,
              r->cells[0][0].notifications + r->cells[0][0].urgent, r->cells[0][0].urgent);
+    if (o->account_count || o->provider_quota) {
+        buf_adds(out, "<p>Shared limits: ");
+        sim_print_shared(o, out);
+        buf_adds(out, "</p>\n");
+    }
     plot_policies(r, out);
     for (size_t q = 0; q < o->quota_count; q++) {
         table(r, q, out);

@@ -154,11 +154,25 @@ static int account_of(struct replay *r, const struct config_application *a, tide
     return a->accounts[0];
 }
 
+/* In the order that they leave in. */
+enum kind { URGENT, SINGLE, DIGEST, KINDS };
+
+static enum kind kind_of(const struct replay *r, enum replay_class class)
+{
+    return class == REPLAY_URGENT ? URGENT : r->settings->single[class] ? SINGLE : DIGEST;
+}
+
+static struct replay_line *line_of(struct replay_user *u, enum kind kind)
+{
+    return kind == URGENT ? &u->urgent : kind == SINGLE ? &u->single : &u->normal;
+}
+
 static struct plan_query query_of(struct replay *r,
                                   struct replay_user *u,
-                                  bool urgent,
+                                  enum kind kind,
                                   tide_wall_ms now)
 {
+    bool urgent = kind == URGENT;
     struct plan_query q = {.now = now,
                            .recipient = &u->plan,
                            .recipient_id = u - r->users + 1,
@@ -166,7 +180,7 @@ static struct plan_query query_of(struct replay *r,
                            .pending = &u->pending,
                            .last_at = u->last_at,
                            .urgent = urgent,
-                           .digest = !urgent};
+                           .digest = kind == DIGEST};
     const struct config_application *a = &r->applications[q.application - 1];
     q.route.provider = r->provider_names[is_elsewhere(r, u)];
     q.route.stream = urgent;
@@ -184,15 +198,21 @@ static double weight_of(const struct replay *r, uint32_t event)
     return direct && r->settings->direct_weight > 0 ? r->settings->direct_weight : 1;
 }
 
-/* The oldest that is pending, of both kinds. */
+static tide_wall_ms oldest(const struct replay *r, const struct replay_line *l)
+{
+    return l->count ? r->trace->events[l->first].at_s * TIME_SECOND_MS : 0;
+}
+
+/* The oldest that is pending: of urgent ones only where there is nothing else. */
 static void refresh(struct replay *r, struct replay_user *u)
 {
-    const struct replay_event *e = r->trace->events;
+    tide_wall_ms single = oldest(r, &u->single), normal = oldest(r, &u->normal);
     u->pending.urgent = u->urgent.count;
+    u->pending.single = u->single.count;
     u->pending.digestible = u->normal.count;
-    u->pending.oldest_at = u->normal.count   ? e[u->normal.first].at_s * TIME_SECOND_MS
-                           : u->urgent.count ? e[u->urgent.first].at_s * TIME_SECOND_MS
-                                             : 0;
+    u->pending.oldest_at = single && normal   ? TIDE_MIN(single, normal)
+                           : single || normal ? single + normal
+                                              : oldest(r, &u->urgent);
     if (!u->normal.count)
         u->weight = 0;
 }
@@ -242,8 +262,8 @@ static tide_wall_ms closed_until(struct replay *r, const struct plan_query *q)
 /* False: it was refused, and waits on. */
 static bool send(struct replay *r, struct replay_user *u, const struct plan_query *q)
 {
-    struct replay_line *l = q->urgent ? &u->urgent : &u->normal;
-    uint32_t n = q->urgent ? 1 : l->count;
+    struct replay_line *l = line_of(u, q->urgent ? URGENT : q->digest ? DIGEST : SINGLE);
+    uint32_t n = q->digest ? l->count : 1;
     planner_charge(r->planner, q);
     if (is_refused(r, u, q))
         return false;
@@ -258,10 +278,10 @@ static bool send(struct replay *r, struct replay_user *u, const struct plan_quer
 static void settle(struct replay *r, struct replay_user *u, tide_wall_ms now)
 {
     tide_wall_ms wake = TIDE_NEVER;
-    for (int urgent = 1; urgent >= 0; urgent--) {
-        const struct replay_line *l = urgent ? &u->urgent : &u->normal;
+    for (enum kind kind = URGENT; kind < KINDS; kind++) {
+        const struct replay_line *l = line_of(u, kind);
         while (l->count) {
-            struct plan_query q = query_of(r, u, urgent, now);
+            struct plan_query q = query_of(r, u, kind, now);
             struct plan_answer a = {.at = closed_until(r, &q)};
             if (!a.at) {
                 planner_decide(r->planner, &q, &a);
@@ -338,14 +358,15 @@ static void arrive(struct replay *r, uint32_t event)
     tide_wall_ms now = e->at_s * TIME_SECOND_MS;
     bool urgent = e->class == REPLAY_URGENT;
     count_arrival(r, u, now, urgent);
-    line_add(r, urgent ? &u->urgent : &u->normal, event);
-    if (!urgent) {
+    enum kind kind = kind_of(r, (enum replay_class)e->class);
+    line_add(r, line_of(u, kind), event);
+    if (kind == DIGEST) {
         u->last_at = now;
         u->weight += weight_of(r, event);
     }
     refresh(r, u);
-    if (!urgent) {
-        struct plan_query q = query_of(r, u, false, now);
+    if (kind == DIGEST) {
+        struct plan_query q = query_of(r, u, DIGEST, now);
         struct plan_warning warning;
         if (planner_arrived(r->planner, &q, 1, &warning) && !u->full)
             u->warned_at = now;
@@ -512,7 +533,7 @@ static enum tide_err play(struct replay *r, struct tide_error *err)
         arrive(r, i);
     }
     for (uint32_t u = 0; u < t->user_count; u++) {
-        r->out->left += r->users[u].normal.count;
+        r->out->left += r->users[u].normal.count + r->users[u].single.count;
         end_event_day(r, &r->users[u]);
     }
     wake_until(r, TIDE_NEVER - 1);

@@ -75,6 +75,7 @@ struct replay_settings {
     int64_t hold_ms_max;          /* 0: no bound */
     int64_t margin_ms, spread_ms; /* around and after a reset, as planner.* */
     double urgent_cost;           /* as in struct quiet_settings */
+    bool single[REPLAY_CLASSES];  /* these are put into no digest */
     double direct_weight;         /* of direct mail against watched; 0: alike */
     /* What a mailbox really takes in its window, unknown to the planner, which learns it from
      * refusals: each of these numbers holds for so many days, then the next, and around. Not for

@@ -29,10 +29,10 @@ struct replay_user {
     struct plan_recipient plan;
     struct group_pending pending;
     tide_wall_ms last_at;
-    double weight; /* of what is pending */
-    struct replay_line urgent, normal;
-    struct replay_tally mails, events; /* of the limit's window, counted anew */
-    struct replay_tally taken;         /* of the hidden limit's */
+    double weight;                             /* of what is pending */
+    struct replay_line urgent, single, normal; /* single: one by one, behind urgent ones */
+    struct replay_tally mails, events;         /* of the limit's window, counted anew */
+    struct replay_tally taken;                 /* of the hidden limit's */
     int32_t event_day;
     uint32_t events_of_day;
     tide_wall_ms warned_at; /* of event_day; 0: not */

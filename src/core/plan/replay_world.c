@@ -197,7 +197,8 @@ enum tide_err replay_open(struct replay *r, struct tide_error *err)
     if (!ok)
         return tide_fail(err, TIDE_ENOMEM, "%u users, %zu events", t->user_count, t->count);
     for (uint32_t u = 0; u < t->user_count; u++) {
-        r->users[u].urgent = r->users[u].normal = (struct replay_line){REPLAY_NONE, REPLAY_NONE, 0};
+        struct replay_line none = {REPLAY_NONE, REPLAY_NONE, 0};
+        r->users[u].urgent = r->users[u].single = r->users[u].normal = none;
         r->users[u].event_day = INT32_MIN;
         r->users[u].mails.start = r->users[u].events.start = INT64_MIN;
         if (r->rings) {

@@ -24,9 +24,7 @@ struct clock_page {
 };
 
 #define CLOCK_FILE_BYTES 200
-#define CLOCK_LOOK_MS                                                          \
-    2 /* so often whoever sleeps under a driven clock looks whether it is time \
-       */
+#define CLOCK_LOOK_MS    2 /* sleepers of a driven clock look so often */
 
 struct clock {
     tide_wall_ms origin, anchor; /* scaled and system wall time of the same instant */
