@@ -68,6 +68,26 @@ static void test_accepted_since(void **state)
         T_EQ(ask.count, cases[i].want, "%s", cases[i].name);
         arena_fini(&ask.arena);
     }
+    struct store_ask ask = {.view = STORE_VIEW_TALLIES,
+                            .id = id_floor(began),
+                            .until = id_floor(began + 2000),
+                            .application = TEXT("app"),
+                            .step_ms = 1000};
+    T_OK(rig_ask(&rig, &ask), &rig.err, "by seconds");
+    T_EQ(ask.tally_count, 2, "seconds");
+    T_EQ(ask.tallies[0].from, began / 1000 * 1000, "the first second");
+    T_EQ(ask.tallies[0].states[NOTIFICATION_ACCEPTED], 2, "in the first");
+    T_EQ(ask.tallies[1].states[NOTIFICATION_ACCEPTED], 1, "in the second");
+    arena_fini(&ask.arena);
+    ask.step_ms = 0;
+    T_OK(rig_ask(&rig, &ask), &rig.err, "all in one");
+    T_EQ(ask.tally_count, 1, "one");
+    T_EQ(ask.tallies[0].states[NOTIFICATION_ACCEPTED], 3, "all");
+    arena_fini(&ask.arena);
+    ask.until = id_floor(began + 1000);
+    T_OK(rig_ask(&rig, &ask), &rig.err, "until then");
+    T_EQ(ask.tallies[0].states[NOTIFICATION_ACCEPTED], 2, "without what came later");
+    arena_fini(&ask.arena);
 }
 
 static void test_accept_answers_with_recipient(void **state)

@@ -324,6 +324,23 @@ static void test_drops(void **state)
     T_EQ(rig_drop(&rig, &drop), TIDE_ENOENT, "none");
     arena_fini(&drop.arena);
 
+    /* With the others that got the same mail, but not who got another. */
+    struct mail many;
+    mail_init(&rig, &many, "w1@x.example w2@x.example w3@y.example", "text");
+    T_OK(rig_accept(&rig, &many.req), &rig.err, "many");
+    tide_id first = many.items[0].id, last = many.items[2].id;
+    mail_fini(&many);
+    mail("w2@x.example", "another", "digestible", 5, 0, &p);
+    drop = (struct store_drop){.id = last, .then = NOTIFICATION_CANCELLED, .at = rig.now};
+    T_OK(rig_drop(&rig, &drop), &rig.err, "one of them");
+    arena_fini(&drop.arena);
+    drop = (struct store_drop){
+        .id = first, .whole = true, .then = NOTIFICATION_CANCELLED, .at = rig.now};
+    T_OK(rig_drop(&rig, &drop), &rig.err, "the rest");
+    T_EQ(drop.dropped_count, 2, "who was dropped before is not again");
+    T_EQ(drop.group_count, 2, "their groups");
+    arena_fini(&drop.arena);
+
     /* Late ones: with a deadline up to then, of a stream that drops. */
     static const struct {
         tide_wall_ms deadline;
