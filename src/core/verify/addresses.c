@@ -3,6 +3,8 @@
 #include "base/macros.h"
 #include "core/proto/json.h"
 
+#include <glib.h>
+
 static const char *const names[] = {"email",         "address",      "e-mail",
                                     "mail",          "recipient",    "email_address",
                                     "email address", "emailaddress", "to"};
@@ -26,21 +28,8 @@ void addresses_fini(struct addresses *in)
 
 static void put_utf8(struct buf *out, uint32_t c)
 {
-    if (c < 0x80) {
-        buf_addc(out, (char)c);
-    } else if (c < 0x800) {
-        buf_addc(out, (char)(0xC0 | c >> 6));
-        buf_addc(out, (char)(0x80 | (c & 0x3F)));
-    } else {
-        if (c < 0x10000) {
-            buf_addc(out, (char)(0xE0 | c >> 12));
-        } else {
-            buf_addc(out, (char)(0xF0 | c >> 18));
-            buf_addc(out, (char)(0x80 | (c >> 12 & 0x3F)));
-        }
-        buf_addc(out, (char)(0x80 | (c >> 6 & 0x3F)));
-        buf_addc(out, (char)(0x80 | (c & 0x3F)));
-    }
+    char octets[6];
+    buf_add(out, octets, (size_t)g_unichar_to_utf8(c, octets));
 }
 
 static void put_unit(struct addresses *in, uint32_t unit)
