@@ -133,8 +133,11 @@ void gate_on_config(struct gate *g,
     g->hints = hints;
     g->config = config;
     gate_relink_guards(g);
-    gate_recognise(g, !profiles_recognise_alike(&old->profiles, &config->profiles), now);
     uint32_t pos = 0;
+    for (struct gate_domain *d; (d = strmap_next(&g->domains, &pos, NULL));)
+        d->hinted = false;
+    gate_recognise(g, !profiles_recognise_alike(&old->profiles, &config->profiles), now);
+    pos = 0;
     for (struct gate_attempt *a; (a = idmap_next(&g->attempts, &pos));)
         renumber(a, old, config);
     pos = 0;

@@ -10,14 +10,22 @@
 #define LOADED_SPREAD_MS 60000
 #define ARRIVED_MAX      2047 /* of gate_group.arrived */
 
-static uint8_t hints_of(const struct gate *g, const struct recipient_state *state)
+/* Those of the domain are the same for all of it, and take a dozen look-ups. */
+static uint8_t hints_of(const struct gate *g,
+                        struct gate_domain *d,
+                        const struct recipient_state *state)
 {
     struct recipient_hints h;
+    if (!d->hinted) {
+        recipient_hints(&g->hints, TEXT(""), state->domain, &h);
+        d->hints = (uint8_t)h.found;
+        d->hinted = true;
+    }
     size_t tail = state->domain.n + 1;
     struct text local =
         text_cut(state->address, 0, state->address.n > tail ? state->address.n - tail : 0);
-    recipient_hints(&g->hints, local, state->domain, &h);
-    return (uint8_t)h.found;
+    recipient_hints(&g->hints, local, TEXT(""), &h);
+    return (uint8_t)(d->hints | h.found);
 }
 
 static void recall_plan(struct gate_recipient *r,
@@ -52,7 +60,7 @@ static uint32_t recipient_of(struct gate *g,
     struct gate_recipient *r = idpool_at(&g->recipients, handle);
     r->domain = d;
     d->refs++;
-    r->hints = hints_of(g, state);
+    r->hints = hints_of(g, d, state);
     plan_recipient_init(&r->plan);
     gate_set_stops_of(g, r, state, now, todo);
     recall_plan(r, state->plan, now, todo);

@@ -54,7 +54,8 @@ struct gate_domain {
     uint32_t provider, gateway; /* the planner's numbers */
     uint32_t refs;              /* recipients */
     enum verdict_kind kind;
-    bool asking;
+    bool asking, hinted;
+    uint8_t hints;            /* of enum recipient_hint, what the domain alone tells; when hinted */
     tide_wall_ms valid_until; /* 0: never asked */
     char *reason;
     char *provider_name;
