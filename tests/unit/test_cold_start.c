@@ -21,10 +21,10 @@ static struct replay_trace make_trace(struct replay_event *events)
         int64_t at = d * 86400LL;
         if (forecast_weekend(d))
             continue;
-        events[t.count++] = (struct replay_event){at + 3 * 3600, 0, REPLAY_URGENT};
-        events[t.count++] = (struct replay_event){at + 9 * 3600, 0, REPLAY_DIRECT};
-        events[t.count++] = (struct replay_event){at + 10 * 3600, 0, REPLAY_DIRECT};
-        events[t.count++] = (struct replay_event){at + 10 * 3600, 1, REPLAY_WATCHED};
+        events[t.count++] = (struct replay_event){at + 3 * 3600, 0, REPLAY_URGENT, 0};
+        events[t.count++] = (struct replay_event){at + 9 * 3600, 0, REPLAY_DIRECT, 0};
+        events[t.count++] = (struct replay_event){at + 10 * 3600, 0, REPLAY_DIRECT, 0};
+        events[t.count++] = (struct replay_event){at + 10 * 3600, 1, REPLAY_WATCHED, 0};
     }
     return t;
 }

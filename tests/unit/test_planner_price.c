@@ -400,9 +400,9 @@ static struct replay_trace world(uint64_t seed)
                 int64_t at = (int64_t)MONDAY / 1000 + d * 86400 + 28800 + rng_below(&rng, 36000);
                 uint32_t size = 1 + rng_below(&rng, 5);
                 for (uint32_t i = 0; i < size && n < EVENTS_MAX; i++)
-                    events[n++] =
-                        (struct replay_event){at + rng_below(&rng, 1800), u,
-                                              rng_below(&rng, 40) ? REPLAY_DIRECT : REPLAY_URGENT};
+                    events[n++] = (struct replay_event){
+                        at + rng_below(&rng, 1800), u,
+                        rng_below(&rng, 40) ? REPLAY_DIRECT : REPLAY_URGENT, 0};
             }
         }
     qsort(events, n, sizeof events[0], by_time);

@@ -185,6 +185,66 @@ static void test_rows(void **state)
 }
 
 /* Version 1 of a recipient's blob had no forecast. */
+/* One who writes at night beside many who write by day gets a profile of his own, after a while,
+ * and has it back after a restart. */
+static void test_sources(void **state)
+{
+    (void)state;
+    struct fixture a, b;
+    struct tide_error err;
+    struct text key;
+    struct buf blob = {0};
+    struct quiet_job job;
+    begin(&a, NULL);
+    begin(&b, NULL);
+    a.v.source = 1;
+    at(&a, 720);
+    wait(&a);
+    T_TRUE(quiet_policy_wants(a.q, &job) && job.source == 0, "nobody differs yet");
+    for (int32_t d = 0; d < 12; d++) {
+        a.v.day = MONDAY + d;
+        a.v.window =
+            (struct window_span){MIDNIGHT + d * TIME_DAY_MS, MIDNIGHT + (d + 1) * TIME_DAY_MS};
+        for (int n = 0; n < 120; n++) {
+            struct forecast someone = {0};
+            bool night = n % 4 == 0;
+            a.v.forecast = &someone;
+            a.v.source = night ? 2 : 1;
+            a.v.now = a.v.last_at = a.v.window.start + (night ? 2 : 12) * TIME_HOUR_MS + n * MIN;
+            a.p->arrived(a.p->arg, &a.v, 1);
+        }
+    }
+    a.v.forecast = &a.forecast;
+    const struct {
+        uint32_t source, want;
+    } cases[] = {{1, 1}, {2, 2}, {0, 0}, {3, 0}};
+    struct fixture *both[] = {&a, &b};
+    b.v.day = a.v.day;
+    b.v.window = a.v.window;
+    while (a.p->next_dirty(a.p->arg, &key, &blob)) {
+        char name[QUIET_KEY_BYTES];
+        snprintf(name, sizeof name, TEXT_FMT, TEXT_ARG(key));
+        T_OK(b.p->restore(b.p->arg, text_of(name), buf_text(&blob), &err), &err, "%s", name);
+    }
+    for (size_t f = 0; f < TIDE_COUNT(both); f++)
+        for (size_t i = 0; i < TIDE_COUNT(cases); i++) {
+            struct foreseen seen;
+            both[f]->v.source = cases[i].source;
+            both[f]->v.now = both[f]->v.window.start + 6 * TIME_HOUR_MS;
+            T_TRUE(both[f]->p->foresee(both[f]->p->arg, &both[f]->v, &seen), "foreseen");
+            double gone = site_gone(seen.site, both[f]->v.day, 0.25);
+            T_TRUE(cases[i].want == 2   ? gone > 0.75
+                   : cases[i].want == 1 ? gone < 0.15
+                                        : gone > 0.15 && gone < 0.5,
+                   "by six in the morning %.2f of the mail of %u has come", gone, cases[i].source);
+        }
+    T_EQ(b.p->restore(b.p->arg, TEXT("policy|site|0000004d|0000000x"), TEXT("x"), &err),
+         TIDE_ECORRUPT, "no such key");
+    buf_fini(&blob);
+    quiet_policy_free(a.q);
+    quiet_policy_free(b.q);
+}
+
 static void test_old_blob(void **state)
 {
     (void)state;
@@ -255,7 +315,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_seam),     cmocka_unit_test(test_wishes),
         cmocka_unit_test(test_reset),    cmocka_unit_test(test_rows),
-        cmocka_unit_test(test_old_blob), cmocka_unit_test(test_anything),
+        cmocka_unit_test(test_sources),  cmocka_unit_test(test_old_blob),
+        cmocka_unit_test(test_anything),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

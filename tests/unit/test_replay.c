@@ -109,8 +109,9 @@ static struct replay_trace world(uint64_t seed)
         uint32_t user = rng_below(&r, USERS), burst = 1 + rng_below(&r, 9);
         bool urgent = rng_below(&r, 40) == 0;
         for (uint32_t i = 0; i < (urgent ? 1 : burst); i++)
-            events[n++] = (struct replay_event){START + minute * 60 + i, user,
-                                                urgent ? REPLAY_URGENT : 1 + rng_below(&r, 2)};
+            events[n++] =
+                (struct replay_event){START + minute * 60 + i, user,
+                                      urgent ? REPLAY_URGENT : (uint8_t)(1 + rng_below(&r, 2)), 0};
     }
     return (struct replay_trace){events, n, USERS};
 }
@@ -250,6 +251,7 @@ static void test_single(void **state)
     struct replay_result all, some, none;
     struct tide_error err;
     struct replay_settings s = settings(REPLAY_QUIET, 4);
+    s.warmup_days = 0; /* else mails of what came before it are counted too */
     T_OK(replay_run(&t, &s, &all, &err), &err, "all in digests");
     s.single[REPLAY_DIRECT] = true;
     T_OK(replay_run(&t, &s, &some, &err), &err, "direct ones not");
@@ -319,7 +321,8 @@ static void test_beyond_the_table(void **state)
         if (minute / 60 % 24 >= 8 && minute / 60 % 24 < 18)
             for (int i = 0; i < 2 && n < EVENTS_MAX; i++)
                 if (rng_below(&r, 4) < 3)
-                    events[n++] = (struct replay_event){START + minute * 60 + i, 0, REPLAY_WATCHED};
+                    events[n++] =
+                        (struct replay_event){START + minute * 60 + i, 0, REPLAY_WATCHED, 0};
     struct replay_trace t = {events, n, 1};
     T_TRUE(mean_delay(&t, REPLAY_QUIET, 3000) < 0.001, "900 a day, 3000 allowed");
     for (int quota = 10; quota <= 40; quota *= 2) {
@@ -328,6 +331,37 @@ static void test_beyond_the_table(void **state)
         T_TRUE(quiet <= fluid * 1.01, "%d a day: %.1f min, by the price alone %.1f", quota, quiet,
                fluid);
     }
+}
+
+/* Two who write at other hours, each through profiles of their own when it is known who writes. */
+static void test_sources(void **state)
+{
+    (void)state;
+    double noon[2], delay[2];
+    for (int known = 0; known < 2; known++) {
+        struct rng r;
+        struct replay_forecast f;
+        struct tide_error err;
+        size_t n = 0;
+        rng_seed(&r, 21);
+        for (int64_t minute = 0; minute < DAYS * 1440; minute++) {
+            int64_t hour = minute / 60 % 24;
+            bool day = hour < 10; /* in the east 8:00 to 18:00; the others from 20:00 to 23:00 */
+            uint32_t user = day ? rng_below(&r, 6) : 6 + rng_below(&r, 6);
+            if (!day && (hour < 12 || hour >= 15))
+                continue;
+            for (uint32_t i = rng_below(&r, 14) ? 4 : 0; i < 4 && n < EVENTS_MAX; i++)
+                events[n++] = (struct replay_event){START + minute * 60 + i, user, REPLAY_WATCHED,
+                                                    known && !day ? 2 : (uint8_t)known};
+        }
+        struct replay_trace t = {events, n, USERS};
+        struct replay_settings s = settings(REPLAY_QUIET, 5);
+        T_OK(replay_forecast(&t, &s, &f, &err), &err, "forecast");
+        noon[known] = f.noon.crps;
+        delay[known] = mean_delay(&t, REPLAY_QUIET, 5);
+    }
+    T_TRUE(noon[1] < 0.9 * noon[0], "at 13:00 CRPS %.3f, with one profile %.3f", noon[1], noon[0]);
+    T_TRUE(delay[1] < delay[0], "mean delay %.1f min, with one profile %.1f", delay[1], delay[0]);
 }
 
 static void test_bounds(void **state)
@@ -347,13 +381,14 @@ static void test_bounds(void **state)
     T_OK(replay_run(&t, &s, &r, &err), &err, "held an hour at most");
     T_TRUE(r.refused_direct > 0, "some would be refused");
     replay_result_fini(&r);
-    struct replay_event odd[] = {{START, 0, 1}, {START - 1, 0, 1}, {START, 7, 1}, {START, 0, 9}};
+    struct replay_event odd[] = {
+        {START, 0, 1, 0}, {START - 1, 0, 1, 0}, {START, 7, 1, 0}, {START, 0, 9, 0}};
     struct replay_trace bad[] = {{odd, 2, 1}, {odd + 2, 1, 1}, {odd + 3, 1, 1}};
     for (size_t i = 0; i < TIDE_COUNT(bad); i++)
         T_EQ(replay_run(&bad[i], &s, &r, &err), TIDE_ERANGE, "bad trace %zu", i);
     struct replay_event same[64];
     for (size_t i = 0; i < TIDE_COUNT(same); i++)
-        same[i] = (struct replay_event){START, 0, i % 9 ? REPLAY_DIRECT : REPLAY_URGENT};
+        same[i] = (struct replay_event){START, 0, i % 9 ? REPLAY_DIRECT : REPLAY_URGENT, 0};
     struct replay_trace one = {same, TIDE_COUNT(same), 1};
     s.warmup_days = 0;
     T_OK(replay_run(&one, &s, &r, &err), &err, "one recipient, one second");
@@ -385,11 +420,11 @@ static void test_forecast_judged(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_optimum),         cmocka_unit_test(test_hidden_limit),
-        cmocka_unit_test(test_policies),        cmocka_unit_test(test_windows),
-        cmocka_unit_test(test_shared),          cmocka_unit_test(test_single),
-        cmocka_unit_test(test_bounds),          cmocka_unit_test(test_beyond_the_table),
-        cmocka_unit_test(test_forecast_judged),
+        cmocka_unit_test(test_optimum),  cmocka_unit_test(test_hidden_limit),
+        cmocka_unit_test(test_policies), cmocka_unit_test(test_windows),
+        cmocka_unit_test(test_shared),   cmocka_unit_test(test_single),
+        cmocka_unit_test(test_bounds),   cmocka_unit_test(test_beyond_the_table),
+        cmocka_unit_test(test_sources),  cmocka_unit_test(test_forecast_judged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -165,6 +165,8 @@ static bool take_item(void *arg, const struct history_item *item)
     };
     struct reader *r = arg;
     struct replay_event e = {.at_s = item->at_s, .class = classes[item->class]};
+    if (item->source.n)
+        e.source = plan_hash(1, item->source.p, item->source.n) & 0xFFFFFF;
     return user_of(r, item->recipient, &e.user) && add_event(r, &e);
 }
 

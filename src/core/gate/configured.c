@@ -49,6 +49,13 @@ const struct config_application *gate_application(const struct gate *g, uint16_t
     return config_application(g->config, name_text(&g->applications, name));
 }
 
+uint32_t gate_source(const struct gate *g, const struct gate_group *grp)
+{
+    struct text a = name_text(&g->applications, (uint16_t)grp->application);
+    struct text sender = planner_name(g->planner, planner_sender_domain(g->planner, grp->sender));
+    return plan_hash(plan_hash(1, a.p, a.n), sender.p, sender.n);
+}
+
 uint16_t gate_application_number(const struct gate *g, uint16_t name)
 {
     const struct config_application *a = gate_application(g, name);

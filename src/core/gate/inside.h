@@ -216,6 +216,8 @@ void gate_names_fini(struct gate_names *names);
 uint16_t gate_name_number(struct gate_names *names, struct text name, struct gate_todo *todo);
 const struct config_application *gate_application(const struct gate *g, uint16_t name);
 uint16_t gate_application_number(const struct gate *g, uint16_t name); /* struct plan_query's */
+/* Who writes, for the forecast: application and sender domain, the same in every run. */
+uint32_t gate_source(const struct gate *g, const struct gate_group *grp);
 int gate_stream(const struct gate *g, uint16_t name); /* index; -1: no longer configured */
 bool gate_configure_accounts(struct gate *g, const struct config *config);
 /* Whoever waits looks again: what held it may have changed. */

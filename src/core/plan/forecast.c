@@ -19,6 +19,9 @@
 #define TODAY_SHAPE    6.0 /* days' worth of belief in the level against today's count */
 #define AWAKE_START    0.5f
 
+#define APART       0.08 /* of the mail at other times: a profile of its own */
+#define APART_STILL 0.05
+
 #define DAY_MAX      1000000 /* year 4707 */
 #define SITE_VERSION 1
 #define SITE_BYTES   (1 + 4 + 4 + 8 + 4 * (48 + 14 + FORECAST_SITE_DAYS + 24))
@@ -68,6 +71,41 @@ void site_init(struct site *s)
     for (int d = 0; d < FORECAST_DAYS_MAX; d++)
         s->factor[d] = 1;
     derive_profile(s);
+}
+
+void site_branch(struct site *s, const struct site *whole)
+{
+    site_init(s);
+    s->begun = whole->begun;
+    s->day = s->first = whole->day;
+    for (int y = 0; y < 2; y++)
+        for (int h = 0; h < 24; h++)
+            s->hours[y][h] = whole->share[y][h] * SITE_BRANCH * (y ? 2 : 5) / 7;
+    for (int d = 0; d < 7; d++)
+        s->ratio[d] = RATIO_START * whole->ratio[d] / whole->ratio_weight[d];
+    memcpy(s->factor, whole->factor, sizeof s->factor);
+    derive_profile(s);
+}
+
+double site_moved(const struct site *s, const float share[2][24])
+{
+    double mail[2] = {0}, other[2] = {0};
+    for (int y = 0; y < 2; y++)
+        for (int h = 0; h < 24; h++) {
+            mail[y] += (double)s->hours[y][h];
+            other[y] += fabs((double)s->share[y][h] - (double)share[y][h]) / 2;
+        }
+    return (mail[0] * other[0] + mail[1] * other[1]) / (mail[0] + mail[1]);
+}
+
+bool site_is_apart(const struct site *s, const struct site *whole, bool was)
+{
+    double weekdays = 0;
+    for (int d = 0; d < 7; d++)
+        weekdays += fabs((double)(s->ratio[d] / s->ratio_weight[d] -
+                                  whole->ratio[d] / whole->ratio_weight[d])) /
+                    14;
+    return site_moved(s, whole->share) + weekdays > (was ? APART_STILL : APART);
 }
 
 static void end_day(struct site *s)

@@ -58,6 +58,15 @@ void site_roll(struct site *s, int32_t day);
 /* `n` notifications in an hour of s->day. */
 void site_count(struct site *s, int hour, uint32_t n);
 float site_factor(const struct site *s, int32_t day);
+/* One of several who write through a site, not seen before: begins as the whole does, believed like
+ * SITE_BRANCH notifications of its own. */
+#define SITE_BRANCH 100
+void site_branch(struct site *s, const struct site *whole);
+/* The share of a week's mail of `s` that comes at other hours than by these profiles. */
+double site_moved(const struct site *s, const float share[2][24]);
+/* It has hours or weekdays of its own, rather than those of the whole; `was`: it had them before.
+ */
+bool site_is_apart(const struct site *s, const struct site *whole, bool was);
 /* The share of a day's mail that has usually come when the share `x` (0..1) of its time is gone. */
 double site_gone(const struct site *s, int32_t day, double x);
 

@@ -43,7 +43,7 @@ struct foreseen {
     double next_awake, next_mean;    /* of a day after it */
 };
 
-#define CROWD_SITES_MAX 32
+#define CROWD_SITES_MAX 64
 
 /* Sums over recipients, by site, since their hours differ. */
 struct crowd {

@@ -110,6 +110,7 @@ struct plan_query {
     uint16_t application;
     const struct group_pending *pending;
     tide_wall_ms last_at; /* newest arrival in the group */
+    uint32_t source;      /* who writes: the same number in every run; 0: nobody knows */
     double weight;        /* of what is pending, in mails of the mean weight; 0: all weigh alike */
     bool urgent;          /* may use the reserve */
     bool digest;          /* the release would take all digestible ones */

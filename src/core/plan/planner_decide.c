@@ -130,6 +130,7 @@ void planner_view_of(const struct planner *p,
         .span_ms = window_length_ms(w),
         .direct_share = p->config->planner.direct_share,
         .window_id = m->window,
+        .source = q->source,
     };
     ret->is_day = window_is_day(w);
     if (window_is_fixed(w))

@@ -59,6 +59,7 @@ void planner_plain_view(const struct planner *p,
         .is_day = true,
         .day = day.day,
         .window_id = day.id,
+        .source = q->source,
         .direct_share = p->config->planner.direct_share,
     };
 }

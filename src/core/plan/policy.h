@@ -35,6 +35,7 @@ struct policy_view {
     bool is_day;               /* a calendar day: `day` and `window_id` say which */
     int32_t day;               /* local date, in days since 1970 */
     uint32_t window_id;        /* of the window's definition, stable over restarts */
+    uint32_t source;           /* who writes, as in struct plan_query */
     double direct_share;
     /* Limits that many share let so few of what is to come leave that each digest has to be larger:
      * the inverse squares of what share they take, summed. 0: none is scarce. */

@@ -18,7 +18,9 @@
 
 struct place {
     struct site site;
-    uint32_t window_id;
+    uint32_t window_id, source; /* 0: all who write */
+    int32_t compared_day;
+    bool apart;     /* from the whole: its own profile is used */
     uint64_t saved; /* site.seen when it was written last */
     int32_t saved_day;
 };
@@ -45,31 +47,68 @@ struct quiet_policy {
 
 /* -- Sites and tables -------------------------------------------------------------------------- */
 
-static struct place *find_place(const struct quiet_policy *q, uint32_t window_id)
+static struct place *find_place(const struct quiet_policy *q, uint32_t window_id, uint32_t source)
 {
     for (unsigned i = 0; i < q->place_count; i++)
-        if (q->places[i]->window_id == window_id)
+        if (q->places[i]->window_id == window_id && q->places[i]->source == source)
             return q->places[i];
     return NULL;
 }
 
-static struct place *get_place(struct quiet_policy *q, uint32_t window_id)
+static struct place *add_place(struct quiet_policy *q, uint32_t window_id, uint32_t source)
 {
-    struct place *p = find_place(q, window_id);
-    if (p || q->place_count == QUIET_SITES_MAX)
-        return p;
-    p = calloc(1, sizeof *p);
+    struct place *p = calloc(1, sizeof *p);
     if (!p)
         return NULL;
     site_init(&p->site);
     p->window_id = window_id;
+    p->source = source;
     q->places[q->place_count++] = p;
     return p;
 }
 
+static struct place *get_place(struct quiet_policy *q, uint32_t window_id)
+{
+    struct place *p = find_place(q, window_id, 0);
+    return p || q->place_count == QUIET_SITES_MAX ? p : add_place(q, window_id, 0);
+}
+
+/* Whoever writes this recipient, by himself; NULL: it is not known who, or they are too many. */
+static struct place *source_place(struct quiet_policy *q, struct place *whole, uint32_t source)
+{
+    struct place *p = source ? find_place(q, whole->window_id, source) : NULL;
+    if (p || !source || q->place_count >= QUIET_SOURCES_MAX)
+        return p;
+    p = add_place(q, whole->window_id, source);
+    if (p)
+        site_branch(&p->site, &whole->site);
+    return p;
+}
+
+/* By what place a recipient is planned on that day: that of all, or of who writes, where it
+ * differs.
+ */
+static struct place *place_for(struct quiet_policy *q,
+                               uint32_t window_id,
+                               uint32_t source,
+                               int32_t day)
+{
+    struct place *whole = get_place(q, window_id);
+    struct place *own = whole && source ? find_place(q, window_id, source) : NULL;
+    if (!own)
+        return whole;
+    if (own->compared_day != day) {
+        site_roll(&whole->site, day);
+        site_roll(&own->site, day);
+        own->apart = site_is_apart(&own->site, &whole->site, own->apart);
+        own->compared_day = day;
+    }
+    return own->apart ? own : whole;
+}
+
 const struct site *quiet_policy_site(const struct quiet_policy *q, uint32_t window_id)
 {
-    const struct place *p = find_place(q, window_id);
+    const struct place *p = find_place(q, window_id, 0);
     return p ? &p->site : NULL;
 }
 
@@ -87,18 +126,6 @@ bool quiet_policy_learn(struct quiet_policy *q, uint32_t window_id, const struct
     p->site = *site;
     p->saved = 0;
     return true;
-}
-
-/* The share of a week's mail that now comes at other hours than the table was made for. */
-static double moved(const struct site *s, const struct quiet_case *c)
-{
-    double mail[2] = {0}, other[2] = {0};
-    for (int y = 0; y < 2; y++)
-        for (int h = 0; h < 24; h++) {
-            mail[y] += (double)s->hours[y][h];
-            other[y] += fabs((double)s->share[y][h] - (double)c->share[y][h]) / 2;
-        }
-    return (mail[0] * other[0] + mail[1] * other[1]) / (mail[0] + mail[1]);
 }
 
 static void want(struct quiet_policy *q, struct table_entry *t)
@@ -150,7 +177,7 @@ static const struct quiet_table *table_for(
         return NULL;
     if (t->checked_day != p->site.day) {
         t->checked_day = p->site.day;
-        if (!t->table || moved(&p->site, &t->table->made_for) > MOVED_SHARE)
+        if (!t->table || site_moved(&p->site, t->table->made_for.share) > MOVED_SHARE)
             want(q, t);
     }
     return t->table;
@@ -168,8 +195,10 @@ bool quiet_policy_wants(struct quiet_policy *q, struct quiet_job *ret)
         if (!t->wanted)
             continue;
         float cost = q->settings.urgent_cost;
-        *ret = (struct quiet_job){
-            .window_id = t->place->window_id, .urgent_part = t->urgent_part, .before = t->table};
+        *ret = (struct quiet_job){.window_id = t->place->window_id,
+                                  .source = t->place->source,
+                                  .urgent_part = t->urgent_part,
+                                  .before = t->table};
         ret->wanted.quota = t->quota;
         ret->wanted.reserve = t->reserve;
         ret->wanted.urgent_cost = (cost < 0    ? 0
@@ -189,7 +218,7 @@ void quiet_policy_take(struct quiet_policy *q,
                        const struct quiet_job *job,
                        struct quiet_table *take_table)
 {
-    const struct place *p = find_place(q, job->window_id);
+    const struct place *p = find_place(q, job->window_id, job->source);
     for (unsigned i = 0; i < q->table_count; i++) {
         struct table_entry *t = &q->tables[i];
         if (!t->building || !is_for(t, p, job->wanted.quota, job->wanted.reserve, job->urgent_part))
@@ -215,11 +244,18 @@ static double part_of_day(const struct policy_view *v, tide_wall_ms at)
 static void quiet_arrived(void *arg, const struct policy_view *v, unsigned n)
 {
     struct quiet_policy *q = arg;
-    struct place *p = get_place(q, v->window_id);
-    if (!p || !v->forecast)
+    struct place *whole = get_place(q, v->window_id);
+    if (!whole || !v->forecast)
         return;
-    site_roll(&p->site, v->day);
-    site_count(&p->site, TIDE_MIN((int)(part_of_day(v, v->now) * 24), 23), n);
+    struct place *own = source_place(q, whole, v->source);
+    int hour = TIDE_MIN((int)(part_of_day(v, v->now) * 24), 23);
+    site_roll(&whole->site, v->day);
+    site_count(&whole->site, hour, n);
+    if (own) {
+        site_roll(&own->site, v->day);
+        site_count(&own->site, hour, n);
+    }
+    struct place *p = place_for(q, v->window_id, v->source, v->day);
     for (unsigned i = 0; i < n; i++)
         forecast_count(v->forecast, &p->site, v->day, (uint32_t)(v->now / TIME_SECOND_MS));
 }
@@ -367,7 +403,7 @@ static struct horizon scarcest(const struct policy_view *v, tide_wall_ms from)
 static tide_wall_ms other_wish(struct quiet_policy *q, const struct policy_view *v)
 {
     const struct policy_day *day = &v->learnt_by;
-    struct place *p = get_place(q, day->id), *flat = get_place(q, FLAT_ID);
+    struct place *p = place_for(q, day->id, v->source, day->day), *flat = get_place(q, FLAT_ID);
     if (!p || !flat || !v->forecast || v->span_ms < TIME_HOUR_MS)
         return policy_even()->wish(NULL, v);
     float part = (float)TIDE_MIN(v->span_ms, TIME_DAY_MS) / (float)TIME_DAY_MS;
@@ -415,7 +451,7 @@ static tide_wall_ms quiet_wish(void *arg, const struct policy_view *v)
     struct quiet_policy *q = arg;
     if (!v->is_day)
         return other_wish(q, v);
-    struct place *p = v->forecast ? get_place(q, v->window_id) : NULL;
+    struct place *p = v->forecast ? place_for(q, v->window_id, v->source, v->day) : NULL;
     if (!p)
         return policy_even()->wish(NULL, v);
     int64_t left = v->count - v->used - v->reserve;
@@ -457,7 +493,8 @@ static tide_wall_ms quiet_wish(void *arg, const struct policy_view *v)
 static bool quiet_foresee(void *arg, const struct policy_view *v, struct foreseen *ret)
 {
     struct quiet_policy *q = arg;
-    struct place *p = v->is_day && v->forecast ? get_place(q, v->window_id) : NULL;
+    struct place *p =
+        v->is_day && v->forecast ? place_for(q, v->window_id, v->source, v->day) : NULL;
     if (!p)
         return false;
     roll(p, v, v->day);
@@ -490,6 +527,33 @@ static uint32_t quiet_charged(void *arg, tide_wall_ms now, bool urgent, uint32_t
 
 /* -- Rows -------------------------------------------------------------------------------------- */
 
+/* "policy|site|0a1b2c3d", and behind it "|0a1b2c3d" of who writes. */
+static const char *place_key(const struct place *p, char out[QUIET_KEY_BYTES])
+{
+    quiet_site_key(p->window_id, out);
+    if (p->source)
+        snprintf(out + strlen(out), QUIET_KEY_BYTES - strlen(out), "|%08x", p->source);
+    return out;
+}
+
+/* False: it is no such key. */
+static bool read_key(struct text rest, uint32_t *ret_window, uint32_t *ret_source)
+{
+    uint32_t *into[] = {ret_window, ret_source};
+    struct text piece;
+    *ret_source = 0;
+    for (size_t i = 0; i < TIDE_COUNT(into) && text_split(&rest, '|', &piece); i++) {
+        char hex[9] = "", *end = hex;
+        if (piece.n != 8)
+            return false;
+        memcpy(hex, piece.p, 8);
+        *into[i] = (uint32_t)strtoul(hex, &end, 16);
+        if (*end)
+            return false;
+    }
+    return rest.n == 0;
+}
+
 static bool quiet_next_dirty(void *arg, struct text *ret_key, struct buf *ret_blob)
 {
     struct quiet_policy *q = arg;
@@ -511,7 +575,7 @@ static bool quiet_next_dirty(void *arg, struct text *ret_key, struct buf *ret_bl
             return false;
         p->saved = p->site.seen;
         p->saved_day = p->site.day;
-        *ret_key = text_of(quiet_site_key(p->window_id, q->key));
+        *ret_key = text_of(place_key(p, q->key));
         return true;
     }
     return false;
@@ -524,21 +588,22 @@ static enum tide_err quiet_restore(void *arg,
 {
     struct quiet_policy *q = arg;
     const struct text prefix = TEXT("policy|site|");
-    char hex[9] = "";
-    char *end = hex;
+    uint32_t id, source;
     if (text_eq(key, TEXT(EXPECTED_KEY)))
         return expected_decode(blob, &q->expected, err);
-    if (!text_starts(key, prefix) || key.n != prefix.n + 8)
+    if (!text_starts(key, prefix))
         return TIDE_OK; /* of a policy that is not this one */
-    memcpy(hex, key.p + prefix.n, 8);
-    unsigned long id = strtoul(hex, &end, 16);
-    if (*end)
+    if (!read_key(text_cut(key, prefix.n, key.n), &id, &source))
         return tide_fail(err, TIDE_ECORRUPT, "policy's row \"" TEXT_FMT "\"", TEXT_ARG(key));
     struct site s;
     enum tide_err rc = site_decode(blob, &s, err);
     if (rc != TIDE_OK)
         return rc;
-    struct place *p = get_place(q, (uint32_t)id);
+    struct place *p = find_place(q, id, source);
+    if (!p && q->place_count < (source ? QUIET_SOURCES_MAX : QUIET_SITES_MAX))
+        p = add_place(q, id, source);
+    if (!p && source)
+        return TIDE_OK; /* one too many: he goes with the others */
     if (!p)
         return tide_fail(err, TIDE_ENOMEM, "site profile");
     p->site = s;

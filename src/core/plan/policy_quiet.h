@@ -11,6 +11,10 @@
  *           -> pool: quiet_table_build(&job.wanted, job.before)
  *           -> loop: quiet_policy_take(q, &job, table)
  *
+ * Where several write (applications, sender domains) and one has other hours or weekdays than all
+ * together, he has a site of his own beside theirs: it begins as theirs, and is used once it
+ * differs.
+ *
  * Owns      struct quiet_policy: sites, tables.
  * Lifetime  quiet_policy_new() to quiet_policy_free(), longer than the planner's use of it.
  * Threads   loop thread only. Reads no clock.
@@ -25,8 +29,9 @@
 #include "core/plan/policy.h"
 #include "core/plan/quiet_table.h"
 
-#define QUIET_SITES_MAX  32
-#define QUIET_TABLES_MAX 64
+#define QUIET_SITES_MAX   64
+#define QUIET_SOURCES_MAX 48 /* of them, of who writes: places beyond are for new kinds of days */
+#define QUIET_TABLES_MAX  64
 
 struct quiet_policy;
 
@@ -43,7 +48,7 @@ const struct policy *quiet_policy(struct quiet_policy *q);
 struct quiet_job {
     struct quiet_case wanted;
     const struct quiet_table *before; /* holds until the job is taken */
-    uint32_t window_id;
+    uint32_t window_id, source;
     float urgent_part;
 };
 

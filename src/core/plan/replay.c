@@ -179,6 +179,7 @@ static struct plan_query query_of(struct replay *r,
                            .application = (uint16_t)(application_of(r, u) + 1),
                            .pending = &u->pending,
                            .last_at = u->last_at,
+                           .source = u->source,
                            .urgent = urgent,
                            .digest = kind == DIGEST};
     const struct config_application *a = &r->applications[q.application - 1];
@@ -362,6 +363,7 @@ static void arrive(struct replay *r, uint32_t event)
     line_add(r, line_of(u, kind), event);
     if (kind == DIGEST) {
         u->last_at = now;
+        u->source = e->source;
         u->weight += weight_of(r, event);
     }
     refresh(r, u);

@@ -20,9 +20,10 @@
 enum replay_class { REPLAY_URGENT, REPLAY_DIRECT, REPLAY_WATCHED, REPLAY_CLASSES };
 
 struct replay_event {
-    int64_t at_s;   /* since 1970 */
-    uint32_t user;  /* 0 .. user_count - 1 */
-    uint32_t class; /* enum replay_class */
+    int64_t at_s;         /* since 1970 */
+    uint32_t user;        /* 0 .. user_count - 1 */
+    uint32_t class : 8;   /* enum replay_class */
+    uint32_t source : 24; /* who writes; 0: nobody knows */
 };
 
 struct replay_trace {

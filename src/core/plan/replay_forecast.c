@@ -4,6 +4,7 @@
 
 #include "base/macros.h"
 #include "core/plan/outlook.h"
+#include "core/plan/policy_quiet.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -18,19 +19,63 @@ struct judged {
 
 struct user {
     struct forecast forecast; /* at the start of the day */
-    uint32_t by_noon, today;
+    uint32_t by_noon, today, source;
     int32_t first_day, last_day; /* of the trace's events to him */
+};
+
+/* One of those who write. */
+struct branch {
+    uint32_t source;
+    bool apart;
+    struct site site;
 };
 
 struct book {
     const struct replay_trace *trace;
     struct zone *zone;
     struct site site;
+    struct branch *branches[QUIET_SOURCES_MAX];
+    unsigned branch_count;
     struct user *users;
     struct judged midnight, noon, crowd;
     struct replay_forecast *out;
     uint32_t watched; /* whose fan is drawn */
 };
+
+/* NULL: nobody knows who writes, or they are too many, or out of memory. */
+static struct branch *branch_of(struct book *k, uint32_t source, bool make)
+{
+    for (unsigned i = 0; source && i < k->branch_count; i++)
+        if (k->branches[i]->source == source)
+            return k->branches[i];
+    if (!source || !make || k->branch_count == QUIET_SOURCES_MAX)
+        return NULL;
+    struct branch *b = calloc(1, sizeof *b);
+    if (b) {
+        b->source = source;
+        site_branch(&b->site, &k->site);
+        k->branches[k->branch_count++] = b;
+    }
+    return b;
+}
+
+static void roll(struct book *k, int32_t day)
+{
+    site_roll(&k->site, day);
+    for (unsigned i = 0; i < k->branch_count; i++) {
+        struct branch *b = k->branches[i];
+        if (b->site.day == day)
+            continue;
+        site_roll(&b->site, day);
+        b->apart = site_is_apart(&b->site, &k->site, b->apart);
+    }
+}
+
+static const struct site *site_of(struct book *k, const struct user *u)
+{
+    const struct branch *b = branch_of(k, u->source, false);
+    return b && b->apart ? &b->site : &k->site;
+}
 
 static void judge(struct judged *j, const struct rest *r, unsigned came)
 {
@@ -97,17 +142,19 @@ static void draw(struct book *k, const struct rest *r, int32_t day, unsigned cam
 /* All users' day is known: judge it, then count it. */
 static void end_day(struct book *k, int32_t day, bool scored)
 {
-    double gone = site_gone(&k->site, day, REPLAY_NOON_HOUR / 24.0);
     struct crowd crowd = {0};
     struct foreseen f = {.site = &k->site, .day = day, .day_end = TIME_DAY_MS};
     double came = 0;
     for (uint32_t i = 0; i < k->trace->user_count; i++) {
         struct user *u = &k->users[i];
+        const struct site *site = site_of(k, u);
         if (u->forecast.level.awake > 0) {
-            forecast_roll(&u->forecast, &k->site, day);
+            forecast_roll(&u->forecast, site, day);
             if (scored && day > u->first_day && day <= u->last_day + JUDGED_AFTER) {
+                double gone = site_gone(site, day, REPLAY_NOON_HOUR / 24.0);
                 struct rest all = forecast_rest(&u->forecast.level, 0, 0);
                 struct rest left = forecast_rest(&u->forecast.level, u->by_noon, gone);
+                f.site = site;
                 f.rest = all;
                 crowd_add(&crowd, &f);
                 came += u->today;
@@ -118,7 +165,7 @@ static void end_day(struct book *k, int32_t day, bool scored)
             }
         }
         for (; u->today; u->today--)
-            forecast_count(&u->forecast, &k->site, day, 0);
+            forecast_count(&u->forecast, site, day, 0);
         u->by_noon = 0;
     }
     if (crowd.recipients)
@@ -164,13 +211,17 @@ static void walk(struct book *k, int warmup_days)
         if (i == 0)
             first = day = its_day;
         for (; day < its_day; day++) {
-            site_roll(&k->site, day);
+            roll(k, day);
             end_day(k, day, day >= first + warmup_days);
         }
         if (e[i].class == REPLAY_URGENT)
             continue;
-        site_roll(&k->site, day);
+        roll(k, day);
         site_count(&k->site, hour, 1);
+        struct branch *b = branch_of(k, e[i].source, true);
+        if (b)
+            site_count(&b->site, hour, 1);
+        k->users[e[i].user].source = e[i].source;
         k->users[e[i].user].today++;
         k->users[e[i].user].by_noon += hour < REPLAY_NOON_HOUR;
     }
@@ -198,6 +249,8 @@ enum tide_err replay_forecast(const struct replay_trace *trace,
     out.noon = scores_of(&k.noon);
     out.crowd = scores_of(&k.crowd);
     *ret = out;
+    for (unsigned i = 0; i < k.branch_count; i++)
+        free(k.branches[i]);
     free(k.users);
     zone_free(k.zone);
     return TIDE_OK;

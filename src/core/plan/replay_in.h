@@ -29,6 +29,7 @@ struct replay_user {
     struct plan_recipient plan;
     struct group_pending pending;
     tide_wall_ms last_at;
+    uint32_t source;                           /* who wrote last */
     double weight;                             /* of what is pending */
     struct replay_line urgent, single, normal; /* single: one by one, behind urgent ones */
     struct replay_tally mails, events;         /* of the limit's window, counted anew */

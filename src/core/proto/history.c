@@ -138,7 +138,8 @@ bool history_give(struct history *h,
             return false;
         }
     }
-    const struct history_item item = {.at_s = at_s, .recipient = recipient, .class = class};
+    const struct history_item item = {
+        .at_s = at_s, .recipient = recipient, .class = class, .source = h->source};
     h->result.items++;
     if (!h->options->each(h->options->arg, &item))
         h->no_memory = true;

@@ -49,6 +49,7 @@ struct history_item {
     int64_t at_s; /* since 1970 */
     struct text recipient;
     enum history_class class; /* DIRECT when nothing says */
+    struct text source;       /* who wrote: an application or a sender; "" when nothing says */
 };
 
 struct history_options {

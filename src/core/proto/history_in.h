@@ -7,7 +7,8 @@
 struct history {
     const struct history_options *options;
     struct history_result result;
-    struct idmap seen; /* mails that were counted: the hash of id and recipient */
+    struct idmap seen;  /* mails that were counted: the hash of id and recipient */
+    struct text source; /* of what is given next */
     bool no_memory;
 };
 

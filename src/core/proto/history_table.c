@@ -12,7 +12,7 @@
     "want TIME, RECIPIENT and perhaps THREAD and PRIORITY (urgent, direct, watched or 0 to 2), " \
     "divided by tabs or commas"
 
-enum column { COL_TIME, COL_RECIPIENT, COL_ID, COL_CLASS, COLUMNS };
+enum column { COL_TIME, COL_RECIPIENT, COL_ID, COL_CLASS, COL_SOURCE, COLUMNS };
 
 /* Names in small letters and digits alone. "processed": SendGrid's export; "mailtimestamp",
  * "maildestination": SES' events flattened (Athena, Firehose); "destination": Message Insights. */
@@ -55,6 +55,12 @@ static const struct {
     {COL_CLASS, "priority"},
     {COL_CLASS, "class"},
     {COL_CLASS, "stream"},
+    {COL_SOURCE, "application"},
+    {COL_SOURCE, "app"},
+    {COL_SOURCE, "sender"},
+    {COL_SOURCE, "from"},
+    {COL_SOURCE, "fromemail"},
+    {COL_SOURCE, "fromaddress"},
 };
 
 struct layout {
@@ -122,6 +128,7 @@ static bool take(struct history *h, const struct csv *c, const struct layout *l)
     if (!recipient.n || !history_time(h, field(c, l, COL_TIME), &at_s) ||
         !class_of(field(c, l, COL_CLASS), l->named, &class))
         return false;
+    h->source = field(c, l, COL_SOURCE);
     (void)history_give_all(h, at_s, recipient, class, field(c, l, COL_ID));
     return true;
 }
