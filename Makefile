@@ -21,7 +21,7 @@ comma   := ,
 BUILD   := build/$(notdir $(CC))$(if $(SAN),-$(subst $(comma),-,$(SAN)))$(if $(FUZZER),-fuzzer)
 
 PKGS    := libuv sqlite3 libssl libcrypto libcurl libmicrohttpd gmime-3.0 libidn2 libpsl jansson \
-           libpcre2-8 libconfig
+           libpcre2-8 libconfig ldns
 PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS) 2>/dev/null | sed 's/-I/-isystem /g')
 PKG_LIBS   = $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 
@@ -137,7 +137,7 @@ ALONE_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard $(addsuffix /*.c,src/
 $(BUILD)/tests/link/verify_alone.a: $(ALONE_OBJ)
 	@mkdir -p $(@D); rm -f $@; $(AR) rcs $@ $^
 $(BUILD)/tests/link/%: $(BUILD)/tests/link/%.o $(BUILD)/tests/link/verify_alone.a
-	@$(CC) $(ALL_LDFLAGS) $^ -lidn2 -lpsl -lglib-2.0 -o $@
+	@$(CC) $(ALL_LDFLAGS) $^ -lldns -lidn2 -lpsl -lglib-2.0 -o $@
 
 # libspf2 is a peer to compare with, where it is installed.
 $(BUILD)/bench/bench_spf: PEER_LIBS = $(if $(wildcard /usr/include/spf2/spf.h),-lspf2)

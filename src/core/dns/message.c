@@ -3,7 +3,7 @@
 #include "base/macros.h"
 #include "base/map.h"
 
-#include <stdio.h>
+#include <ldns/ldns.h>
 
 #define HEADER_BYTES   12
 #define RCODE_FORMERR  1
@@ -11,9 +11,6 @@
 #define RCODE_NXDOMAIN 3
 #define RCODE_NOTIMP   4
 #define RCODE_BADVERS  16
-#define CLASS_IN       1
-#define TYPE_DNAME     39
-#define TYPE_RRSIG     46
 
 static const struct {
     enum dns_type type;
@@ -164,6 +161,20 @@ struct text dns_name_text(const uint8_t *wire, size_t n, struct arena *arena)
     return arena_text(arena, (struct text){out, o});
 }
 
+/* The part of `n` octets at most that is a name in wire form, in lower case; 0: none. */
+static size_t lower_name(const ldns_rdf *rdf, uint8_t out[DNS_NAME_BYTES_MAX])
+{
+    if (!rdf || ldns_rdf_get_type(rdf) != LDNS_RDF_TYPE_DNAME)
+        return 0;
+    const uint8_t *p = ldns_rdf_data(rdf);
+    size_t n = ldns_rdf_size(rdf);
+    if (n == 0 || n > DNS_NAME_BYTES_MAX)
+        return 0;
+    for (size_t i = 0; i < n; i++)
+        out[i] = (uint8_t)ascii_lower((char)p[i]); /* lengths are below 'A' */
+    return n;
+}
+
 /* Steps over a name without following pointers; 0: it runs out of the message. */
 static size_t skip_name(const uint8_t *wire, size_t n, size_t at)
 {
@@ -180,43 +191,10 @@ static size_t skip_name(const uint8_t *wire, size_t n, size_t at)
     return 0;
 }
 
-/* The name at `at` in lower case, with its pointers followed: each has to lead backwards (RFC 1035
- * 4.1.4: to a prior occurrence), so that none leads in circles. Its length, *ret_end where it ends
- * in the message; 0: it is none. */
-static size_t expand_name(
-    const uint8_t *wire, size_t n, size_t at, uint8_t out[DNS_NAME_BYTES_MAX], size_t *ret_end)
-{
-    size_t o = 0, before = at, end = skip_name(wire, n, at);
-    if (end == 0)
-        return 0;
-    while (at < n) {
-        uint8_t c = wire[at];
-        if ((c & 0xC0) == 0xC0) {
-            size_t to = at + 2 <= n ? get16(wire + at) & 0x3FFF : n;
-            if (to >= before)
-                return 0;
-            before = at = to;
-            continue;
-        }
-        if (c & 0xC0 || o + 1u + c > DNS_NAME_BYTES_MAX || at + 1u + c > n)
-            return 0;
-        out[o++] = c;
-        for (size_t i = 1; i <= c; i++)
-            out[o++] = (uint8_t)ascii_lower((char)wire[at + i]);
-        if (c == 0) {
-            *ret_end = end;
-            return o;
-        }
-        at += 1u + c;
-    }
-    return 0;
-}
-
-/* One record, where it stands. */
+/* One record's frame, read without decoding it. */
 struct frame {
-    size_t start, data, next; /* of the owner, of its data, of what comes after it */
-    unsigned type, class;
-    uint32_t ttl; /* of OPT, the high octet extends the rcode */
+    size_t start, next;
+    unsigned type, class, ttl_high; /* of OPT, the high octet of the TTL extends the rcode */
 };
 
 static bool read_frame(const uint8_t *wire, size_t n, size_t at, struct frame *ret)
@@ -227,9 +205,8 @@ static bool read_frame(const uint8_t *wire, size_t n, size_t at, struct frame *r
     ret->start = at;
     ret->type = get16(wire + fixed);
     ret->class = get16(wire + fixed + 2);
-    ret->ttl = (uint32_t)get16(wire + fixed + 4) << 16 | get16(wire + fixed + 6);
-    ret->data = fixed + 10;
-    ret->next = ret->data + get16(wire + fixed + 8);
+    ret->ttl_high = wire[fixed + 4];
+    ret->next = fixed + 10 + get16(wire + fixed + 8);
     return ret->next <= n;
 }
 
@@ -238,9 +215,9 @@ struct decoder {
     const uint8_t *wire;
     size_t n, at;
     unsigned walked;
-    struct frame answers[DNS_RRS_MAX]; /* IN, of the type asked or CNAME */
+    ldns_rr *answers[DNS_RRS_MAX]; /* IN, of the type asked or CNAME */
     size_t answer_count;
-    struct frame soa;            /* next 0: none */
+    ldns_rr *soa;
     size_t extra[DNS_EXTRA_MAX]; /* MX: where additional A records begin */
     size_t extra_count;
     bool has_ns;
@@ -248,92 +225,43 @@ struct decoder {
     unsigned rcode;
 };
 
-/* Not its tables: they are large, and what is in them is counted. */
-static void decoder_init(struct decoder *d,
-                         const struct dns_question *q,
-                         const uint8_t *wire,
-                         size_t n)
+static void decoder_free(struct decoder *d)
 {
-    d->q = q;
-    d->wire = wire;
-    d->n = n;
-    d->at = HEADER_BYTES + (size_t)q->name_n + 4;
-    d->rcode = wire[3] & 0x0f;
-    d->walked = 0;
-    d->answer_count = d->extra_count = 0;
-    d->soa.next = 0;
-    d->has_ns = d->has_other = false;
+    for (size_t i = 0; i < d->answer_count; i++)
+        ldns_rr_free(d->answers[i]);
+    ldns_rr_free(d->soa);
 }
 
-/* The name in the data from `at` on; *ret_end: where it ends, within the data. 0: none. */
-static size_t data_name(const struct decoder *d,
-                        const struct frame *f,
-                        size_t at,
-                        uint8_t out[DNS_NAME_BYTES_MAX],
-                        size_t *ret_end)
+static ldns_rr *decode_rr(const struct decoder *d, const struct frame *f, ldns_pkt_section section)
 {
-    size_t n = at < f->next ? expand_name(d->wire, d->n, at, out, ret_end) : 0;
-    return n && *ret_end <= f->next ? n : 0;
-}
-
-static bool strings_ok(const struct decoder *d, const struct frame *f)
-{
-    size_t at = f->data;
-    while (at < f->next)
-        at += 1u + d->wire[at];
-    return at == f->next;
-}
-
-/* Whether the data is what the type says, from its beginning to its end. */
-static bool data_ok(const struct decoder *d, const struct frame *f)
-{
-    uint8_t name[DNS_NAME_BYTES_MAX];
-    size_t size = f->next - f->data, end = 0;
-    switch (f->type) {
-    case DNS_A:
-        return size == 4;
-    case DNS_AAAA:
-        return size == 16;
-    case DNS_MX:
-        return size > 2 && data_name(d, f, f->data + 2, name, &end) && end == f->next;
-    case DNS_TXT:
-        return strings_ok(d, f);
-    case DNS_SOA:
-        return data_name(d, f, f->data, name, &end) && data_name(d, f, end, name, &end) &&
-               f->next - end == 20;
-    default:
-        return data_name(d, f, f->data, name, &end) && end == f->next;
+    ldns_rr *rr = NULL;
+    size_t at = f->start;
+    if (ldns_wire2rr(&rr, d->wire, d->n, &at, section) != LDNS_STATUS_OK)
+        return NULL;
+    if (at != f->next) {
+        ldns_rr_free(rr);
+        return NULL;
     }
-}
-
-/* Its length; 0: it is no name. Most often it is the name asked for, which is known. */
-static size_t owner_of(const struct decoder *d,
-                       const struct frame *f,
-                       uint8_t out[DNS_NAME_BYTES_MAX])
-{
-    size_t end;
-    if (get16(d->wire + f->start) != (0xC000 | HEADER_BYTES))
-        return expand_name(d->wire, d->n, f->start, out, &end);
-    memcpy(out, d->q->name, d->q->name_n);
-    return d->q->name_n;
+    return rr;
 }
 
 /* The answer section; false: damaged, or too much of it. */
 static bool walk_answers(struct decoder *d, unsigned count)
 {
-    uint8_t owner[DNS_NAME_BYTES_MAX];
     for (unsigned i = 0; i < count; i++) {
         struct frame f;
         if (++d->walked > DNS_RRS_MAX || !read_frame(d->wire, d->n, d->at, &f))
             return false;
         d->at = f.next;
-        if (f.class != CLASS_IN || (f.type != d->q->type && f.type != DNS_CNAME)) {
-            d->has_other = d->has_other || (f.type != TYPE_DNAME && f.type != TYPE_RRSIG);
+        if (f.class != LDNS_RR_CLASS_IN || (f.type != d->q->type && f.type != DNS_CNAME)) {
+            d->has_other =
+                d->has_other || (f.type != LDNS_RR_TYPE_DNAME && f.type != LDNS_RR_TYPE_RRSIG);
             continue;
         }
-        if (!owner_of(d, &f, owner) || !data_ok(d, &f))
+        ldns_rr *rr = decode_rr(d, &f, LDNS_SECTION_ANSWER);
+        if (!rr)
             return false;
-        d->answers[d->answer_count++] = f;
+        d->answers[d->answer_count++] = rr;
     }
     return true;
 }
@@ -343,29 +271,27 @@ static bool walk_answers(struct decoder *d, unsigned count)
 static void walk_rest(struct decoder *d, unsigned authority, unsigned additional)
 {
     struct frame f;
-    uint8_t owner[DNS_NAME_BYTES_MAX];
     for (unsigned i = 0; i < authority + additional; i++) {
         if (++d->walked > 2 * DNS_RRS_MAX || !read_frame(d->wire, d->n, d->at, &f))
             return;
         d->at = f.next;
         if (i < authority) {
-            if (f.type == DNS_SOA && f.class == CLASS_IN && !d->soa.next &&
-                owner_of(d, &f, owner) && data_ok(d, &f))
-                d->soa = f;
+            if (f.type == DNS_SOA && f.class == LDNS_RR_CLASS_IN && !d->soa)
+                d->soa = decode_rr(d, &f, LDNS_SECTION_AUTHORITY);
             d->has_ns = d->has_ns || f.type == DNS_NS;
         } else if (f.type == DNS_OPT) {
-            d->rcode |= f.ttl >> 24 << 4;
-        } else if (d->q->type == DNS_MX && f.type == DNS_A && f.class == CLASS_IN &&
+            d->rcode |= f.ttl_high << 4;
+        } else if (d->q->type == DNS_MX && f.type == DNS_A && f.class == LDNS_RR_CLASS_IN &&
                    d->extra_count < DNS_EXTRA_MAX) {
             d->extra[d->extra_count++] = f.start;
         }
     }
 }
 
-static bool owner_is(const struct decoder *d, const struct frame *f, const uint8_t *name, size_t n)
+static bool owner_is(const ldns_rr *rr, const uint8_t *name, size_t n)
 {
     uint8_t owner[DNS_NAME_BYTES_MAX];
-    return owner_of(d, f, owner) == n && memcmp(owner, name, n) == 0;
+    return lower_name(ldns_rr_owner(rr), owner) == n && memcmp(owner, name, n) == 0;
 }
 
 /* Whether `name` is `zone` or below it. */
@@ -380,55 +306,64 @@ static bool is_below(const uint8_t *name, size_t n, const uint8_t *zone, size_t 
     return false;
 }
 
-static uint32_t ttl_of(const struct frame *f)
+static uint32_t ttl_of(const ldns_rr *rr)
 {
-    return f->ttl > INT32_MAX ? 0 : f->ttl; /* RFC 2181 8 */
+    uint32_t ttl = ldns_rr_ttl(rr);
+    return ttl > INT32_MAX ? 0 : ttl; /* RFC 2181 8 */
 }
 
-static struct text name_in(const struct decoder *d,
-                           const struct frame *f,
-                           size_t at,
-                           struct arena *arena)
+static struct text rdf_name(const ldns_rdf *rdf, struct arena *arena)
 {
     uint8_t name[DNS_NAME_BYTES_MAX];
-    size_t end, n = data_name(d, f, at, name, &end);
+    size_t n = lower_name(rdf, name);
     return n ? dns_name_text(name, n, arena) : (struct text){0};
 }
 
-static struct text join_strings(const struct decoder *d, const struct frame *f, struct arena *arena)
+static struct text join_strings(const ldns_rr *rr, struct arena *arena)
 {
-    size_t n = 0;
-    char *out = arena_alloc(arena, f->next - f->data + 1);
-    for (size_t at = f->data; out && at < f->next; at += 1u + d->wire[at]) {
-        memcpy(out + n, d->wire + at + 1, d->wire[at]);
-        n += d->wire[at];
+    size_t total = 0, n = 0;
+    for (size_t i = 0; i < ldns_rr_rd_count(rr); i++)
+        total += ldns_rdf_size(ldns_rr_rdf(rr, i));
+    char *out = arena_alloc(arena, total + 1);
+    for (size_t i = 0; out && i < ldns_rr_rd_count(rr); i++) {
+        const ldns_rdf *rdf = ldns_rr_rdf(rr, i);
+        const uint8_t *p = ldns_rdf_data(rdf);
+        size_t size = ldns_rdf_size(rdf);
+        size_t len = size ? TIDE_MIN((size_t)p[0], size - 1) : 0;
+        if (len)
+            memcpy(out + n, p + 1, len);
+        n += len;
     }
     return (struct text){out, n};
 }
 
-/* Of data that is as its type says. False: no memory is left. */
-static bool read_rr(const struct decoder *d,
-                    const struct frame *f,
-                    struct arena *arena,
-                    struct dns_rr *ret)
+/* False: the data is not what the type says, or no memory is left. */
+static bool read_rr(const ldns_rr *rr, unsigned type, struct arena *arena, struct dns_rr *ret)
 {
-    ret->ttl_s = ttl_of(f);
-    switch (f->type) {
+    const ldns_rdf *first = ldns_rr_rdf(rr, 0);
+    ret->ttl_s = ttl_of(rr);
+    switch (type) {
     case DNS_A:
-    case DNS_AAAA:
-        memcpy(ret->address, d->wire + f->data, f->next - f->data);
+    case DNS_AAAA: {
+        size_t size = type == DNS_A ? 4 : 16;
+        if (!first || ldns_rdf_size(first) != size)
+            return false;
+        memcpy(ret->address, ldns_rdf_data(first), size);
         return true;
-    case DNS_MX:
-        ret->preference = (uint16_t)get16(d->wire + f->data);
-        ret->data = name_in(d, f, f->data + 2, arena);
-        break;
-    case DNS_TXT:
-        ret->data = join_strings(d, f, arena);
-        break;
-    default:
-        ret->data = name_in(d, f, f->data, arena);
     }
-    return ret->data.p != NULL;
+    case DNS_MX:
+        if (ldns_rr_rd_count(rr) != 2 || ldns_rdf_size(first) != 2)
+            return false;
+        ret->preference = (uint16_t)get16(ldns_rdf_data(first));
+        ret->data = rdf_name(ldns_rr_rdf(rr, 1), arena);
+        return ret->data.p != NULL;
+    case DNS_TXT:
+        ret->data = join_strings(rr, arena);
+        return ret->data.p != NULL;
+    default:
+        ret->data = rdf_name(first, arena);
+        return ret->data.p != NULL;
+    }
 }
 
 /* Follows the CNAMEs from the name asked; false: a loop, or too many. */
@@ -438,14 +373,18 @@ static bool follow_chain(struct decoder *d, uint8_t *name, size_t *n, struct dns
     while (moved) {
         moved = false;
         for (size_t i = 0; i < d->answer_count && !moved; i++) {
-            const struct frame *f = &d->answers[i];
-            if (f->type != DNS_CNAME || !owner_is(d, f, name, *n))
+            const ldns_rr *rr = d->answers[i];
+            if (ldns_rr_get_type(rr) != LDNS_RR_TYPE_CNAME || !owner_is(rr, name, *n))
                 continue;
             if (a->cname_count++ >= DNS_CNAME_MAX)
                 return false;
-            size_t end;
-            *n = data_name(d, f, f->data, name, &end);
-            a->ttl_s = TIDE_MIN(a->ttl_s, ttl_of(f));
+            uint8_t target[DNS_NAME_BYTES_MAX];
+            size_t target_n = lower_name(ldns_rr_rdf(rr, 0), target);
+            if (target_n == 0)
+                return false;
+            memcpy(name, target, target_n);
+            *n = target_n;
+            a->ttl_s = TIDE_MIN(a->ttl_s, ttl_of(rr));
             moved = true;
         }
     }
@@ -458,14 +397,15 @@ static void collect_extra(const struct decoder *d, struct arena *arena, struct d
     struct dns_rr *extra =
         d->extra_count ? arena_array(arena, d->extra_count, sizeof *extra) : NULL;
     for (size_t i = 0; i < d->extra_count && extra; i++) {
-        struct frame f;
-        uint8_t owner[DNS_NAME_BYTES_MAX];
+        ldns_rr *rr = NULL;
+        size_t at = d->extra[i];
         struct dns_rr *out = &extra[a->extra_count];
-        size_t n = read_frame(d->wire, d->n, d->extra[i], &f) ? owner_of(d, &f, owner) : 0;
-        if (n == 0 || !data_ok(d, &f) || !read_rr(d, &f, arena, out))
-            continue;
-        out->data = dns_name_text(owner, n, arena);
-        a->extra_count += out->data.n > 0 && out->ttl_s > 0;
+        if (ldns_wire2rr(&rr, d->wire, d->n, &at, LDNS_SECTION_ADDITIONAL) == LDNS_STATUS_OK &&
+            read_rr(rr, DNS_A, arena, out)) {
+            out->data = rdf_name(ldns_rr_owner(rr), arena);
+            a->extra_count += out->data.n > 0 && out->ttl_s > 0;
+        }
+        ldns_rr_free(rr);
     }
     a->extra = extra;
 }
@@ -479,10 +419,10 @@ static bool collect(
     if (d->answer_count && !rrs)
         return false;
     for (size_t i = 0; i < d->answer_count; i++) {
-        const struct frame *f = &d->answers[i];
-        if (f->type != d->q->type || !owner_is(d, f, name, n))
+        const ldns_rr *rr = d->answers[i];
+        if (ldns_rr_get_type(rr) != (ldns_rr_type)d->q->type || !owner_is(rr, name, n))
             continue;
-        if (!read_rr(d, f, arena, &rrs[a->rr_count]))
+        if (!read_rr(rr, d->q->type, arena, &rrs[a->rr_count]))
             return false;
         a->ttl_s = TIDE_MIN(a->ttl_s, rrs[a->rr_count].ttl_s);
         a->rr_count++;
@@ -497,11 +437,13 @@ static bool collect(
 static bool negative_ttl(const struct decoder *d, const uint8_t *name, size_t n, uint32_t *ret)
 {
     uint8_t zone[DNS_NAME_BYTES_MAX];
-    const uint8_t *minimum = d->wire + d->soa.next - 4;
-    size_t zone_n = d->soa.next ? owner_of(d, &d->soa, zone) : 0;
-    if (zone_n == 0 || !is_below(name, n, zone, zone_n))
+    if (!d->soa || ldns_rr_rd_count(d->soa) != 7)
         return false;
-    uint32_t min = (uint32_t)get16(minimum) << 16 | get16(minimum + 2), ttl = ttl_of(&d->soa);
+    size_t zone_n = lower_name(ldns_rr_owner(d->soa), zone);
+    const ldns_rdf *minimum = ldns_rr_rdf(d->soa, 6);
+    if (zone_n == 0 || !is_below(name, n, zone, zone_n) || ldns_rdf_size(minimum) != 4)
+        return false;
+    uint32_t min = ldns_rdf2native_int32(minimum), ttl = ttl_of(d->soa);
     *ret = TIDE_MIN(min > INT32_MAX ? 0 : min, ttl);
     return true;
 }
@@ -574,9 +516,9 @@ enum dns_match dns_decode(const struct dns_question *q,
         return m;
     if (wire[2] & 0x02 && !tcp)
         return DNS_TRUNCATED;
-    struct decoder d;
-    decoder_init(&d, q, wire, n);
+    struct decoder d = {.q = q, .wire = wire, .n = n, .rcode = wire[3] & 0x0f};
     struct dns_answer a = {.type = (enum dns_type)q->type, .status = DNS_BROKEN};
+    d.at = HEADER_BYTES + (size_t)q->name_n + 4;
     if (walk_answers(&d, get16(wire + 6))) {
         walk_rest(&d, get16(wire + 8), get16(wire + 10));
         if (d.rcode == RCODE_FORMERR || d.rcode == RCODE_NOTIMP || d.rcode == RCODE_BADVERS)
@@ -584,6 +526,7 @@ enum dns_match dns_decode(const struct dns_question *q,
         else if (!(wire[2] & 0x02)) /* truncated over TCP makes no sense */
             a.status = read_answer(&d, arena, &a);
     }
+    decoder_free(&d);
     if (!dns_status_is_final(a.status)) {
         a.rrs = NULL;
         a.rr_count = 0;
