@@ -475,8 +475,8 @@ class World:
     # -- the account
 
     def arrived(self):
-        """{token: mails with it in some mailbox}"""
-        counts = {}
+        """{token: mails with it in some mailbox}; when, and as what, in self.arrivals"""
+        counts, self.arrivals = {}, {}
         for person in sum(PEOPLE.values(), []):
             code, answer = self.lab.ask("GET", f"/mailbox/{person}")
             for n in range(1, len(answer["mails"]) + 1 if code == 200 else 1):
@@ -484,6 +484,7 @@ class World:
                 for token in set(TOKEN.findall(texts_of(raw))):
                     assert self.account.notes[token]["to"] == person, (token, person)
                     counts[token] = counts.get(token, 0) + 1
+                    self.arrivals.setdefault(token, []).append(answer["mails"][n - 1])
         return counts
 
     def stored(self):
@@ -522,7 +523,7 @@ class World:
             mine = story["attempts"]
             lost = [a for a in mine if a["state"] == "abandoned"]
             tell = f"{token} to {person} is {state}, arrived {n} times\n" + "\n".join(
-                f"{e['at']} {e['event']} {e['sentence']}" for e in story["journal"]) + f"\n{json.dumps(mine, indent=1)}"
+                f"{e['at']} {e['event']} {e['sentence']}" for e in story["journal"]) + f"\n{json.dumps(mine, indent=1)}\n{self.arrivals.get(token)}"
             assert story["journal"] and all(len(e["sentence"]) > 8 for e in story["journal"]), tell
             if state in ("sent", "delivered"):
                 # refused by the provider whose limit nobody knows, and the ESP's word of it was lost
