@@ -72,7 +72,6 @@ struct esp_refusal {
 
 struct esp_call;
 struct form;
-struct form;
 
 struct esp_ask {
     const struct esp_call *call;

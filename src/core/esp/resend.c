@@ -2,11 +2,13 @@
  *
  *   mapped    from, to, cc, bcc, reply_to, subject, text, html, headers, attachments (content_id
  *             shows it inline), scheduled_at (ISO 8601, "in 5 minutes"); Idempotency-Key, without
- * Resend's end of 24 hours; x-batch-validation: permissive; the first tag whose value, or else
- * name, is a stream's name chooses that stream kept      tags, as metadata in events ignored
- * topic_id: Resend shows it in no mail passed on template, where all accounts of the application
- * are Resend's own API; else refused: 422 refused   attachments by path (a URL), scheduled_at in
- * other natural language: 422
+ *             Resend's end of 24 hours; x-batch-validation: permissive; the first tag whose value,
+ *             or else name, is a stream's name chooses that stream
+ *   kept      tags, as metadata in events
+ *   ignored   topic_id: Resend shows it in no mail
+ *   passed on template, where all accounts of the application are Resend's own API; else refused:
+ *             422
+ *   refused   attachments by path (a URL), scheduled_at in other natural language: 422
  *
  * GET tells of the first recipient's mail. A batch takes no attachments and no scheduled_at at
  * Resend; here it does.

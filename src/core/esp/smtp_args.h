@@ -7,9 +7,10 @@
  *   mailgun      X-Mailgun-Variables      JSON: members
  *   postmark     X-PM-Metadata-NAME       a field each; ten of 20 and 80 bytes at most
  *   sparkpost    X-MSYS-API               JSON: members of metadata
- *   brevo        X-Mailin-custom          JSON: members; behind "a:b|c:d" of an application one
- * more mandrill     X-MC-Metadata            JSON: members mailjet      X-MJ-EventPayload JSON:
- * members mailtrap     X-MT-Custom-Variables    JSON: members
+ *   brevo        X-Mailin-custom          JSON: members; or one more in the application's "a:b|c:d"
+ *   mandrill     X-MC-Metadata            JSON: members
+ *   mailjet      X-MJ-EventPayload        JSON: members
+ *   mailtrap     X-MT-Custom-Variables    JSON: members
  *
  * What the application has in that field stays; where it says a name too, its field counts before
  * its metadata, and our id before both. A field that cannot be read (no JSON) stays as it is, and
