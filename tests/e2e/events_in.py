@@ -18,13 +18,12 @@ from datetime import datetime, timezone
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 import suite
-from esps import APIS, WEBHOOK_KEYS, account, world
+from esps import APIS, LAB_TOPIC, account, proof, world
 from fake_dns import FakeDns
 from lab import Lab
 from mailtide import PATIENCE, ROOT, Clock, Daemon, Scratch, base_config, until
 
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:mail"
-LAB_TOPIC = "arn:aws:sns:us-east-1:123456789012:lab"
 SVIX = base64.b64encode(b"a secret of 24 bytes ...").decode()
 
 ACCOUNTS = """
@@ -366,19 +365,12 @@ def esps_tell():
     """Each ESP as the lab plays it: sent through its API, told by its webhook with its own proof."""
     for api in APIS:
         with Scratch() as scratch, Lab(scratch, Clock("2026-03-02T01:00:00Z"), world(scratch, api)) as lab:
-            proof = {"sendgrid": lambda: f'events_key = "{lab.ready["esps"]["esp"]["webhook_public_key"]}";',
-                     "ses": lambda: f'events_topics = ["{LAB_TOPIC}"]; events_certificate = "{scratch / "sns.pem"}";',
-                     "brevo": lambda: f'events_token = "{WEBHOOK_KEYS["brevo"]}";'}
-            proof["mailgun"] = proof["resend"] = lambda: f'events_key = "{WEBHOOK_KEYS[api]}";'
-            if api == "ses":
-                scratch.write("sns.pem", lab.ready["esps"]["esp"]["webhook_certificate"])
-            how = proof.get(api, lambda: 'events_login = "user:password";')()
             domain = 'domain = "app.test";' if api == "mailgun" else ""
             os.symlink(os.path.join(ROOT, "schedules"), scratch / "schedules")
             text = base_config(scratch, f"""
                 dns: {{ servers = ["{lab.dns}"]; private_addresses = true; }}; store: {{ free_min = "0"; }};
                 applications: {{ app: {{ anonymous = true; senders = ["app.test"]; }}; }};
-                {account(api, lab, domain + how)}""")
+                {account(api, lab, domain + proof(api, lab, scratch))}""")
             with Daemon(scratch, text, lab.clock) as daemon:
                 url = f"http://127.0.0.1:{daemon.http_port}/v1/events/esp"
                 assert lab.ask("POST", "/webhook", {"esp": "esp", "url": url})[0] == 200

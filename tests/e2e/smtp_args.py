@@ -6,7 +6,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 import suite
-from esps import KEY_ID, SECRET, WEBHOOK_KEYS, world
+from esps import KEY_ID, SECRET, proof, world
 from fake_esp import FakeEsp
 from lab import Lab
 from lab_esps import Hook
@@ -19,19 +19,12 @@ OTHER = ' other: {{ type = "smtp"; host = "127.0.0.1"; port = {port}; tls = "non
 
 def config(scratch, lab, api, other=""):
     os.symlink(os.path.join(ROOT, "schedules"), scratch / "schedules")
-    proof = {"sendgrid": f'events_key = "{lab.ready["esps"]["esp"].get("webhook_public_key")}";',
-             "ses": f'events_topics = ["arn:aws:sns:us-east-1:123456789012:lab"]; '
-                    f'events_certificate = "{scratch / "sns.pem"}";',
-             "mailgun": f'events_key = "{WEBHOOK_KEYS["mailgun"]}";',
-             "brevo": f'events_token = "{WEBHOOK_KEYS["brevo"]}";'}.get(api, 'events_login = "user:password";')
-    if api == "ses":
-        scratch.write("sns.pem", lab.ready["esps"]["esp"]["webhook_certificate"])
     names = '"esp", "other"' if other else '"esp"'
     return base_config(scratch, f"""
         dns: {{ servers = ["{lab.dns}"]; private_addresses = true; }}; store: {{ free_min = "0"; }};
         applications: {{ app: {{ anonymous = true; senders = ["app.test"]; accounts = [{names}]; }}; }};
         accounts: {{ esp: {{ type = "smtp"; host = "127.0.0.1"; port = {lab.smtp_port("esp")}; tls = "none";
-            user = "{KEY_ID}"; password = "{SECRET}"; events = "{api}"; {proof} backoff_min = "1h"; backoff_max = "2h"; }};
+            user = "{KEY_ID}"; password = "{SECRET}"; events = "{api}"; {proof(api, lab, scratch)} backoff_min = "1h"; backoff_max = "2h"; }};
             {other} }};""")
 
 

@@ -2,24 +2,13 @@
 behind it: everything that the ESP tells is told to mailtide, as it is told in the world."""
 import os
 
-from esps import WEBHOOK_KEYS, Client, account, world
+from esps import Client, account, proof, world
 from lab import Lab
 from mailtide import ROOT, Clock, Daemon, Scratch, until
 
 RATE = 3600  # an hour a second
 START = "2026-03-02T09:00:00+08:00"
 BRUCE = "bruce@client.asia"
-
-
-def proof(api, lab):
-    """What mailtide is to check the ESP's webhooks with."""
-    if api == "sendgrid":
-        return f'events_key = "{lab.ready["esps"]["esp"]["webhook_public_key"]}";'
-    if api in ("mailgun", "resend"):
-        return f'events_key = "{WEBHOOK_KEYS[api]}";'
-    if api == "brevo":
-        return f'events_token = "{WEBHOOK_KEYS[api]}";'
-    return 'events_login = "user:password";'
 
 
 class Story:

@@ -3,6 +3,7 @@ to use it. Written from the ESPs' documentation, beside the lab and beside mailt
 
     world(scratch, "ses", "...")    a world file with one ESP of that API and a provider behind it
     account("ses", lab)             the group `accounts` of mailtide.conf
+    proof("ses", lab, scratch)      what an account checks the ESP's webhooks with
     Client(lab, "ses")              signs, authenticates, sends, reads and mends the list
 """
 import base64
@@ -15,6 +16,7 @@ from datetime import datetime, timezone
 APIS = ["sendgrid", "ses", "mailgun", "postmark", "resend", "sparkpost", "brevo"]
 WEBHOOK_KEYS = {"mailgun": "signing-key", "resend": "whsec_c2VjcmV0LW9mLXRoZS1sYWI=", "brevo": "bearer-token"}
 KEY_ID, SECRET = "AKIALAB", "secret/of+lab"
+LAB_TOPIC = "arn:aws:sns:us-east-1:123456789012:lab"
 
 WORLD = """
 dns: {{ records = [ "app.test MX 10 mx.friendly.example", "client.asia MX 5 mxbiz1.qq.com", "mxbiz1.qq.com A 127.0.0.1",
@@ -51,6 +53,21 @@ def account(api, lab, more="", scratch=None):
     ses = f'key_id = "{KEY_ID}"; region = "eu-west-1";' if api == "ses" else ""
     return f"""accounts: {{ esp: {{ type = "https"; api = "{api}"; base_url = "{url}"; key = "{SECRET}"; {ses}
         {trust} {more} }}; }};"""
+
+
+def proof(api, lab, scratch=None):
+    """`scratch`: SES tells by SNS, signed; without it raw, with a login."""
+    esp = lab.ready["esps"]["esp"]
+    if api == "sendgrid":
+        return f'events_key = "{esp["webhook_public_key"]}";'
+    if api in ("mailgun", "resend"):
+        return f'events_key = "{WEBHOOK_KEYS[api]}";'
+    if api == "brevo":
+        return f'events_token = "{WEBHOOK_KEYS[api]}";'
+    if api == "ses" and scratch:
+        certificate = scratch.write("sns.pem", esp["webhook_certificate"])
+        return f'events_topics = ["{LAB_TOPIC}"]; events_certificate = "{certificate}";'
+    return 'events_login = "user:password";'
 
 
 def hmac256(key, text):
