@@ -1,8 +1,8 @@
 #include "core/esp/send_ask.h"
 
 #include "base/macros.h"
-#include "core/digest/message.h"
 #include "core/esp/events_fields.h"
+#include "core/esp/send_fields.h"
 
 #define FOUND_MAX "25" /* of one page */
 
@@ -35,11 +35,10 @@ static enum tide_err postmark_path(const struct send_mail *mail,
         return rc;
     buf_addf(ret, "/messages/outbound?count=" FOUND_MAX "&metadata_" SEND_ID_NAME "=%s&offset=0",
              id_text(mail->attempt_id, id));
-    struct text own = message_raw_value(&m, TEXT("X-PM-Message-Stream"), &a);
-    struct text stream = own.n > 0 ? own : mail->place;
+    struct text stream = send_postmark_stream(mail, &m, &a);
     if (stream.n > 0) {
         buf_adds(ret, "&messagestream=");
-        buf_add_escaped(ret, text_trim(stream), "");
+        buf_add_escaped(ret, stream, "");
     }
     arena_fini(&a);
     return TIDE_OK;

@@ -35,6 +35,11 @@ TIDE_MUST_CHECK enum tide_err send_fields_read(const struct send_mail *mail,
 /* A field of the template, where it has it. */
 void send_put_template(const struct send_fields *f, struct json_writer *w, const char *name);
 
+/* Postmark's message stream that the mail goes to; "": its usual one. */
+struct text send_postmark_stream(const struct send_mail *mail,
+                                 const struct message *m,
+                                 struct arena *a);
+
 /* Walks the header fields that an API passes on as they are: not those that it makes from fields of
  * its own, nor those that belong to one way of transport. Values are unfolded, words not decoded.
  * Start with *pos 0. */

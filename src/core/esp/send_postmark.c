@@ -56,13 +56,20 @@ static void put_files(struct json_writer *w, const struct taken_parts *parts)
     jw_end(w);
 }
 
+struct text send_postmark_stream(const struct send_mail *mail,
+                                 const struct message *m,
+                                 struct arena *a)
+{
+    struct text own = message_raw_value(m, TEXT(STREAM_FIELD), a);
+    return own.n > 0 ? own : mail->place;
+}
+
 static void put_body(struct json_writer *w,
                      const struct send_mail *mail,
                      const struct send_fields *f,
                      struct arena *a)
 {
-    struct text own = message_raw_value(&f->message, TEXT(STREAM_FIELD), a);
-    struct text stream = own.n > 0 ? own : mail->place;
+    struct text stream = send_postmark_stream(mail, &f->message, a);
     jw_object(w, NULL);
     send_put_mailbox(w, "From", &f->from);
     send_put_mailbox(w, "To", &f->to);
