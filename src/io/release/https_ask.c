@@ -21,28 +21,20 @@ bool job_ask_later(struct job *j, const char *why)
     return true;
 }
 
-/* Nothing more can be found out. */
-static void give_up(struct job *j)
-{
-    for (struct list *node; (node = list_take_first(&j->unfound));)
-        list_append(&j->pieces, node);
-    job_end_silent(j, ACCOUNT_UNKNOWN, j->lost);
-}
-
-/* All were asked for. */
-static void end_round(struct job *j)
+/* Who was not found is asked for again, unless nothing `more` can be found out. */
+static void end_round(struct job *j, bool more)
 {
     for (struct list *node; (node = list_take_first(&j->unfound));)
         list_append(&j->pieces, node);
     if (list_is_empty(&j->pieces))
         job_free(j);
-    else if (!job_ask_later(j, j->lost))
+    else if (!more || !job_ask_later(j, j->lost))
         job_end_silent(j, ACCOUNT_UNKNOWN, j->lost);
 }
 
 static void end_found(struct job *j, struct piece *p, const struct send_said *said)
 {
-    struct account_outcome o = https_outcome_of(said);
+    struct account_outcome o = https_outcome_of(said, NULL);
     log_info("https_out.found", "peer=%s reason=\"%s\"", j->owner->peer, j->lost);
     list_remove(&p->hook);
     j->count--;
@@ -72,38 +64,28 @@ static void on_told(struct fetch *f)
         break;
     case SEND_CANNOT_TELL:
         log_info("https_out.cannot_tell", "peer=%s status=%d", j->owner->peer, f->status);
-        give_up(j);
+        end_round(j, false);
         break;
     case SEND_ASK_LATER: /* the rest of this round would fare as badly */
-        end_round(j);
+        end_round(j, true);
         break;
     }
 }
 
 void job_ask(struct job *j)
 {
-    struct fetch *f = &j->fetch;
     if (list_is_empty(&j->pieces)) {
-        end_round(j);
+        end_round(j, true);
         return;
     }
     struct piece *p = piece_of(list_first(&j->pieces));
     if (send_ask_build(j->owner->api, &p->send, &p->request, &j->arena, &j->question, &j->err) !=
         TIDE_OK) {
-        give_up(j);
+        end_round(j, false);
         return;
     }
-    f->header_count = 0;
-    for (size_t i = 0; i < j->question.header_count; i++)
-        j->headers[f->header_count++] =
-            (struct fetch_header){j->question.headers[i].name, j->question.headers[i].value};
-    f->method = "GET";
-    f->path = j->question.path;
-    f->body = TEXT("");
-    f->headers = j->headers;
-    f->answer_max = 0;
-    f->done = on_told;
-    f->arg = j;
+    job_prepare(j, &j->question, on_told);
+    j->fetch.method = "GET";
     j->state = JOB_ASKING;
-    fetch_start(j->owner->fetcher, f);
+    fetch_start(j->owner->fetcher, &j->fetch);
 }

@@ -5,6 +5,7 @@
 #ifndef IO_RELEASE_HTTPS_INSIDE_H
 #define IO_RELEASE_HTTPS_INSIDE_H
 
+#include "core/esp/quota.h"
 #include "io/crypto/aws_sign.h"
 #include "io/loop/fetch.h"
 #include "io/release/account_type.h"
@@ -86,7 +87,11 @@ bool job_ask_later(struct job *j, const char *why);
 void job_ask(struct job *j);
 /* Of the job: its pieces are out of it. */
 void job_free(struct job *j);
-struct account_outcome https_outcome_of(const struct send_said *said);
+/* What its fetch sends, and whom it tells; the method is what it was. */
+void job_prepare(struct job *j, const struct send_request *r, void (*done)(struct fetch *f));
+/* `quota`: what the answer's head tells of the account; NULL: there is none. */
+struct account_outcome https_outcome_of(const struct send_said *said,
+                                        const struct quota_headers *quota);
 /* The n-th pause, from 0: 1, 3, 9 and 27 seconds. */
 int64_t https_pause_ms(const struct https_out *s, unsigned n);
 #define AGAIN_MAX 4

@@ -52,9 +52,8 @@ static void end_job(struct job *j, const struct account_outcome *outcome)
     job_free(j);
 }
 
-/* `quota`: what the answer's head tells of the account; NULL: there is none. */
-static struct account_outcome outcome_of(const struct send_said *said,
-                                         const struct quota_headers *quota)
+struct account_outcome https_outcome_of(const struct send_said *said,
+                                        const struct quota_headers *quota)
 {
     static const enum account_result results[] = {
         [SEND_ACCEPTED] = ACCOUNT_ACCEPTED,
@@ -72,11 +71,6 @@ static struct account_outcome outcome_of(const struct send_said *said,
                                               .remaining = quota ? quota->remaining : -1,
                                               .reset_ms = quota ? quota->reset_ms : 0,
                                               .window_ms = quota ? quota_window_ms(quota) : 0}};
-}
-
-struct account_outcome https_outcome_of(const struct send_said *said)
-{
-    return outcome_of(said, NULL);
 }
 
 /* No answer came; `what` happened instead. */
@@ -115,26 +109,34 @@ static enum tide_err sign(struct job *j)
 
 static void on_fetched(struct fetch *f);
 
+void job_prepare(struct job *j, const struct send_request *r, void (*done)(struct fetch *f))
+{
+    struct fetch *f = &j->fetch;
+    f->header_count = 0;
+    for (size_t i = 0; i < r->header_count; i++)
+        j->headers[f->header_count++] =
+            (struct fetch_header){r->headers[i].name, r->headers[i].value};
+    f->path = r->path;
+    f->body = buf_text(&r->body);
+    f->headers = j->headers;
+    f->answer_max = 0;
+    f->done = done;
+    f->arg = j;
+}
+
 /* Sends it, for the first time or again: a signature is of the moment. */
 void job_fly(struct job *j)
 {
     struct fetch *f = &j->fetch;
-    f->header_count = 0;
-    for (size_t i = 0; i < j->request->header_count; i++)
-        j->headers[f->header_count++] =
-            (struct fetch_header){j->request->headers[i].name, j->request->headers[i].value};
+    job_prepare(j, j->request, on_fetched);
     if (j->owner->api->signs_aws) {
         j->headers[f->header_count++] =
             (struct fetch_header){"X-Amz-Date", text_of(j->signature.date)};
         j->headers[f->header_count++] =
             (struct fetch_header){"Authorization", text_of(j->signature.authorization)};
     }
-    f->path = j->request->path;
-    f->body = buf_text(&j->request->body);
-    f->headers = j->headers;
-    f->answer_max = j->count > 1 ? send_batch_answer_max(j->count) : 0;
-    f->done = on_fetched;
-    f->arg = j;
+    if (j->count > 1)
+        f->answer_max = send_batch_answer_max(j->count);
     j->state = JOB_FLYING;
     fetch_start(j->owner->fetcher, f);
 }
@@ -147,7 +149,7 @@ static void end_unready(struct job *j, struct piece *p)
         reply_set(&o.reply, 0, NULL, "%s: %s", j->owner->peer, p->err.text);
     } else {
         send_unfit(j->owner->api, &p->err, &said);
-        o = outcome_of(&said, NULL);
+        o = https_outcome_of(&said, NULL);
     }
     j->owner->in_jobs--;
     https_end_piece(j->owner, p, &o);
@@ -326,7 +328,7 @@ static void end_each(struct job *j, const struct send_said *each, const struct q
     struct https_out *s = j->owner;
     for (size_t i = 0; i < j->count; i++) {
         struct piece *p = piece_of(list_take_first(&j->pieces));
-        struct account_outcome o = outcome_of(&each[i], quota);
+        struct account_outcome o = https_outcome_of(&each[i], quota);
         if (j->again > 0 && !settles(&each[i]) && o.result != ACCOUNT_UNKNOWN) {
             o = (struct account_outcome){
                 .result = ACCOUNT_UNKNOWN, .stage = STAGE_DOT, .account_fault = true};
