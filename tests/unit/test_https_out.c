@@ -420,6 +420,27 @@ static void test_room_and_places(void **state)
     https_world_close(&w);
 }
 
+/* While a lost mail waits to be asked for, the next leaves; when that is lost too, no more do. */
+static void test_lost_gives_its_place(void **state)
+{
+    static const struct fake_http_act acts[] = {{HTTP_RESETS, NULL}};
+    struct https_world w = {.config = {.connections = 1}};
+    (void)state;
+    https_world_open(&w, "postmark", acts, 1);
+    https_out_set_again_ms(w.account, 1000);
+    struct https_sent *a = https_world_send(&w, MESSAGE), *b = https_world_send(&w, MESSAGE),
+                      *c = https_world_send(&w, MESSAGE);
+    while (w.server.request_count < 3)
+        uv_run(&w.loop, UV_RUN_ONCE);
+    for (size_t i = 0; i < 3; i++)
+        T_TRUE(text_starts(buf_text(&w.server.requests[i]), i < 2 ? TEXT("POST ") : TEXT("GET ")),
+               "request %zu: two mails, then the first is asked for", i);
+    https_world_close(&w);
+    T_EQ(a->outcome.result, ACCOUNT_UNKNOWN, "%s", a->outcome.reply.text);
+    T_EQ(b->outcome.result, ACCOUNT_UNKNOWN, "%s", b->outcome.reply.text);
+    T_EQ(c->outcome.result, ACCOUNT_NOT_SENT, "%s", c->outcome.reply.text);
+}
+
 /* A message larger than the sockets' buffers, built on the pool; the other side stops reading. */
 static char *large_message(void)
 {
@@ -557,6 +578,7 @@ int main(void)
         cmocka_unit_test(test_repeated_as_it_was),
         cmocka_unit_test(test_kept_connection_dies),
         cmocka_unit_test(test_room_and_places),
+        cmocka_unit_test(test_lost_gives_its_place),
         cmocka_unit_test(test_large),
         cmocka_unit_test(test_nobody_listens),
         cmocka_unit_test(test_no_answer_in_time),

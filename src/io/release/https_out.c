@@ -104,6 +104,19 @@ static void https_out_close(struct account *a, void (*closed)(void *arg), void *
 /* -- Mails --------------------------------------------------------------------------------------
  */
 
+/* Who rests before the ESP is asked uses no connection, and may do so for long: as many of them as
+ * there are places keep none from the mails that come. More of them are a sign that it is down. */
+static int places_taken(const struct https_out *s)
+{
+    int resting = 0;
+    LIST_EACH(node, &s->jobs)
+    {
+        const struct job *j = container_of(node, struct job, hook);
+        resting += j->state == JOB_RESTING && j->asked > 0;
+    }
+    return s->job_count - TIDE_MIN(resting, s->conn_max);
+}
+
 /* Those whose pause is over fly; the timer is set for the next. */
 static void wake_resting(struct https_out *s)
 {
@@ -127,7 +140,7 @@ static void on_pump(uv_timer_t *timer)
     struct https_out *s = container_of(timer, struct https_out, pump_timer);
     if (s->fetcher_closing)
         return;
-    while (!s->closing && s->job_count < s->conn_max &&
+    while (!s->closing && places_taken(s) < s->conn_max &&
            !(list_is_empty(&s->waiting) && list_is_empty(&s->ready)))
         if (!job_start(s))
             fail_waiting(s, "out of memory");
@@ -149,7 +162,7 @@ static void https_out_send(struct account *a, struct account_mail *mail)
 static int https_out_room(const struct account *a)
 {
     const struct https_out *s = https_out_of(a);
-    int places = (s->conn_max - s->job_count) * (int)s->batch_max;
+    int places = (s->conn_max - places_taken(s)) * (int)s->batch_max;
     return s->closing ? 0 : TIDE_MAX(0, places - (s->inside - s->in_jobs));
 }
 

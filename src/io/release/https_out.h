@@ -8,13 +8,16 @@
  *
  * Where the API knows idempotency keys, an unknown fate is asked for by sending the same request
  * again, a few times over half a minute. Until the API says "taken" or refuses the mail itself the
- * fate stays unknown, whatever else it answers to the repetition.
+ * fate stays unknown, whatever else it answers to the repetition. Where it can be asked whether it
+ * has a mail (core/esp/send_ask.h), it is asked in the same rhythm. Who rests before that gives its
+ * place to the next mail; no more of them do than there are places.
  *
  * Batches (core/esp/send_batch.h), where the API takes several mails in one request and batch_max
  * of the account is not 1: when a connection is free, all that has gathered meanwhile leaves in one
  * request. No mail waits for others; one that is by itself goes by itself. Each has its own fate. A
  * batch that is refused as a whole is taken apart, each mail then goes alone; one of unknown fate
- * is sent again as it was, byte for byte, under its own key, or makes each of its mails unknown.
+ * is sent again as it was, byte for byte, under its own key, or each of its mails is asked for, or
+ * is unknown.
  *
  *   BUILDING --built--> FLYING --its fate is known--> (gone)
  *      `--unfit--> (gone)  |^--its time has come-.
@@ -35,8 +38,8 @@ TIDE_MUST_CHECK enum tide_err https_out_open(uv_loop_t *loop,
                                              struct account **ret,
                                              struct tide_error *err);
 
-/* The first pause before a request of unknown fate is sent again; tripled each time. 1 s until set.
- */
+/* The first pause before a request of unknown fate is sent again or asked for; tripled each time.
+ * 1 s until set. */
 void https_out_set_again_ms(struct account *a, int64_t again_ms);
 
 #endif
