@@ -133,7 +133,12 @@ static void test_of_application(void **state)
         const char *application;
         int64_t count;
         size_t entries;
-    } cases[] = {{"app", 1, 2}, {"other", 0, 1}, {"", 0, 3}};
+        const char *listed;
+    } cases[] = {
+        {"app", 1, 2, "ann@x.test ann@x.test/sender:app@pm.test"},
+        {"other", 0, 1, ""},
+        {"", 0, 3, "ann@x.test ann@x.test/sender:app@pm.test ann@x.test/sender:else@pm.test"},
+    };
     struct mail m;
     mail_init(&rig, &m, "ann@x.test", "hello");
     m.submission.identity = TEXT("app@pm.test");
@@ -150,6 +155,12 @@ static void test_of_application(void **state)
         T_EQ(ask.count, cases[i].count, "%s", cases[i].application);
         T_EQ(ask.found.past.suppression_count, cases[i].entries, "%s", cases[i].application);
         arena_fini(&ask.arena);
+        struct store_ask list = {.application = text_of(cases[i].application)};
+        struct buf got = {0};
+        names_of(&list, &got);
+        T_STR(buf_str(&got), cases[i].listed, "the list of %s", cases[i].application);
+        buf_fini(&got);
+        arena_fini(&list.arena);
     }
 }
 

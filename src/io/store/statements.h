@@ -139,14 +139,15 @@
         " AND g.application = ?3 AND 'sender:' || g.identity = x.scope))" \
         " ORDER BY x.scope LIMIT ?2") \
     /* After address ?1 and scope ?2; ?3 recipient, ?4 domain, ?5 "|CAUSE|CAUSE|" (or ""); ?6 now, or 0: those that are \
-     * over too; ?9 whose recipients, "": all. */ \
+     * over too; ?9 whose recipients, and by whose senders, "": all. */ \
     X(SUPPRESSIONS_PAGE, "SELECT " SUPPRESSION_COLUMNS " FROM suppressed x" \
         " WHERE (x.address, x.scope) > (?1, ?2) AND (?3 = '' OR x.address = ?3)" \
         " AND (?4 = '' OR substr(x.address, -length(?4) - 1) = '@' || ?4)" \
         " AND (?5 = '' OR instr(?5, '|' || x.cause || '|') > 0) AND (?6 = 0 OR (x.lifted_at = 0 AND" \
         " (x.expires_at = 0 OR x.expires_at > ?6))) AND (?9 = '' OR EXISTS (SELECT 1 FROM recipient r" \
         " JOIN recipient_group g ON g.recipient_id = r.id WHERE r.address = x.address" \
-        " AND g.application = ?9)) ORDER BY x.address, x.scope LIMIT ?7 OFFSET ?8") \
+        " AND g.application = ?9 AND (x.scope NOT LIKE 'sender:%' OR x.scope = 'sender:' || g.identity)))" \
+        " ORDER BY x.address, x.scope LIMIT ?7 OFFSET ?8") \
     X(GROUPS_IN, "SELECT count(*) FROM recipient_group WHERE recipient_id = ?1" \
         " AND application = ?2") \
     X(FINDING_ADD, "INSERT INTO finding VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)" \

@@ -230,8 +230,9 @@ enum store_view {
     STORE_VIEW_PLANS,        /* recipients with a plan behind `id`, in order; of provider or gateway
                               * `domain` ("": all); only id, plan, provider and gateway of each */
     STORE_VIEW_SUPPRESSIONS, /* entries by address; filter by recipient, domain, stream (causes,
-                              * "full|invalid"), application (whose recipients they are); with
-                              * `newest` only those in force; the first `skip` are left out */
+                              * "full|invalid"), application (whose recipients they are, and
+                              * whose senders if of one); with `newest` only those in force; the
+                              * first `skip` are left out */
     STORE_VIEW_COUNTS,       /* notifications by state, attempts by state, bytes, oldest pending */
 };
 
