@@ -90,6 +90,30 @@ static void test_accepted_since(void **state)
     arena_fini(&ask.arena);
 }
 
+/* Ids go on when the clock is put back, so that what they are asked by tells the span, too. */
+static void test_tallies_when_the_clock_went_back(void **state)
+{
+    (void)state;
+    tide_wall_ms began = atomic_load(&rig.now) / 1000 * 1000;
+    struct mail m;
+    for (int i = 0; i < 2; i++) {
+        atomic_store(&rig.now, began - i * 5000);
+        mail_init(&rig, &m, "bruce@client.asia", "Hello\r\n");
+        T_OK(rig_accept(&rig, &m.req), &rig.err, "mail %d", i);
+        mail_fini(&m);
+    }
+    struct store_ask ask = {.view = STORE_VIEW_TALLIES,
+                            .id = id_floor(began),
+                            .until = id_floor(began + 1000),
+                            .application = TEXT("app"),
+                            .step_ms = 1000};
+    T_OK(rig_ask(&rig, &ask), &rig.err, "by seconds");
+    T_EQ(ask.tally_count, 1, "spans");
+    T_EQ(ask.tallies[0].from, began, "the span that was asked for");
+    T_EQ(ask.tallies[0].states[NOTIFICATION_ACCEPTED], 2, "both");
+    arena_fini(&ask.arena);
+}
+
 static void test_accept_answers_with_recipient(void **state)
 {
     (void)state;
@@ -821,6 +845,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_accepted_since, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_tallies_when_the_clock_went_back, setup, teardown),
         cmocka_unit_test_setup_teardown(test_accept_answers_with_recipient, setup, teardown),
         cmocka_unit_test_setup_teardown(test_unknown_keeps_the_provider, setup, teardown),
         cmocka_unit_test_setup_teardown(test_keys, setup, teardown),

@@ -352,19 +352,18 @@ static void ask_tallies(struct db *db, struct store_ask *req)
     int64_t step = req->step_ms > 0 ? req->step_ms : INT64_MAX;
     int64_t spans = (id_time(req->until) - id_time(req->id)) / step + 2;
     size_t most = (size_t)TIDE_MAX(1, TIDE_MIN(spans, TALLIES_MAX));
-    struct values which =
-        DB_VALUES(db_int(req->id), db_int(req->until), db_text(req->application), db_int(step));
+    struct values which = DB_VALUES(db_int(req->id), db_int(req->until), db_text(req->application));
     req->tally_count = 0;
     req->tallies = db_array(db, &req->arena, most, sizeof *req->tallies);
     for (sqlite3_stmt *row = db_row(db, Q_TALLIES, which); row && req->tallies;
          row = db_next(db, Q_TALLIES)) {
-        int64_t from = col_int(row, 0), state = col_int(row, 1);
+        int64_t from = id_time(col_int(row, 0)) / step * step, state = col_int(row, 1);
         size_t n = req->tally_count;
         if ((n == 0 || req->tallies[n - 1].from != from) && n < most)
             req->tallies[req->tally_count++] = (struct notification_tally){.from = from};
         struct notification_tally *last = &req->tallies[req->tally_count - 1];
         if (last->from == from && state >= 0 && (size_t)state < TIDE_COUNT(last->states))
-            last->states[state] += col_int(row, 2);
+            last->states[state]++;
     }
 }
 

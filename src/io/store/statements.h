@@ -356,9 +356,9 @@
     X(LETTERS_PRUNE, "DELETE FROM webhook_letter WHERE next_at = 0 AND tried_at <= ?1") \
     X(COUNT_ACCEPTED, "SELECT count(*) FROM notification n JOIN recipient_group g" \
         " ON g.id = n.group_id WHERE n.id >= ?1 AND g.application = ?2") \
-    X(TALLIES, "SELECT n.accepted_at / ?4 * ?4, n.state, count(*) FROM notification n" \
-        " JOIN recipient_group g ON g.id = n.group_id WHERE n.id >= ?1 AND n.id < ?2" \
-        " AND g.application = ?3 GROUP BY 1, 2 ORDER BY 1") \
+    /* Counted by who reads it: GROUP BY would sort them all first. */ \
+    X(TALLIES, "SELECT n.id, n.state FROM notification n CROSS JOIN recipient_group g" \
+        " ON g.id = n.group_id WHERE n.id >= ?1 AND n.id < ?2 AND g.application = ?3 ORDER BY n.id") \
     X(COUNT_OLDEST, "SELECT min(accepted_at) FROM notification WHERE state <= 1") \
     /* pruning */ \
     X(PRUNE_NEXT, "SELECT n.id, n.submission_id, n.state, n.changed_at, s.body_id," \
