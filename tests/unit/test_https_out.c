@@ -441,6 +441,27 @@ static void test_lost_gives_its_place(void **state)
     T_EQ(c->outcome.result, ACCOUNT_NOT_SENT, "%s", c->outcome.reply.text);
 }
 
+/* Among others to the same recipient, all with the metadata of their applications. */
+static void test_found_among_many(void **state)
+{
+    struct buf answer = {0};
+    (void)state;
+    buf_adds(&answer, "HTTP/1.1 200 OK\r\n\r\n{\"items\":[");
+    for (int i = 0; i < 24; i++)
+        buf_addf(&answer, "{\"id\":\"other\",\"user-variables\":{\"k\":\"%04000d\"}},", i);
+    buf_adds(&answer, "{\"id\":\"mg-1\",\"user-variables\":{\"mailtide_attempt\":"
+                      "\"000000000002d\"}}]}");
+    const struct fake_http_act acts[] = {{HTTP_RESETS, NULL}, {HTTP_ANSWERS, buf_str(&answer)}};
+    struct https_world w = {0};
+    https_world_open(&w, "mailgun", acts, 2);
+    struct https_sent *s = https_world_send(&w, MESSAGE);
+    https_world_wait(&w);
+    T_EQ(s->outcome.result, ACCOUNT_ACCEPTED, "%s", s->outcome.reply.text);
+    T_TRUE(strstr(s->outcome.reply.text, "id=mg-1"), "%s", s->outcome.reply.text);
+    https_world_close(&w);
+    buf_fini(&answer);
+}
+
 /* A message larger than the sockets' buffers, built on the pool; the other side stops reading. */
 static char *large_message(void)
 {
@@ -579,6 +600,7 @@ int main(void)
         cmocka_unit_test(test_kept_connection_dies),
         cmocka_unit_test(test_room_and_places),
         cmocka_unit_test(test_lost_gives_its_place),
+        cmocka_unit_test(test_found_among_many),
         cmocka_unit_test(test_large),
         cmocka_unit_test(test_nobody_listens),
         cmocka_unit_test(test_no_answer_in_time),

@@ -173,7 +173,7 @@ enum send_found send_ask_read(const struct send_api *api,
     struct json *doc = NULL;
     if (status == 429 || status >= 500)
         return SEND_ASK_LATER;
-    if (status != 200 || json_parse(body, SEND_ANSWER_MAX, &doc, NULL) != TIDE_OK)
+    if (status != 200 || json_parse(body, SEND_ASK_ANSWER_MAX, &doc, NULL) != TIDE_OK)
         return SEND_CANNOT_TELL;
     const struct json *list = events_list(doc, ask->list);
     enum send_found found = list ? read_list(ask, mail, list, ret) : SEND_CANNOT_TELL;

@@ -21,6 +21,8 @@
 
 #include "core/esp/send.h"
 
+#define SEND_ASK_ANSWER_MAX (1u << 20) /* bytes: 25 mails, each with its metadata */
+
 bool send_ask_can(const struct send_api *api);
 
 /* Of an API that can. `built`: the request that the mail left with, whose key is shown again; it

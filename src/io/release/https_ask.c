@@ -86,6 +86,7 @@ void job_ask(struct job *j)
     }
     job_prepare(j, &j->question, on_told);
     j->fetch.method = "GET";
+    j->fetch.answer_max = SEND_ASK_ANSWER_MAX;
     j->state = JOB_ASKING;
     fetch_start(j->owner->fetcher, &j->fetch);
 }
