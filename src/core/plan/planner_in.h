@@ -4,6 +4,7 @@
  * planner_limits.c   which limits apply
  * planner_decide.c   deciding, charging
  * planner_foresee.c  arrivals, what is to come
+ * planner_demand.c   what is to come for what many share, and its rows
  * planner_price.c    limits that many share grow dear before they are used up
  * planner_learn.c    limits that replies have taught, closures, what operators say of them
  */
@@ -128,7 +129,7 @@ int64_t planner_reserve_left(const struct planner *p,
 int64_t planner_full_of(const struct meter *m);
 int64_t planner_reserve_of(const struct planner *p, const struct limit *l);
 
-/* -- planner_price.c: of p->ready, which is the query's ------------------------------------------
+/* -- planner_demand.c: of p->ready, which is the query's -----------------------------------------
  */
 
 /* A limit whose price can be told: an hour's or more, with a count. */
@@ -138,6 +139,20 @@ bool planner_configure_shared(struct planner *p);
 void planner_free_shared(struct planner_shared *s);
 /* `n` have come; 0: an urgent one leaves. */
 void planner_count_shared(struct planner *p, const struct plan_query *q, unsigned n);
+/* NULL: what is to come for the application's accounts is what came through them. */
+struct shared_demand *planner_demand_of_app(const struct planner *p, const struct plan_query *q);
+/* Of the i-th limit's subject; NULL where it is the application's, or where nothing is foreseen. */
+struct shared_demand *planner_demand_at(struct planner *p, const struct plan_query *q, unsigned i);
+bool planner_next_demand(struct planner *p, struct text *ret_key, struct buf *ret_blob);
+bool planner_is_demand_row(struct text key);
+TIDE_MUST_CHECK enum tide_err planner_restore_demand(struct planner *p,
+                                                     struct text key,
+                                                     struct text blob,
+                                                     struct tide_error *err);
+
+/* -- planner_price.c: of p->ready, which is the query's ------------------------------------------
+ */
+
 void planner_price(struct planner *p, const struct plan_query *q, struct shared_price *ret);
 /* Of one limit, whose counter is `t`, of a subject or (not -1) of this account as a whole. */
 void planner_price_of(struct planner *p,
@@ -146,11 +161,5 @@ void planner_price_of(struct planner *p,
                       const struct tally *t,
                       tide_wall_ms now,
                       struct shared_price *ret);
-bool planner_next_demand(struct planner *p, struct text *ret_key, struct buf *ret_blob);
-bool planner_is_demand_row(struct text key);
-TIDE_MUST_CHECK enum tide_err planner_restore_demand(struct planner *p,
-                                                     struct text key,
-                                                     struct text blob,
-                                                     struct tide_error *err);
 
 #endif
