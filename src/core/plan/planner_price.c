@@ -100,22 +100,33 @@ static void expect_rolling(struct planner *p,
     ret->demand.urgent = until(p, s, now, now + t->meter->limit->window.span_ms).urgent;
 }
 
+static void expect_anew(struct planner *p,
+                        const struct source *s,
+                        const struct tally *t,
+                        tide_wall_ms now,
+                        struct price_memo *ret)
+{
+    if (!window_is_fixed(&t->meter->limit->window)) {
+        expect_rolling(p, s, t, now, ret);
+        return;
+    }
+    *ret = (struct price_memo){.at = now, .until = window_at(&t->meter->rule, now).end};
+    ret->demand = until(p, s, now, ret->until);
+}
+
+static struct price_memo *memo_of(const struct tally *t)
+{
+    return &container_of(t->ledger, struct counter, ledger)->price;
+}
+
 static const struct price_memo *expect(struct planner *p,
                                        const struct source *s,
                                        const struct tally *t,
                                        tide_wall_ms now)
 {
-    struct price_memo *m = &container_of(t->ledger, struct counter, ledger)->price;
-    if (now >= m->at && now < m->at + MEMO_MS && now < m->until)
-        return m;
-    if (window_is_fixed(&t->meter->limit->window)) {
-        m->at = now;
-        m->until = window_at(&t->meter->rule, now).end;
-        m->back = 0;
-        m->demand = until(p, s, now, m->until);
-    } else {
-        expect_rolling(p, s, t, now, m);
-    }
+    struct price_memo *m = memo_of(t);
+    if (now < m->at || now >= m->at + MEMO_MS || now >= m->until)
+        expect_anew(p, s, t, now, m);
     return m;
 }
 
@@ -213,12 +224,11 @@ static void price_one(struct planner *p, const struct tally *t, void *arg)
 static void ratio_one(struct planner *p, const struct tally *t, void *arg)
 {
     struct asked *x = arg;
-    struct price_memo *m = &container_of(t->ledger, struct counter, ledger)->price;
-    m->until = 0; /* the weights have moved */
-    m = (struct price_memo *)(uintptr_t)expect(p, &x->source, t, x->now);
-    double left = (double)(t->meter->limit->count - tally_used(t, x->now)) + m->back;
-    double all = m->demand.normal + m->demand.urgent;
-    m->until = 0;
+    struct price_memo m;
+    expect_anew(p, &x->source, t, x->now, &m);
+    memo_of(t)->until = 0; /* the weights move */
+    double left = (double)(t->meter->limit->count - tally_used(t, x->now)) + m.back;
+    double all = m.demand.normal + m.demand.urgent;
     if (all > 0)
         x->least = TIDE_MIN(x->least, left / all);
 }
