@@ -88,6 +88,7 @@ enum tide_err planner_new(const struct config *config,
     p->plain_day = window_hash(planner_plain_day());
     subjects_init(&p->subjects);
     learn_init(&p->learn, &p->subjects, &p->zones);
+    strmap_init(&p->shared.demands);
     enum tide_err rc = planner_configure(p, config, err);
     if (rc == TIDE_OK)
         *ret = p;

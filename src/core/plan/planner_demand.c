@@ -13,27 +13,20 @@ bool planner_is_foreseeable(const struct limit *l)
            window_has_count(&l->window);
 }
 
-static struct shared_demand *find_demand(const struct planner_shared *s, struct text key)
-{
-    for (unsigned i = 0; i < s->count; i++)
-        if (text_eq(text_of(s->all[i]->key), key))
-            return s->all[i];
-    return NULL;
-}
-
-/* NULL: out of memory, or there are too many. `key`: "provider|qq|", "application|shop|". */
+/* NULL: out of memory, or there are too many, or it could have no row. `key`: "provider|qq|",
+ * "application|shop|". */
 static struct shared_demand *get_demand(struct planner_shared *s, struct text key)
 {
-    struct shared_demand *d = find_demand(s, key);
-    if (d || s->count == PLAN_SHARED_MAX || !(d = calloc(1, sizeof *d)))
+    struct shared_demand *d = strmap_get(&s->demands, key);
+    if (d || s->demands.count == PLAN_SHARED_MAX ||
+        strlen(KEY_START) + key.n >= PLAN_DEMAND_KEY_BYTES || !(d = calloc(1, sizeof *d)))
         return d;
-    d->key = strndup(key.p, key.n);
-    if (!d->key) {
+    demand_init(&d->demand);
+    if (!strmap_put(&s->demands, key, d)) {
         free(d);
         return NULL;
     }
-    demand_init(&d->demand);
-    return s->all[s->count++] = d;
+    return d;
 }
 
 static const struct zone *zone_of_account(const struct planner *p, int account)
@@ -50,10 +43,11 @@ bool planner_configure_shared(struct planner *p)
     const struct config *c = p->config;
     struct planner_shared *s = &p->shared;
     char key[PLAN_DEMAND_KEY_BYTES];
+    uint32_t pos = 0;
     free(s->apps);
     free(s->weights);
-    for (unsigned i = 0; i < s->count; i++)
-        s->all[i]->zone = NULL; /* went with the old rules */
+    for (struct shared_demand *d; (d = strmap_next(&s->demands, &pos, NULL));)
+        d->zone = NULL; /* went with the old rules */
     s->apps = calloc(c->application_count + 1, sizeof *s->apps);
     s->weights = calloc(c->application_count * c->account_count + 1, sizeof *s->weights);
     s->weighed_at = 0;
@@ -70,10 +64,10 @@ bool planner_configure_shared(struct planner *p)
 
 void planner_free_shared(struct planner_shared *s)
 {
-    for (unsigned i = 0; i < s->count; i++) {
-        free(s->all[i]->key);
-        free(s->all[i]);
-    }
+    uint32_t pos = 0;
+    for (struct shared_demand *d; (d = strmap_next(&s->demands, &pos, NULL));)
+        free(d);
+    strmap_fini(&s->demands);
     free(s->apps);
     free(s->weights);
 }
@@ -137,11 +131,12 @@ void planner_count_shared(struct planner *p, const struct plan_query *q, unsigne
 bool planner_next_demand(struct planner *p, struct text *ret_key, struct buf *ret_blob)
 {
     struct planner_shared *s = &p->shared;
-    for (unsigned i = 0; s->unsaved && i < s->count; i++) {
-        struct shared_demand *d = s->all[i];
+    struct text key;
+    uint32_t pos = 0;
+    for (struct shared_demand *d; s->unsaved && (d = strmap_next(&s->demands, &pos, &key));) {
         if (!demand_is_unsaved(&d->demand))
             continue;
-        snprintf(s->row, sizeof s->row, KEY_START "%s", d->key);
+        snprintf(s->row, sizeof s->row, KEY_START TEXT_FMT, TEXT_ARG(key));
         buf_clear(ret_blob);
         demand_encode(&d->demand, ret_blob);
         *ret_key = text_of(s->row);
@@ -166,8 +161,6 @@ enum tide_err planner_restore_demand(struct planner *p,
     enum tide_err rc = demand_decode(blob, &d, err);
     if (rc != TIDE_OK)
         return tide_wrap(err, rc, TEXT_FMT, TEXT_ARG(key));
-    if (name.n >= PLAN_DEMAND_KEY_BYTES)
-        return TIDE_OK; /* of no name that could be written here */
     struct shared_demand *x = get_demand(&p->shared, name);
     if (x)
         x->demand = d;

@@ -37,19 +37,17 @@ struct applied_set {
     bool is_reply;
 };
 
-#define PLAN_SHARED_MAX       256 /* subjects and applications that are forecast */
-#define PLAN_DEMAND_KEY_BYTES 1200
+#define PLAN_SHARED_MAX       256  /* subjects and applications that are forecast */
+#define PLAN_DEMAND_KEY_BYTES 1200 /* of a row */
 
 /* What is still to come for a subject, or for an application whatever account takes it. */
 struct shared_demand {
     struct demand demand;
     const struct zone *zone; /* of its days; NULL: UTC, or not known yet */
-    char *key;
 };
 
 struct planner_shared {
-    struct shared_demand *all[PLAN_SHARED_MAX];
-    unsigned count;
+    struct strmap demands;       /* by key; PLAN_SHARED_MAX at most */
     bool unsaved;                /* some of them may be */
     struct shared_demand **apps; /* by the configuration's index; NULL: no memory for it */
     size_t app_count;
