@@ -331,6 +331,35 @@ static void test_told_then_killed(void **state)
     end();
 }
 
+/* What becomes of an attempt that an earlier run began is told of its mail as of any other. */
+static void test_killed_is_journalled(void **state)
+{
+    (void)state;
+    static const struct {
+        unsigned known;
+        const char *at_once, *later;
+    } cases[] = {
+        {FLYING_CANNOT_TELL, "unknown", "abandoned"},
+        {FLYING_ARRIVED, "sent", NULL},
+        {FLYING_NOT_ARRIVED, "deferred", NULL},
+    };
+    begin();
+    for (size_t i = 0; i < TIDE_COUNT(cases); i++) {
+        tide_id note;
+        struct attempt was = claimed("ann@x.test", &note);
+        struct gate_event ev = {.type = GATE_FLYING,
+                                .flying = {.attempt = &was, .known = cases[i].known}};
+        struct gate_event late = {.type = GATE_TIMER};
+        step(&ev);
+        T_EQ(journalled(note, cases[i].at_once), 1, "case %zu: %s", i, cases[i].at_once);
+        rig.now += TIME_DAY_MS;
+        step(&late);
+        if (cases[i].later)
+            T_EQ(journalled(note, cases[i].later), 1, "case %zu: %s", i, cases[i].later);
+    }
+    end();
+}
+
 /* A bounce that names a limit: held until its window opens, the group is taken up again, and the
  * ESP's list is to be mended. */
 static void test_limit(void **state)
@@ -360,8 +389,11 @@ static void test_limit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_orders),  cmocka_unit_test(test_key),
-        cmocka_unit_test(test_unknown), cmocka_unit_test(test_told_then_killed),
+        cmocka_unit_test(test_orders),
+        cmocka_unit_test(test_key),
+        cmocka_unit_test(test_unknown),
+        cmocka_unit_test(test_told_then_killed),
+        cmocka_unit_test(test_killed_is_journalled),
         cmocka_unit_test(test_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

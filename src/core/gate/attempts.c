@@ -125,7 +125,7 @@ void gate_end_attempt(struct gate *g,
         c->attempt.due_at = e->due;
     }
     struct journal_entry about = {
-        .recipient_id = a->recipient ? a->recipient->id : 0,
+        .recipient_id = a->recipient_id,
         .group_id = a->group_id,
         .attempt_id = a->id,
         .detail = gate_detail_of_attempt(g, a, e->outcome, e->finding, e->due, todo)};

@@ -119,7 +119,7 @@ struct gate_attempt {
     tide_id id;
     struct gate_group *group;         /* NULL: of an earlier run of mailtide, group not loaded */
     struct gate_recipient *recipient; /* NULL alike */
-    int64_t group_id;
+    int64_t recipient_id, group_id;
     struct plan_route route;
     tide_wall_ms started_at;
     tide_wall_ms newest_at; /* acceptance of the newest notification in it */

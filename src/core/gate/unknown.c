@@ -48,6 +48,7 @@ void gate_on_flying(struct gate *g, const struct gate_event *ev, struct gate_tod
         return;
     }
     *a = (struct gate_attempt){.id = was->id,
+                               .recipient_id = was->recipient_id,
                                .group_id = was->group_id,
                                .started_at = was->started_at,
                                .account = config_account_index(g->config, was->account),
