@@ -32,11 +32,10 @@ static bool may(struct lab_ask *a)
     if (lab_sns_is(a))
         return true;
     struct sigv4_claim claim;
-    size_t question = text_find(a->req->target, '?');
     char signature[SIGV4_HEX_BYTES] = "";
     const struct sigv4_request request = {.method = a->req->method,
-                                          .path = text_cut(a->req->target, 0, question),
-                                          .query = text_cut(a->req->target, question + 1, SIZE_MAX),
+                                          .path = a->req->raw_path,
+                                          .query = a->req->raw_query,
                                           .body = a->req->body,
                                           .amz_date = http_header(a->req, "x-amz-date"),
                                           .header = header_of,

@@ -64,10 +64,9 @@ static enum esp_fault known_signature(const struct config *c,
                                       struct text given,
                                       const struct config_application **ret)
 {
-    size_t question = text_find(req->target, '?');
     struct sigv4_request request = {.method = req->method,
-                                    .path = text_cut(req->target, 0, question),
-                                    .query = text_cut(req->target, question + 1, SIZE_MAX),
+                                    .path = req->raw_path,
+                                    .query = req->raw_query,
                                     .body = req->body,
                                     .amz_date = http_header(req, "x-amz-date"),
                                     .header = header_of,

@@ -344,27 +344,25 @@ static struct job *job_new(const struct http_esp_door *door,
 /* What all requests have that an ESP's call is asked by. */
 static void describe(struct http_request *req, struct esp_ask *ret)
 {
-    size_t question = text_find(req->target, '?');
-    *ret = (struct esp_ask){.method = req->method,
-                            .path = req->path,
-                            .body = req->body,
-                            .query = text_cut(req->target, question + 1, SIZE_MAX),
-                            .host = http_header(req, "Host"),
-                            .https = req->is_tls ||
-                                     text_ieq(http_header(req, "X-Forwarded-Proto"), TEXT("https")),
-                            .content_type = http_header(req, "Content-Type")};
+    ret->method = req->method;
+    ret->path = req->path;
+    ret->body = req->body;
+    ret->query = req->raw_query;
+    ret->host = http_header(req, "Host");
+    ret->https = req->is_tls || text_ieq(http_header(req, "X-Forwarded-Proto"), TEXT("https"));
+    ret->content_type = http_header(req, "Content-Type");
 }
 
 bool http_esp_refuse(struct http_request *req, unsigned status, const char *message)
 {
     struct esp_refusal why = {0};
-    struct esp_ask ask;
+    struct esp_ask ask = {0};
     char unique[2 * UNIQUE_BYTES + 1];
     bool method;
-    describe(req, &ask);
     ask.call = esp_find(req->method, req->path, ask.wild, &method);
     if (!ask.call)
         return false;
+    describe(req, &ask);
     ask.unique = fresh_unique(unique);
     refuse(&why, status == 413 ? ESP_TOO_LARGE : status == 503 ? ESP_BUSY : ESP_BAD_BODY, message);
     refuse_request(req, &ask, &why);
@@ -376,14 +374,14 @@ bool http_esp_meant(const struct http_esp_door *door, struct http_request *req)
     const struct config_application *application;
     struct esp_refusal why = {0};
     struct esp_batch batch = {0};
-    struct esp_ask ask;
+    struct esp_ask ask = {0};
     char unique[2 * UNIQUE_BYTES + 1];
     bool token = http_header(req, "X-Postmark-Server-Token").p ||
                  http_header(req, "X-Postmark-Account-Token").p;
-    describe(req, &ask);
     ask.call = esp_meant(req->path, http_header(req, "Authorization"), token);
     if (!ask.call)
         return false;
+    describe(req, &ask);
     ask.unique = fresh_unique(unique);
     ask.now = clock_wall(door->submit.clock);
     why.fault = esp_auth(intake_config(door->submit.intake), req, ask.call->esp, &application);
@@ -397,13 +395,13 @@ bool http_esp(const struct http_esp_door *door, struct http_request *req)
 {
     const struct config_application *application = NULL;
     struct esp_refusal why = {0};
-    struct esp_ask ask;
+    struct esp_ask ask = {0};
     char unique[2 * UNIQUE_BYTES + 1];
     bool method;
-    describe(req, &ask);
     ask.call = esp_find(req->method, req->path, ask.wild, &method);
     if (!ask.call)
         return false;
+    describe(req, &ask);
     ask.now = clock_wall(door->submit.clock);
     ask.unique = fresh_unique(unique);
     const struct esp *esp = ask.call->esp;

@@ -54,8 +54,8 @@ struct http_limits {
 };
 
 struct http_request {
-    struct text method, path; /* path without query, %-decoded */
-    struct text target;       /* path and query as they were sent */
+    struct text method, path;        /* path without query, %-decoded */
+    struct text raw_path, raw_query; /* as they were sent */
     struct text body;
     bool more;          /* `body` is only its beginning, and holds for the call: http_receive() */
     const char *peer;   /* "127.0.0.1:40312", "unix uid 1000" */

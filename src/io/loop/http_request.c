@@ -105,7 +105,10 @@ void *http_on_target(void *arg, const char *target, struct MHD_Connection *conne
     if (!r)
         return NULL;
     memcpy(r->target, target, n);
-    r->pub.target = (struct text){r->target, n};
+    struct text whole = {r->target, n};
+    size_t question = text_find(whole, '?');
+    r->pub.raw_path = text_cut(whole, 0, question);
+    r->pub.raw_query = text_cut(whole, question + 1, SIZE_MAX);
     r->h = h;
     r->connection = connection;
     r->started_at = clock_mono();
