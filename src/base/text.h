@@ -110,4 +110,13 @@ static inline int ascii_hex(char c)
     return ascii_is_digit(c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
+/* The byte that the three at the front stand for, `mark` and two hexadecimal digits ("%40", "=40");
+ * -1: they are no escape. */
+static inline int text_escaped(struct text t, char mark)
+{
+    int high = t.n >= 3 && t.p[0] == mark ? ascii_hex(t.p[1]) : -1;
+    int low = high >= 0 ? ascii_hex(t.p[2]) : -1;
+    return low >= 0 ? high << 4 | low : -1;
+}
+
 #endif

@@ -40,13 +40,9 @@ size_t charset_word_length(struct text t)
 static void put_q(struct buf *b, struct text code)
 {
     for (size_t i = 0; i < code.n; i++) {
-        char c = code.p[i] == '_' ? ' ' : code.p[i];
-        if (c == '=' && i + 2 < code.n && ascii_hex(code.p[i + 1]) >= 0 &&
-            ascii_hex(code.p[i + 2]) >= 0) {
-            c = (char)(ascii_hex(code.p[i + 1]) << 4 | ascii_hex(code.p[i + 2]));
-            i += 2;
-        }
-        buf_addc(b, c);
+        int byte = text_escaped(text_cut(code, i, SIZE_MAX), '=');
+        buf_addc(b, byte >= 0 ? (char)(unsigned char)byte : code.p[i] == '_' ? ' ' : code.p[i]);
+        i += byte >= 0 ? 2 : 0;
     }
 }
 

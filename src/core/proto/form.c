@@ -42,10 +42,9 @@ static struct text decode(struct reader *r, struct text t, bool plus_is_blank)
     char *out = arena_alloc(r->arena, t.n + 1);
     size_t n = 0;
     for (size_t i = 0; out && i < t.n; i++) {
-        int high = i + 2 < t.n && t.p[i] == '%' ? ascii_hex(t.p[i + 1]) : -1;
-        int low = high >= 0 ? ascii_hex(t.p[i + 2]) : -1;
-        if (low >= 0) {
-            out[n++] = (char)(unsigned char)(high << 4 | low);
+        int byte = text_escaped(text_cut(t, i, SIZE_MAX), '%');
+        if (byte >= 0) {
+            out[n++] = (char)(unsigned char)byte;
             i += 2;
         } else {
             out[n++] = t.p[i] == '+' && plus_is_blank ? ' ' : t.p[i];

@@ -104,10 +104,9 @@ static enum tide_err add_headers(struct buf *b,
 static void add_plain(struct buf *b, struct text t)
 {
     for (size_t i = 0; i < t.n; i++) {
-        int high = t.p[i] == '%' && i + 2 < t.n ? ascii_hex(t.p[i + 1]) : -1;
-        int low = high >= 0 ? ascii_hex(t.p[i + 2]) : -1;
-        buf_addc(b, low >= 0 ? (char)(unsigned char)(high << 4 | low) : t.p[i]);
-        i += low >= 0 ? 2 : 0;
+        int byte = text_escaped(text_cut(t, i, SIZE_MAX), '%');
+        buf_addc(b, byte >= 0 ? (char)(unsigned char)byte : t.p[i]);
+        i += byte >= 0 ? 2 : 0;
     }
 }
 
