@@ -192,11 +192,12 @@ static bool wants_pieces(const struct request *r, const char *version)
 {
     struct http *h = r->h;
     int64_t length = INT64_MAX; /* chunks */
-    struct text given = http_header(&r->pub, "Content-Length");
     if (!h->in_pieces || h->tls || strcmp(version, MHD_HTTP_VERSION_1_1) != 0 ||
-        (given.p && text_int(given, 0, INT64_MAX, &length, NULL) != TIDE_OK))
+        !h->in_pieces(h->arg, &r->pub))
         return false;
-    return length > HTTP_WHOLE_BYTES_MAX && h->in_pieces(h->arg, &r->pub);
+    struct text given = http_header(&r->pub, "Content-Length");
+    return (!given.p || text_int(given, 0, INT64_MAX, &length, NULL) == TIDE_OK) &&
+           length > HTTP_WHOLE_BYTES_MAX;
 }
 
 /* What libmicrohttpd is to do after a piece. */
