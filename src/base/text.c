@@ -144,6 +144,8 @@ static bool has_pairs(const uint64_t *pairs, const char *word)
 bool text_ihas(struct text t, const char *const *words, size_t count)
 {
     uint64_t pairs[PAIR_BITS / 64] = {0};
+    if (t.n == 0)
+        return false;
     bool few = count < PAIRS_WORDS || t.n > PAIR_BITS;
     for (size_t i = 0; !few && i + 1 < t.n; i++) {
         unsigned bit = pair_at(t.p + i);

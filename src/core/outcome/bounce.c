@@ -55,8 +55,10 @@ static void look_behind_expiry(struct bounce_recipient *to, const struct text *t
 static void look_in_transcript(struct bounce_recipient *to, struct text diagnostic, struct text all)
 {
     struct reply_said said = {0};
+    if (weight_of(to->status) != 2)
+        return;
     reply_said_of(diagnostic, &said);
-    if (weight_of(to->status) != 2 || said.code == 0 || said.status[0] != 0)
+    if (said.code == 0 || said.status[0] != 0)
         return;
     for (size_t at; (at = text_ifind(all, TEXT("<<< "))) < all.n;) {
         all = text_cut(all, at + 4, all.n);
@@ -360,7 +362,6 @@ static enum tide_err read_report(struct bounce_reading *r, struct bounce *b, str
         rc = dsn_read(r->parts.has_status ? r->parts.status : fields_within(r), r->arena, &d, err);
     if (rc != TIDE_OK)
         return rc;
-    bool autoreply = bounce_is_autoreply(r, b->subject);
     b->envelope_id = d.envelope_id;
     b->reporting_mta = d.reporting_mta;
     take_dsn(r, &d, &n, b);
@@ -370,7 +371,7 @@ static enum tide_err read_report(struct bounce_reading *r, struct bounce *b, str
     }
     bool returns_mail = r->parts.has_original || n.rest.n > 0;
     int signs = bounce_signs(r, b, &n); /* some mail systems call their own reports auto-replied */
-    if (autoreply && signs < 3) {
+    if (signs < 3 && bounce_is_autoreply(r, b->subject)) {
         b->kind = BOUNCE_AUTOREPLY;
         return TIDE_OK;
     }
