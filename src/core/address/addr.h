@@ -4,9 +4,9 @@
  * Threads   any. Pure.
  * Errors    TIDE_EADDR names the octet of the input (from 1), what stands there and the rule.
  * Limits    local part 64 octets as written, quotes and all (RFC 5321 4.5.3.1.1), address 254 in
- * the normal form (4.5.3.1.3: a path of 256 with its brackets). Standards RFC 5321 4.1.2 (Mailbox)
- * with RFC 6531 3.3 (UTF-8): no comments, no folding white space, no obsolete forms of RFC 5322, no
- * display name, no angle brackets.
+ *           the normal form (4.5.3.1.3: a path of 256 with its brackets).
+ * Standards RFC 5321 4.1.2 (Mailbox) with RFC 6531 3.3 (UTF-8): no comments, no folding white
+ *           space, no obsolete forms of RFC 5322, no display name, no angle brackets.
  *
  * The normal form has the domain as lower-case A-labels; the local part keeps its case and its
  * bytes, but is quoted only where it must be (RFC 5321 4.1.2 calls the forms equivalent).
