@@ -288,6 +288,35 @@ static void test_clock_goes_back(void **state)
     ledger_fini(&f.ledger);
 }
 
+/* A machine boots with a clock hours behind, and is corrected soon. */
+static void test_clock_goes_back_and_returns(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        const struct window *window;
+        int64_t back;
+        int64_t opens; /* after the first charge */
+    } cases[] = {
+        {"day, within it", &day, 3 * HOUR, 23 * HOUR},
+        {"day, into the one before", &day, 8 * HOUR, 23 * HOUR},
+        {"day, 14 hours", &day, 14 * HOUR, 23 * HOUR},
+        {"rolling, 14 hours", &rolling, 14 * HOUR, DAY},
+        {"cooldown", &cooldown, HOUR, HOUR},
+    };
+    for (size_t i = 0; i < TIDE_COUNT(cases); i++) {
+        struct fixture f = {0};
+        tide_wall_ms at = NOON + 13 * HOUR; /* an hour into a day */
+        int most = cases[i].window == &cooldown ? 1 : 4;
+        prepare(&f, *cases[i].window, most, 0, 0);
+        charge(&f, at, most);
+        T_EQ(used(&f, at - cases[i].back), most, "%s: gone back", cases[i].name);
+        T_EQ(used(&f, at + 60000), most, "%s: back again", cases[i].name);
+        T_EQ(earliest(&f, at + 60000), at + cases[i].opens, "%s: opens", cases[i].name);
+        ledger_fini(&f.ledger);
+    }
+}
+
 /* What left an instant ago may arrive a while later, and what leaves then at once: elsewhere both
  * would be in one window. */
 static void test_margin_of_rolling_windows(void **state)
@@ -394,6 +423,7 @@ int main(void)
         cmocka_unit_test(test_edited_number_keeps_counting),
         cmocka_unit_test(test_edited_window_starts_from_the_old_count),
         cmocka_unit_test(test_clock_goes_back),
+        cmocka_unit_test(test_clock_goes_back_and_returns),
         cmocka_unit_test(test_margin_of_rolling_windows),
         cmocka_unit_test(test_window_that_is_over_is_kept_for_a_step_back),
         cmocka_unit_test(test_cooldown_is_extended),

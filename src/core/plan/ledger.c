@@ -354,9 +354,15 @@ static bool adopt(const struct tally *t, tide_wall_ms now)
     return most == 0 || landing_ready(t, now, most);
 }
 
+/* So far ahead that the clock was wrong when it was made; nearer it may be wrong now. */
+static bool lies_far_ahead(const struct plan_use *u, tide_wall_ms now)
+{
+    return u->at > now + TIDE_MAX(LEDGER_STEP_MAX_MS, (int64_t)u->span_s * TIME_SECOND_MS);
+}
+
 static bool lies_ahead(const struct tally *t, const struct plan_use *u, tide_wall_ms now)
 {
-    if (u->at > now + LEDGER_STEP_MAX_MS)
+    if (lies_far_ahead(u, now))
         return true;
     return kind_is_fixed(u) && u->at > now + t->meter->margin_ms && !u->folded;
 }
@@ -378,7 +384,7 @@ static bool fold_back(const struct tally *t, tide_wall_ms now)
         }
         ahead += u->used;
         u->folded = 1;
-        if (u->at > now + LEDGER_STEP_MAX_MS) { /* a wrong clock: that window was never reached */
+        if (lies_far_ahead(u, now)) { /* that window was never reached */
             u->used = 0;
             u->limit = ~t->id;
         }

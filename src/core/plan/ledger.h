@@ -16,7 +16,8 @@
  *
  * The wall clock may step. A charge counts for every window that it may belong to: those within
  * the margin of now, and those that lie ahead because the clock has gone back. A use further
- * ahead than LEDGER_STEP_MAX_MS was made under a wrong clock and is taken as made now.
+ * ahead than LEDGER_STEP_MAX_MS and its window's length was made under a wrong clock and is taken
+ * as made now.
  *
  * Owns      the uses. The struct may be moved by plain assignment.
  * Lifetime  ledger_init() to ledger_fini(). Zeroed memory is an initialised ledger.
