@@ -207,13 +207,13 @@ const struct cli_option cli_options[] = {
     {"simulate", 'q', "quota", "N,N", "mails a mailbox and window (5,10,20)"},
     {"simulate", 0, "window", "WINDOW", "hour, day, month, or a time such as 24h: rolling (day)"},
     {"simulate", 0, "hidden-limit", "N,N", "what a mailbox really takes and the planner has to learn from refusals, each for --hidden-days (no such limit)"},
-    {"simulate", 0, "hidden-days", "N", "days that each of --hidden-limit holds, one after another and around (30)"},
+    {"simulate", 0, "hidden-days", "N", "days that each of --hidden-limit holds; after the last comes the first again (30)"},
     {"simulate", 0, "site-quota", "N,N", "mails a day of all mailboxes together, as an ESP's; of "
                                          "several accounts the next one takes over (no limit)"},
     {"simulate", 0, "split", NULL, "each account has its own part of the recipients instead"},
     {"simulate", 0, "provider-quota", "N", "mails a day to all mailboxes of one provider (no limit)"},
     {"simulate", 0, "provider-percent", "N", "so many of a hundred mailboxes are that provider's (100)"},
-    {"simulate", 0, "shared-window", "WINDOW", "of these two, as --window (day)"},
+    {"simulate", 0, "shared-window", "WINDOW", "the window of --site-quota and --provider-quota, as --window (day)"},
     {"simulate", 0, "no-price", NULL, "what many share has no price: to compare"},
     {"simulate", 'p', "policy", "NAME,NAME", "quiet, fluid, even, at-once, hourly, optimum, all "
                                              "(all; with --json quiet)"},
