@@ -298,8 +298,8 @@ static void test_clock_goes_back_and_returns(void **state)
         int64_t back;
         int64_t opens; /* after the first charge */
     } cases[] = {
-        {"day, within it", &day, 3 * HOUR, 23 * HOUR},
-        {"day, into the one before", &day, 8 * HOUR, 23 * HOUR},
+        {"day, half an hour", &day, HOUR / 2, 23 * HOUR},
+        {"day, into the one before", &day, 3 * HOUR, 23 * HOUR},
         {"day, 14 hours", &day, 14 * HOUR, 23 * HOUR},
         {"rolling, 14 hours", &rolling, 14 * HOUR, DAY},
         {"cooldown", &cooldown, HOUR, HOUR},
