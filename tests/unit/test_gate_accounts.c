@@ -8,17 +8,19 @@
 
 #define NOON 1772452800000LL /* 2026-03-02T12:00:00Z */
 
-static const char config_text[] =
-    "streams: { urgent: { priority = 0; urgent = true; digest = false; }; notify: { }; };"
-    "accounts: {"
-    " one: { type = \"outbox\"; path = \"/tmp/x\"; limits: { day: { scope = \"account\"; count = 2;"
-    "   window = \"day\"; }; }; };"
-    " two: { type = \"outbox\"; path = \"/tmp/y\"; limits: { day: { scope = \"account\"; count = 1;"
-    "   window = \"day\"; }; }; }; };"
-    "applications: { default: { anonymous = true; senders = [\"*\"];"
-    " accounts = [\"one\", \"two\"]; }; };";
+/* Two a day by the first account, one in such a window by the second. */
+#define CONFIG(WINDOW)                                                                     \
+    "streams: { urgent: { priority = 0; urgent = true; digest = false; }; notify: { }; };" \
+    "accounts: {"                                                                          \
+    " one: { type = \"outbox\"; path = \"/tmp/x\"; limits: { day: { scope = \"account\";"  \
+    "   count = 2; window = \"day\"; }; }; };"                                             \
+    " two: { type = \"outbox\"; path = \"/tmp/y\"; limits: { own: { scope = \"account\";"  \
+    "   count = 1; window = \"" WINDOW "\"; }; }; }; };"                                   \
+    "applications: { default: { anonymous = true; senders = [\"*\"];"                      \
+    " accounts = [\"one\", \"two\"]; }; };"
 
-static const struct config_text file = {"x.conf", config_text};
+static const struct config_text file = {"x.conf", CONFIG("day")},
+                                hourly = {"x.conf", CONFIG("hour")};
 
 struct rig {
     struct config *config;
@@ -33,6 +35,14 @@ static void step(struct rig *r, struct gate_event ev, tide_wall_ms now)
     gate_todo_fini(&r->todo);
     gate_step(r->gate, &ev, &r->todo);
     T_TRUE(!r->todo.failed, "memory");
+}
+
+static struct text claimed_by(const struct rig *r)
+{
+    for (size_t i = 0; i < r->todo.count; i++)
+        if (r->todo.actions[i].type == GATE_DO_CLAIM)
+            return r->todo.actions[i].claim.attempt.account;
+    return TEXT("");
 }
 
 /* The account that an urgent mail for another recipient leaves through; "": it is held. */
@@ -54,24 +64,35 @@ static struct text leaves_by(struct rig *r, int64_t id, tide_wall_ms now)
                           .origin = {TEXT("default"), TEXT("urgent"), TEXT("app@pm.test")},
                           .accepted_at = now}},
          now);
-    for (size_t i = 0; i < r->todo.count; i++)
-        if (r->todo.actions[i].type == GATE_DO_CLAIM)
-            return r->todo.actions[i].claim.attempt.account;
-    return TEXT("");
+    return claimed_by(r);
+}
+
+static void begin(struct rig *r, const struct config_text *from)
+{
+    static const struct plan_zones zones = {.load = zones_load};
+    struct tide_error err;
+    *r = (struct rig){0};
+    r->config = config_of_texts(from, 1);
+    T_OK(planner_new(r->config, &zones, &r->planner, &err), &err, "planner");
+    r->gate = gate_new(r->planner, r->config, 0, 1);
+    assert_non_null(r->gate);
+    gate_todo_init(&r->todo);
+}
+
+static void end(struct rig *r)
+{
+    gate_todo_fini(&r->todo);
+    gate_free(r->gate);
+    planner_free(r->planner);
+    config_free(r->config);
 }
 
 static void test_next_takes_over(void **state)
 {
-    static const struct plan_zones zones = {.load = zones_load};
     static const char *const want[] = {"one", "one", "two", ""};
-    struct rig r = {0};
-    struct tide_error err;
+    struct rig r;
     (void)state;
-    r.config = config_of_texts(&file, 1);
-    T_OK(planner_new(r.config, &zones, &r.planner, &err), &err, "planner");
-    r.gate = gate_new(r.planner, r.config, 0, 1);
-    assert_non_null(r.gate);
-    gate_todo_init(&r.todo);
+    begin(&r, &file);
     for (int i = 0; i < 4; i++)
         T_TEXT(leaves_by(&r, i + 1, NOON + i), want[i], "mail %d: " TEXT_FMT, i,
                TEXT_ARG(r.todo.decision.reason));
@@ -80,14 +101,30 @@ static void test_next_takes_over(void **state)
            "the first account's limit says until when: " TEXT_FMT,
            TEXT_ARG(r.todo.decision.reason));
     T_TEXT(leaves_by(&r, 9, NOON + TIME_DAY_MS), "one", "the next day");
-    gate_todo_fini(&r.todo);
-    gate_free(r.gate);
-    planner_free(r.planner);
-    config_free(r.config);
+    end(&r);
+}
+
+/* Where all are full, mail waits for the one that has room first. */
+static void test_first_to_open(void **state)
+{
+    static const char *const want[] = {"one", "one", "two", ""};
+    struct rig r;
+    (void)state;
+    begin(&r, &hourly);
+    for (int i = 0; i < 4; i++)
+        T_TEXT(leaves_by(&r, i + 1, NOON + i), want[i], "mail %d: " TEXT_FMT, i,
+               TEXT_ARG(r.todo.decision.reason));
+    tide_wall_ms due = r.todo.decision.due_at;
+    T_TRUE(due > NOON && due < NOON + 2 * TIME_HOUR_MS, "held until the hour is over: " TEXT_FMT,
+           TEXT_ARG(r.todo.decision.reason));
+    step(&r, (struct gate_event){.type = GATE_TIMER}, due);
+    T_TEXT(claimed_by(&r), "two", "it leaves then, and not at midnight");
+    end(&r);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_next_takes_over)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_next_takes_over),
+                                       cmocka_unit_test(test_first_to_open)};
     return cmocka_run_group_tests_name("gate_accounts", tests, NULL, NULL);
 }

@@ -17,6 +17,14 @@ static void wait_for_quota(
     gate_wait_in_line(g, grp, LINE_ACCOUNT | (uint32_t)account, until, todo);
 }
 
+/* When an account that is up has room by its ESP's word and (where there is a choice) by its
+ * limits; `now`: it has. */
+static tide_wall_ms opens_at(struct gate *g, int account, bool choice, tide_wall_ms now)
+{
+    tide_wall_ms at = choice ? planner_account_opens_at(g->planner, account, now) : now;
+    return TIDE_MAX(at, g->accounts[account].quota_until);
+}
+
 int gate_choose_account(struct gate *g,
                         struct gate_group *grp,
                         const struct gate_sender *sender,
@@ -33,18 +41,21 @@ int gate_choose_account(struct gate *g,
         return -1;
     }
     int first = -1; /* of those that are down: the one that is tried again first */
-    int full = -1;  /* the first that is up, but has let out all that its limits allow */
-    bool choice = app->account_count > 1;
-    tide_wall_ms earliest = TIDE_NEVER;
+    int full = -1;  /* of those that are up, but have let out all that they may: the same */
+    tide_wall_ms earliest = TIDE_NEVER, full_until = TIDE_NEVER;
     for (size_t i = 0; i < app->account_count; i++) {
         struct gate_account *a = &g->accounts[app->accounts[i]];
         if (gate_sender_held(sender, g->config->accounts[app->accounts[i]].name))
             continue;
         int places = backoff_places(&a->backoff, now, a->places);
-        if (a->backoff.state == BACKOFF_UP &&
-            (a->quota_until > now ||
-             (choice && !planner_account_has_room(g->planner, app->accounts[i], now)))) {
-            full = full < 0 ? app->accounts[i] : full;
+        tide_wall_ms opens = a->backoff.state == BACKOFF_UP
+                                 ? opens_at(g, app->accounts[i], app->account_count > 1, now)
+                                 : now;
+        if (opens > now) {
+            if (full < 0 || opens < full_until) {
+                full = app->accounts[i];
+                full_until = opens;
+            }
             continue;
         }
         if (a->flying < places)

@@ -202,8 +202,8 @@ void planner_wide(struct planner *p,
 bool planner_expect(
     struct planner *p, int64_t recipient_id, double value, tide_wall_ms now, tide_wall_ms until);
 
-/* None of the account's limits of an hour or more is used up. */
-bool planner_account_has_room(struct planner *p, int account, tide_wall_ms now);
+/* When none of the account's limits of an hour or more is used up any more; `now`: none is. */
+tide_wall_ms planner_account_opens_at(struct planner *p, int account, tide_wall_ms now);
 
 void planner_decide(struct planner *p, const struct plan_query *q, struct plan_answer *ret);
 

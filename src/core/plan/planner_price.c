@@ -294,22 +294,21 @@ static void add_accounts(struct planner *p, const struct plan_query *q, struct s
 }
 
 struct room_asked {
-    tide_wall_ms now;
-    bool full;
+    tide_wall_ms now, at;
 };
 
 static void room_one(struct planner *p, const struct tally *t, void *arg)
 {
     struct room_asked *x = arg;
     (void)p;
-    x->full |= tally_earliest(t, planner_full_of(t->meter), x->now) > x->now;
+    x->at = TIDE_MAX(x->at, tally_earliest(t, planner_full_of(t->meter), x->now));
 }
 
-bool planner_account_has_room(struct planner *p, int account, tide_wall_ms now)
+tide_wall_ms planner_account_opens_at(struct planner *p, int account, tide_wall_ms now)
 {
-    struct room_asked x = {.now = now};
+    struct room_asked x = {.now = now, .at = now};
     each_of_account(p, account, now, room_one, &x);
-    return !x.full;
+    return x.at;
 }
 
 /* -- The price of a way ------------------------------------------------------------------------ */

@@ -145,13 +145,19 @@ static void count_mail(
     r->out->over_shared += wide;
 }
 
-/* The first with room, as the gate has it. */
+/* The first with room, or that has it first, as the gate has it. */
 static int account_of(struct replay *r, const struct config_application *a, tide_wall_ms now)
 {
-    for (size_t i = 0; a->account_count > 1 && i < a->account_count; i++)
-        if (planner_account_has_room(r->planner, a->accounts[i], now))
-            return a->accounts[i];
-    return a->accounts[0];
+    int first = a->accounts[0];
+    tide_wall_ms first_at = TIDE_NEVER;
+    for (size_t i = 0; a->account_count > 1 && i < a->account_count && first_at > now; i++) {
+        tide_wall_ms at = planner_account_opens_at(r->planner, a->accounts[i], now);
+        if (at < first_at) {
+            first_at = at;
+            first = a->accounts[i];
+        }
+    }
+    return first;
 }
 
 /* In the order that they leave in. */
