@@ -345,6 +345,7 @@ static void test_meant(void **state)
         {"/v2/email/templates", "", false, "ses"},
         {"/v2/email/templates", "AWS4-HMAC-SHA256 Credential=...", false, "ses"},
         {"/v1/notifications", "Bearer k", false, NULL},
+        {"/v1/notifications", "", true, NULL},
         {"/metrics", "Bearer k", false, NULL},
         {"/", "Basic a", false, NULL},
         {"/anything", "", false, NULL},

@@ -60,6 +60,11 @@ const struct esp_call *esp_find(struct text method,
     return near;
 }
 
+bool esp_is_own(struct text path)
+{
+    return text_starts(path, TEXT("/v1/")) && !text_starts(path, TEXT("/v1/analytics/"));
+}
+
 static bool read_nothing(const struct esp_ask *ask,
                          struct arena *arena,
                          struct esp_batch *ret,
@@ -82,11 +87,12 @@ const struct esp_call *esp_meant(struct text path, struct text authorization, bo
         {&esp_resend, "", "", read_nothing, NULL},
     };
     bool bearer = text_istarts(authorization, TEXT("Bearer "));
+    if (esp_is_own(path))
+        return NULL;
     if (token)
         return &others[0];
-    if (text_eq(path, TEXT("/")) || text_eq(path, TEXT("/metrics")) ||
-        (text_starts(path, TEXT("/v1/")) && !text_starts(path, TEXT("/v1/analytics/"))))
-        return NULL; /* mailtide's own */
+    if (text_eq(path, TEXT("/")) || text_eq(path, TEXT("/metrics")))
+        return NULL;
     if (text_istarts(authorization, TEXT("Basic ")))
         return &others[1];
     if (text_starts(path, TEXT("/v2/email/")) ||

@@ -219,6 +219,9 @@ const struct esp_call *esp_find(struct text method,
                                 struct text ret_wild[ESP_WILDS_MAX],
                                 bool *ret_method);
 
+/* A path of mailtide's own API: no ESP's call is there, and none is meant. */
+bool esp_is_own(struct text path);
+
 /* For a path that is nobody's: the ESP that the request is meant for, by the form of its key; as a
  * call that can only be refused. NULL: none. `token`: there is a header X-Postmark-*-Token. */
 const struct esp_call *esp_meant(struct text path, struct text authorization, bool token);

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/macros.h"
+#include "core/esp/esp.h"
 #include "io/intake/http_esp.h"
 #include "io/status/explain.h"
 #include "io/status/letters.h"
@@ -186,8 +187,9 @@ static void on_request(void *arg, struct http_request *req)
         view_status(&api->views, req, VIEW_METRICS);
         return;
     }
-    if (http_esp(&api->esp, req) || (api->webhooks && webhooks_take(api->webhooks, req)) ||
-        http_esp_meant(&api->esp, req))
+    if (api->webhooks && webhooks_take(api->webhooks, req))
+        return;
+    if (!esp_is_own(req->path) && (http_esp(&api->esp, req) || http_esp_meant(&api->esp, req)))
         return;
     const struct config_application *a = authenticate(api, req);
     if (!a)
