@@ -11,8 +11,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static inline void esp_fuzz(const char *path, const char *type, const uint8_t *data, size_t size)
 {
     bool known;
-    struct text wild;
-    const struct esp_call *call = esp_find(TEXT("POST"), text_of(path), &wild, &known);
+    struct text wild[ESP_WILDS_MAX];
+    const struct esp_call *call = esp_find(TEXT("POST"), text_of(path), wild, &known);
     const char *const behind[] = {NULL, call->esp->name}; /* which takes its stored templates */
     for (size_t i = 0; i < TIDE_COUNT(behind); i++) {
         struct esp_run run = {.behind = behind[i]};
