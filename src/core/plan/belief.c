@@ -5,9 +5,8 @@
 #include <math.h>
 
 #define REFUSED_IN_VAIN 1e-4 /* though L is more: it was about something else after all */
-#define DOUBTED                                                                                   \
-    0.03                   /* taken though L is less, or refused though it is more, where neither \
-                            * is sure to have been about this limit */
+/* Taken though L is less, or refused though it is more: neither is sure to have been about it. */
+#define DOUBTED        0.03
 #define MOVES_START    1.0 /* believed before anything was seen: once in so many windows */
 #define WINDOWS_START  40.0
 #define WINDOWS_MEMORY 120.0
@@ -171,8 +170,8 @@ void belief_refused(struct belief *b, int64_t k, bool sure)
     k = TIDE_MIN(TIDE_MAX(k, 1), BELIEF_NUMBER_MAX);
     fit(b, sure ? k : TIDE_MAX(k, b->mark));
     see_refusal(b, k, sure);
-    if (sure && (double)b->chance[cell_of(b, k)] < 0.5) { /* so far from all that was believed
-                                                           * that none of it helps */
+    /* So far from all that was believed that none of it helps. */
+    if (sure && (double)b->chance[cell_of(b, k)] < 0.5) {
         start(b, k);
         see_refusal(b, k, sure);
     }
