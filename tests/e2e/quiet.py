@@ -44,9 +44,11 @@ def test_learns_and_survives():
                 line = until("a table is built", lambda: daemon.logged("plan.table_built"))
                 assert "quota=8 reserve=2" in line, line  # ten a day, two kept for urgent mail
                 comments(office, 9, 12, clock)
-                until("a site is stored", lambda: rows(scratch))
-                before = rows(scratch)
-                assert len(before) == 1 and all(len(b) > 100 for b in before.values()), before
+                # the site's profile, and that of the one application and sender that writes
+                before = until("both are stored", lambda: len(rows(scratch)) == 2 and rows(scratch))
+                site, source = sorted(before)
+                assert source.startswith(site + "|"), before
+                assert all(len(b) > 100 for b in before.values()), before
                 daemon.kill()
                 daemon.start()
                 office = Office(clock, daemon.smtp_port)

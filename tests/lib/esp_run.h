@@ -211,7 +211,7 @@ static inline void esp_run(struct esp_run *run,
     struct esp_batch batch = {0};
     bool known;
     ask.call = esp_find(ask.method, ask.path, ask.wild, &known);
-    T_TRUE(!ask.call || !esp_is_own(ask.path), "a path of mailtide's own");
+    assert(!ask.call || !esp_is_own(ask.path)); /* the paths of mailtide's own are disjoint */
     if (!ask.call) {
         buf_adds(&run->answer, "no such path");
         return;
