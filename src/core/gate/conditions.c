@@ -22,23 +22,80 @@ bool gate_rests(struct gate *g, struct gate_group *grp, tide_wall_ms now, struct
     return true;
 }
 
-/* False when the stream holds mail for a recipient like this. */
-static bool risk_lets_go(struct gate *g,
-                         struct gate_group *grp,
-                         tide_wall_ms now,
-                         struct gate_todo *todo)
+enum gate_keeps gate_verdict_keeps(const struct gate_recipient *r, const struct config_stream *s)
 {
-    struct gate_domain *d = gate_recipient_of(g, grp)->domain;
-    int index = gate_stream_of_next(g, grp);
-    const struct config_stream *s = index >= 0 ? &g->config->streams[index] : NULL;
-    unsigned hints = s ? s->risky_hints & gate_recipient_of(g, grp)->hints : 0;
-    bool risky = d->kind == VERDICT_RISKY;
+    enum verdict_kind kind = r->domain->kind;
+    if (kind == VERDICT_UNKNOWN && (!s || s->on_unknown == UNKNOWN_HOLD))
+        return KEEPS_UNKNOWN;
+    if (!s || s->on_risky == RISKY_SEND)
+        return KEEPS_NOT;
+    if (s->risky_hints & r->hints)
+        return KEEPS_HINTS;
+    return kind == VERDICT_RISKY ? KEEPS_RISKY : KEEPS_NOT;
+}
+
+/* Until when all of a class is kept; 0: other mail may be there. */
+struct kept {
+    enum gate_keeps why;
+    tide_wall_ms until;
+};
+
+/* No answer of DNS will change what the address looks like. */
+static struct kept kept_by(const struct gate_recipient *r, const struct config_stream *s)
+{
+    enum gate_keeps why = gate_verdict_keeps(r, s);
+    return (struct kept){why, why == KEEPS_NOT     ? 0
+                              : why == KEEPS_HINTS ? TIDE_NEVER
+                                                   : r->domain->valid_until};
+}
+
+/* What of the streams is kept first to end; until 0: not all of them are. */
+static struct kept streams_kept(const struct gate *g, const struct gate_recipient *r, bool *ret_all)
+{
+    struct kept first = {0};
+    *ret_all = g->config->stream_count > 0;
+    for (size_t i = 0; i < g->config->stream_count; i++) {
+        struct kept k = kept_by(r, &g->config->streams[i]);
+        *ret_all &= k.why != KEEPS_NOT;
+        if (k.why != KEEPS_NOT && (!first.until || k.until < first.until))
+            first = k;
+    }
+    return first;
+}
+
+static struct kept class_kept(
+    const struct gate *g, const struct gate_group *grp, bool urgent, bool digest, tide_wall_ms now)
+{
+    const struct gate_recipient *r = gate_recipient_of(g, grp);
+    const struct gate_times *times = gate_times(g, grp);
+    bool pure = urgent ? grp->urgent_pure : digest ? grp->digest_pure : grp->single_pure;
+    bool found = urgent ? times->urgent_kept : digest ? times->digest_kept : times->single_kept;
+    bool all;
+    if (pure) {
+        int stream = gate_stream_of_class(g, grp, urgent, digest);
+        return kept_by(r, stream >= 0 ? &g->config->streams[stream] : NULL);
+    }
+    struct kept k = streams_kept(g, r, &all);
+    if (found && times->kept_by == r->domain->valid_until && times->kept_until > now)
+        k.until = TIDE_MIN(k.until, times->kept_until);
+    else if (!all)
+        k = (struct kept){0};
+    return k;
+}
+
+static void tell_kept(struct gate *g,
+                      struct gate_group *grp,
+                      enum gate_keeps why,
+                      tide_wall_ms now,
+                      struct gate_todo *todo)
+{
+    const struct gate_recipient *r = gate_recipient_of(g, grp);
+    const struct gate_domain *d = r->domain;
+    struct buf names = {0};
     char when[96];
-    if (!s || s->on_risky == RISKY_SEND || (!risky && !hints))
-        return true;
-    if (hints) { /* which no answer of DNS will change */
-        struct buf names = {0};
-        recipient_hints_names(hints, &names);
+    gate_when(d->valid_until, now, when, sizeof when);
+    if (why == KEEPS_HINTS) {
+        recipient_hints_names(r->hints, &names);
         gate_tell_hold(
             g, grp, TOLD_RISKY, TIDE_NEVER,
             gate_printf(todo,
@@ -47,25 +104,59 @@ static bool risk_lets_go(struct gate *g,
                         buf_str(&names)),
             TEXT(""), now, todo);
         buf_fini(&names);
-        gate_wait_until(g, grp, TIDE_NEVER, todo);
-        return false;
+    } else if (why == KEEPS_RISKY)
+        gate_tell_hold(g, grp, TOLD_RISKY, d->valid_until,
+                       gate_printf(todo, "held until %s: its stream wants no risky recipients: %s",
+                                   when, d->reason ? d->reason : ""),
+                       TEXT(""), now, todo);
+    else
+        gate_tell_hold(g, grp, TOLD_UNKNOWN, d->valid_until,
+                       gate_printf(todo, "held until %s: %s could not be verified yet: %s", when,
+                                   d->name, d->reason ? d->reason : "no answer"),
+                       TEXT(""), now, todo);
+}
+
+/* False: all that could leave by now is kept. */
+static bool verdict_lets_go(struct gate *g,
+                            struct gate_group *grp,
+                            struct gate_ready *ret,
+                            tide_wall_ms now,
+                            struct gate_todo *todo)
+{
+    const struct gate_times *times = gate_times(g, grp);
+    struct {
+        bool pending, urgent, digest, *ready;
+        tide_wall_ms after;
+    } classes[] = {
+        {grp->urgent > 0, true, false, &ret->urgent, times->single_after},
+        {grp->single > 0, false, false, &ret->single, times->single_after},
+        {grp->digestible > 0, false, true, &ret->digest, times->digest_after},
+    };
+    enum gate_keeps why = KEEPS_NOT;
+    tide_wall_ms until = TIDE_NEVER;
+    for (size_t i = 0; i < TIDE_COUNT(classes); i++) {
+        struct kept k = {0};
+        if (classes[i].pending)
+            k = class_kept(g, grp, classes[i].urgent, classes[i].digest, now);
+        *classes[i].ready = classes[i].pending && !k.why && classes[i].after <= now;
+        why = why ? why : k.why;
+        if (classes[i].pending)
+            until = TIDE_MIN(until, TIDE_MAX(k.until, classes[i].after));
     }
-    gate_tell_hold(g, grp, TOLD_RISKY, d->valid_until,
-                   gate_printf(todo, "held until %s: its stream wants no risky recipients: %s",
-                               gate_when(d->valid_until, now, when, sizeof when),
-                               d->reason ? d->reason : ""),
-                   TEXT(""), now, todo);
-    gate_wait_until(g, grp, d->valid_until, todo);
+    if (ret->urgent || ret->single || ret->digest)
+        return true;
+    tell_kept(g, grp, why, now, todo);
+    gate_wait_until(g, grp, until, todo);
     return false;
 }
 
 bool gate_domain_lets_go(struct gate *g,
                          struct gate_group *grp,
+                         struct gate_ready *ret,
                          tide_wall_ms now,
                          struct gate_todo *todo)
 {
     struct gate_domain *d = gate_recipient_of(g, grp)->domain;
-    char when[96];
     if (d->valid_until <= now) {
         if (!d->asking) {
             struct gate_action *a = gate_add_action(todo, GATE_DO_VERIFY);
@@ -86,23 +177,12 @@ bool gate_domain_lets_go(struct gate *g,
                   gate_detail_of_drop("undeliverable", d, todo), now, todo);
         return false;
     }
-    if (d->kind != VERDICT_UNKNOWN)
-        return risk_lets_go(g, grp, now, todo);
-    int stream = gate_stream_of_next(g, grp);
-    if (stream >= 0 && g->config->streams[stream].on_unknown == UNKNOWN_SEND)
-        return risk_lets_go(g, grp, now, todo);
-    gate_tell_hold(g, grp, TOLD_UNKNOWN, d->valid_until,
-                   gate_printf(todo, "held until %s: %s could not be verified yet: %s",
-                               gate_when(d->valid_until, now, when, sizeof when), d->name,
-                               d->reason ? d->reason : "no answer"),
-                   TEXT(""), now, todo);
-    gate_wait_until(g, grp, d->valid_until, todo);
-    return false;
+    return verdict_lets_go(g, grp, ret, now, todo);
 }
 
-bool gate_class_is_bulk(const struct gate_group *grp, bool single)
+bool gate_class_is_bulk(const struct gate_group *grp, const struct gate_ready *ready)
 {
-    return single ? grp->single_bulk && grp->urgent == 0 : grp->digest_bulk;
+    return ready->urgent ? false : ready->single ? grp->single_bulk : grp->digest_bulk;
 }
 
 /* Why bulk mail is held at every account of the application; NULL: one takes it. */
@@ -124,23 +204,24 @@ static const char *held_everywhere(const struct gate *g,
 bool gate_sender_lets_go(struct gate *g,
                          struct gate_group *grp,
                          const struct gate_sender *sender,
-                         bool *single,
+                         struct gate_ready *ready,
                          tide_wall_ms now,
                          struct gate_todo *todo)
 {
-    const char *why = gate_class_is_bulk(grp, *single) ? held_everywhere(g, grp, sender) : NULL;
-    bool other = *single && grp->digestible > 0 && !grp->digest_bulk;
+    const char *why = gate_class_is_bulk(grp, ready) ? held_everywhere(g, grp, sender) : NULL;
     if (!why)
         return true;
-    if (other && gate_times(g, grp)->digest_after <= now) {
-        *single = false;
+    if (ready->single && ready->digest && !grp->digest_bulk) {
+        ready->single = false;
         return true;
     }
     gate_tell_hold(
         g, grp, TOLD_SENDER, TIDE_NEVER,
         gate_printf(todo, "held: its stream is bulk, and its sender no longer passes: %s", why),
         TEXT(""), now, todo);
-    if (other || gate_times(g, grp)->deadline_at)
+    bool later = (grp->urgent && !ready->urgent) || (grp->single && !ready->single) ||
+                 (grp->digestible && !ready->digest);
+    if (later || gate_times(g, grp)->deadline_at)
         gate_wait_until(g, grp, now + SENDER_ASK_AGAIN_MS, todo);
     else
         gate_wait_in_line(g, grp, LINE_SENDER | sender->number, TIDE_NEVER, todo);

@@ -118,6 +118,8 @@ static void renumber(struct gate_attempt *a, const struct config *old, const str
     if (r->stream < old->stream_count)
         stream = config_stream_index(config, text_of(old->streams[r->stream].name));
     r->stream = stream >= 0 ? (uint16_t)stream : UINT16_MAX;
+    a->without_bulk = false; /* what it passed over means another thing now */
+    a->kept_by = 0;
 }
 
 void gate_on_config(struct gate *g,
@@ -150,7 +152,8 @@ void gate_on_config(struct gate *g,
     pos = 0;
     for (struct gate_recipient *r; (r = idpool_next(&g->recipients, &pos));)
         for (struct gate_group *grp = gate_first_group(g, r); grp; grp = gate_next_group(g, grp)) {
-            grp->single_bulk = grp->digest_bulk = false;    /* streams may mean another thing now */
+            grp->single_bulk = grp->digest_bulk = false; /* streams may mean another thing now */
+            gate_forget_kept(g, grp);
             if (!queue_put_time(&g->queue, &grp->entry, 0)) /* every hold may have changed */
                 todo->failed = true;
         }

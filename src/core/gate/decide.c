@@ -200,7 +200,8 @@ void gate_decide(struct gate *g, struct gate_group *grp, tide_wall_ms now, struc
         gate_wait_until(g, grp, early, todo);
         return;
     }
-    if (!gate_domain_lets_go(g, grp, now, todo))
+    struct gate_ready ready;
+    if (!gate_domain_lets_go(g, grp, &ready, now, todo))
         return;
     const struct gate_times *times = gate_times(g, grp);
     if (times->retry_at > now) {
@@ -218,24 +219,22 @@ void gate_decide(struct gate *g, struct gate_group *grp, tide_wall_ms now, struc
                                                 .due_at = now};
         return; /* its outcome decides again */
     }
-    bool single = (grp->urgent || grp->single) && times->single_after <= now;
     const struct gate_sender *sender =
         gate_senders_find(&g->senders, planner_sender_domain(g->planner, grp->sender));
-    if (sender && !gate_sender_lets_go(g, grp, sender, &single, now, todo))
+    if (sender && !gate_sender_lets_go(g, grp, sender, &ready, now, todo))
         return;
-    bool bulk = sender && gate_class_is_bulk(grp, single);
+    bool bulk = sender && gate_class_is_bulk(grp, &ready);
     int account = gate_choose_account(g, grp, bulk ? sender : NULL, now, todo);
     if (account < 0)
         return;
     tell_arrivals(g, grp, account, now, todo);
-    bool urgent = single && grp->urgent > 0;
-    if (!urgent && gate_rests(g, grp, now, todo))
+    if (!ready.urgent && gate_rests(g, grp, now, todo))
         return;
-    if (busy && !urgent) {
+    if (busy && !ready.urgent) {
         queue_remove(&g->queue, &grp->entry);
         return;
     }
-    release_or_hold(g, grp, account, urgent, !single, now, todo);
+    release_or_hold(g, grp, account, ready.urgent, !ready.urgent && !ready.single, now, todo);
 }
 
 void gate_release_now(struct gate *g,

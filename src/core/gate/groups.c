@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #define LOADED_SPREAD_MS 60000
-#define ARRIVED_MAX      2047 /* of gate_group.arrived */
+#define ARRIVED_MAX      1023 /* of gate_group.arrived */
 
 /* Those of the domain are the same for all of it, and take a dozen look-ups. */
 static uint8_t hints_of(const struct gate *g,
@@ -162,20 +162,46 @@ void gate_forget_if_idle(struct gate *g, struct gate_group *grp)
         free_group(g, grp);
 }
 
+void gate_forget_kept(struct gate *g, struct gate_group *grp)
+{
+    struct gate_times *times = grp->has_times ? idpool_get(&g->group_times, grp->id) : NULL;
+    if (times)
+        times->kept_by = 0;
+}
+
+/* Is all of a class of one stream, now that one of `stream` has come, the last of `count`? */
+static bool is_pure(uint32_t count, bool was_pure, uint16_t was, uint16_t stream)
+{
+    return count == 1 || (was_pure && was == stream);
+}
+
 static void set_streams(struct gate *g, struct gate_group *grp, uint16_t stream)
 {
     int index = gate_stream(g, stream);
     const struct config_stream *s = index >= 0 ? &g->config->streams[index] : NULL;
     bool bulk = s && s->bulk;
     if (s && s->urgent) {
+        grp->urgent_pure = is_pure(grp->urgent, grp->urgent_pure, grp->stream_urgent, stream);
         grp->stream_urgent = (uint8_t)stream;
     } else if (s && !s->digest) {
+        grp->single_pure = is_pure(grp->single, grp->single_pure, grp->stream_single, stream);
         grp->stream_single = (uint8_t)stream;
         grp->single_bulk = bulk && (grp->single_bulk || grp->single == 1);
     } else {
+        grp->digest_pure = is_pure(grp->digestible, grp->digest_pure, grp->stream_digest, stream);
         grp->stream_digest = (uint8_t)stream;
         grp->digest_bulk = bulk && (grp->digest_bulk || grp->digestible == 1);
     }
+    if (grp->has_times && !gate_verdict_keeps(gate_recipient_of(g, grp), s))
+        gate_forget_kept(g, grp);
+}
+
+/* Mail came back: of which streams is not known. */
+static void forget_streams(struct gate *g, struct gate_group *grp)
+{
+    grp->urgent_pure = grp->single_pure = grp->digest_pure = false;
+    grp->single_bulk = grp->digest_bulk = false;
+    gate_forget_kept(g, grp);
 }
 
 /* An application may say "not before": the first of its class sets the time of the class, one that
@@ -253,6 +279,9 @@ void gate_on_pending(struct gate *g, const struct gate_event *ev, struct gate_to
             a->group_id = p->group_id;
         return;
     }
+    if (grp->returning || p->urgent > grp->urgent || p->single > grp->single ||
+        p->digestible > grp->digestible)
+        forget_streams(g, grp);
     if (grp->returning)
         grp->returning--;
     grp->sifted |= grp->sifting;

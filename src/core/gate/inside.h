@@ -81,6 +81,10 @@ struct gate_times {
     tide_wall_ms retry_at;                   /* a try was put off until then; 0: no */
     tide_wall_ms dropped_late;               /* deadline that was already dealt with */
     tide_wall_ms single_after, digest_after; /* not_before: none of the class may leave earlier */
+    /* A claim found all of the class to be of streams that its domain's verdict keeps: so until
+     * `kept_until`, while the verdict is the one that ends at `kept_by`. */
+    tide_wall_ms kept_by, kept_until;
+    bool urgent_kept, single_kept, digest_kept;
 };
 
 /* Instants in 48 bits, which reach to the year 10889. */
@@ -99,7 +103,9 @@ struct gate_group {
     uint64_t weight : 16;      /* of the digestible ones that are pending, summed */
     uint64_t told_due : 48;    /* what was last written of it, so that nothing is written twice */
     uint64_t told_why : 5;
-    uint64_t arrived : 11; /* digestible ones that the forecast has not been told of */
+    uint64_t arrived : 10; /* digestible ones that the forecast has not been told of */
+    /* All that is pending of the class is known to be of its stream below. Not known is false. */
+    uint64_t urgent_pure : 1;
     uint8_t stream_urgent, stream_single, stream_digest; /* name numbers of the latest */
     uint8_t tries;                                       /* put off in a row */
     uint8_t flying;    /* attempts on their way or of unknown fate */
@@ -109,6 +115,7 @@ struct gate_group {
     /* All that is pending of the class is known to be of bulk streams. Not known is false: then a
      * claim that passes over bulk streams finds out. */
     bool single_bulk : 1, digest_bulk : 1;
+    bool single_pure : 1, digest_pure : 1; /* as urgent_pure */
     /* What the recipient's suppressions stop is being dropped, or is no longer there. */
     bool sifting : 1, sifted : 1;
     bool has_times : 1; /* else all 0: gate_times(), gate_times_to_set() */
@@ -128,7 +135,8 @@ struct gate_attempt {
     bool was_sent_before;            /* to its recipient: struct plan_recipient */
     bool arrived;                    /* news of it came: the account has it, whatever it answers */
     struct account_outcome *unclear; /* an answer that the recipient's past has to explain */
-    bool without_bulk; /* the claim passes over bulk streams: their sender is held there */
+    bool without_bulk;    /* the claim passes over bulk streams: their sender is held there */
+    tide_wall_ms kept_by; /* and over those that the verdict keeps that ends then; 0: it does not */
 };
 
 struct gate_account {
@@ -283,6 +291,8 @@ struct gate_times *gate_times_to_set(struct gate *g,
                                      struct gate_group *grp,
                                      struct gate_todo *todo);
 void gate_forget_retry(struct gate *g, struct gate_group *grp);
+/* What claims have found of streams that the verdict keeps no longer holds. */
+void gate_forget_kept(struct gate *g, struct gate_group *grp);
 void gate_forget_if_idle(struct gate *g, struct gate_group *grp);
 /* Goes, unless it has a group or is pinned. */
 void gate_leave_recipient(struct gate *g, struct gate_recipient *r);
@@ -319,18 +329,27 @@ void gate_release_now(struct gate *g,
 
 /* What is not urgent rests with the recipient's mailbox. True: nothing else is there to go. */
 bool gate_rests(struct gate *g, struct gate_group *grp, tide_wall_ms now, struct gate_todo *todo);
-/* False when the group has to wait for, or ended by, what DNS says of its domain. */
+/* Classes of a group's mail of which something may be there to go, as far as is known. */
+struct gate_ready {
+    bool urgent, single, digest;
+};
+/* False when the group has to wait for, or ended by, what DNS says of its domain: mail of streams
+ * that do not want it so stays, and a group waits when nothing else is there. */
 bool gate_domain_lets_go(struct gate *g,
                          struct gate_group *grp,
+                         struct gate_ready *ret,
                          tide_wall_ms now,
                          struct gate_todo *todo);
-bool gate_class_is_bulk(const struct gate_group *grp, bool single);
-/* False: nothing but bulk mail of a sender that does not pass is there to go. *single is the class
- * that would go first; behind bulk mail that is held the other class has its turn. */
+/* What keeps a stream's mail (NULL: no longer configured) while the verdict is what it is. */
+enum gate_keeps { KEEPS_NOT, KEEPS_UNKNOWN, KEEPS_RISKY, KEEPS_HINTS };
+enum gate_keeps gate_verdict_keeps(const struct gate_recipient *r, const struct config_stream *s);
+bool gate_class_is_bulk(const struct gate_group *grp, const struct gate_ready *ready);
+/* False: nothing but bulk mail of a sender that does not pass is there to go. Behind bulk mail that
+ * is held the other class has its turn: then the first is no longer ready. */
 bool gate_sender_lets_go(struct gate *g,
                          struct gate_group *grp,
                          const struct gate_sender *sender,
-                         bool *single,
+                         struct gate_ready *ready,
                          tide_wall_ms now,
                          struct gate_todo *todo);
 
