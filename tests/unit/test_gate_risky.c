@@ -81,6 +81,8 @@ static const struct {
     {"ann@gmial.com", "gmial.com", VERDICT_DELIVERABLE, RISKY_HOLD, HINT_ROLE, NULL},
     {"ann@gmial.com", "gmial.com", VERDICT_DELIVERABLE, RISKY_HOLD, HINT_TYPO,
      "this one is (typo)"},
+    {"info@mailinator.com", "mailinator.com", VERDICT_DELIVERABLE, RISKY_HOLD, HINT_ROLE,
+     "this one is (role);"},
     {"info@mailinator.com", "mailinator.com", VERDICT_UNKNOWN, RISKY_HOLD,
      HINT_ROLE | HINT_DISPOSABLE, "this one is (role,disposable)"},
 };

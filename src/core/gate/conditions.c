@@ -37,6 +37,7 @@ enum gate_keeps gate_verdict_keeps(const struct gate_recipient *r, const struct 
 /* Until when all of a class is kept; 0: other mail may be there. */
 struct kept {
     enum gate_keeps why;
+    unsigned hints; /* that its stream does not want */
     tide_wall_ms until;
 };
 
@@ -44,9 +45,11 @@ struct kept {
 static struct kept kept_by(const struct gate_recipient *r, const struct config_stream *s)
 {
     enum gate_keeps why = gate_verdict_keeps(r, s);
-    return (struct kept){why, why == KEEPS_NOT     ? 0
-                              : why == KEEPS_HINTS ? TIDE_NEVER
-                                                   : r->domain->valid_until};
+    return (struct kept){.why = why,
+                         .hints = why == KEEPS_HINTS ? s->risky_hints & r->hints : 0,
+                         .until = why == KEEPS_NOT     ? 0
+                                  : why == KEEPS_HINTS ? TIDE_NEVER
+                                                       : r->domain->valid_until};
 }
 
 /* What of the streams is kept first to end; until 0: not all of them are. */
@@ -85,7 +88,7 @@ static struct kept class_kept(
 
 static void tell_kept(struct gate *g,
                       struct gate_group *grp,
-                      enum gate_keeps why,
+                      const struct kept *k,
                       tide_wall_ms now,
                       struct gate_todo *todo)
 {
@@ -94,8 +97,8 @@ static void tell_kept(struct gate *g,
     struct buf names = {0};
     char when[96];
     gate_when(d->valid_until, now, when, sizeof when);
-    if (why == KEEPS_HINTS) {
-        recipient_hints_names(r->hints, &names);
+    if (k->why == KEEPS_HINTS) {
+        recipient_hints_names(k->hints, &names);
         gate_tell_hold(
             g, grp, TOLD_RISKY, TIDE_NEVER,
             gate_printf(todo,
@@ -104,7 +107,7 @@ static void tell_kept(struct gate *g,
                         buf_str(&names)),
             TEXT(""), now, todo);
         buf_fini(&names);
-    } else if (why == KEEPS_RISKY)
+    } else if (k->why == KEEPS_RISKY)
         gate_tell_hold(g, grp, TOLD_RISKY, d->valid_until,
                        gate_printf(todo, "held until %s: its stream wants no risky recipients: %s",
                                    when, d->reason ? d->reason : ""),
@@ -132,20 +135,20 @@ static bool verdict_lets_go(struct gate *g,
         {grp->single > 0, false, false, &ret->single, times->single_after},
         {grp->digestible > 0, false, true, &ret->digest, times->digest_after},
     };
-    enum gate_keeps why = KEEPS_NOT;
+    struct kept first = {0};
     tide_wall_ms until = TIDE_NEVER;
     for (size_t i = 0; i < TIDE_COUNT(classes); i++) {
         struct kept k = {0};
         if (classes[i].pending)
             k = class_kept(g, grp, classes[i].urgent, classes[i].digest, now);
         *classes[i].ready = classes[i].pending && !k.why && classes[i].after <= now;
-        why = why ? why : k.why;
+        first = first.why ? first : k;
         if (classes[i].pending)
             until = TIDE_MIN(until, TIDE_MAX(k.until, classes[i].after));
     }
     if (ret->urgent || ret->single || ret->digest)
         return true;
-    tell_kept(g, grp, why, now, todo);
+    tell_kept(g, grp, &first, now, todo);
     gate_wait_until(g, grp, until, todo);
     return false;
 }
