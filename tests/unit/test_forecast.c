@@ -194,11 +194,61 @@ static void test_stored(void **state)
     buf_fini(&b);
 }
 
+/* Office hours, in clumps of three: somebody who writes like all the others looks different for as
+ * long as he has written little; that is no profile of his own. One who writes at night has one. */
+static const struct {
+    const char *name;
+    int first_hour;
+    unsigned days;
+    bool apart;
+} writers[] = {
+    {"like all, a day of it", 8, 1, false},    {"like all, a week of it", 8, 7, false},
+    {"like all, a year of it", 8, 365, false}, {"at night, two weeks of it", 20, 14, true},
+    {"at night, a year of it", 20, 365, true},
+};
+
+static void test_who_has_hours_of_his_own(void **state)
+{
+    (void)state;
+    const int32_t start = 17000;
+    struct site whole, own;
+    struct rng r;
+    for (size_t i = 0; i < TIDE_COUNT(writers); i++) {
+        bool apart = false;
+        rng_seed(&r, 7);
+        site_init(&whole);
+        for (int32_t day = start - 200; day < start; day++) {
+            site_roll(&whole, day);
+            for (int n = 0; n < 200; n++)
+                site_count(&whole, 8 + (int)(rng_below(&r, 4) + rng_below(&r, 8)), 3);
+        }
+        site_roll(&whole, start);
+        site_branch(&own, &whole);
+        for (int32_t day = start; day < start + (int32_t)writers[i].days; day++) {
+            site_roll(&own, day);
+            for (int n = 0; n < 50; n++)
+                site_count(
+                    &own, (writers[i].first_hour + (int)(rng_below(&r, 4) + rng_below(&r, 8))) % 24,
+                    3);
+            site_roll(&own, day + 1);
+            apart = site_is_apart(&own, &whole, apart);
+            T_TRUE(!apart || writers[i].apart, "%s: after %d days", writers[i].name,
+                   day - start + 1);
+        }
+        T_EQ(apart, writers[i].apart, "%s", writers[i].name);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_level), cmocka_unit_test(test_lazy),  cmocka_unit_test(test_site),
-        cmocka_unit_test(test_rest),  cmocka_unit_test(test_judge), cmocka_unit_test(test_stored),
+        cmocka_unit_test(test_level),
+        cmocka_unit_test(test_lazy),
+        cmocka_unit_test(test_site),
+        cmocka_unit_test(test_rest),
+        cmocka_unit_test(test_judge),
+        cmocka_unit_test(test_stored),
+        cmocka_unit_test(test_who_has_hours_of_his_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

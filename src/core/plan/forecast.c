@@ -21,6 +21,9 @@
 
 #define APART       0.08 /* of the mail at other times: a profile of its own */
 #define APART_STILL 0.05
+#define CHANCE                                                                        \
+    0.6 /* mean distance of a multinomial, an hour: 0.4; smoothed, and mail in clumps \
+         */
 
 #define DAY_MAX      1000000 /* year 4707 */
 #define SITE_VERSION 1
@@ -98,6 +101,22 @@ double site_moved(const struct site *s, const float share[2][24])
     return (mail[0] * other[0] + mail[1] * other[1]) / (mail[0] + mail[1]);
 }
 
+/* How far the hours of as much mail would lie from the true ones by chance alone. */
+static double by_chance(const struct site *s)
+{
+    double mail = 0, far = 0;
+    for (int y = 0; y < 2; y++) {
+        double of_type = 0, roots = 0;
+        for (int h = 0; h < 24; h++) {
+            of_type += (double)s->hours[y][h];
+            roots += sqrt((double)s->share[y][h]);
+        }
+        mail += of_type;
+        far += sqrt(of_type) * roots;
+    }
+    return CHANCE * far / mail;
+}
+
 bool site_is_apart(const struct site *s, const struct site *whole, bool was)
 {
     double weekdays = 0;
@@ -105,7 +124,7 @@ bool site_is_apart(const struct site *s, const struct site *whole, bool was)
         weekdays += fabs((double)(s->ratio[d] / s->ratio_weight[d] -
                                   whole->ratio[d] / whole->ratio_weight[d])) /
                     14;
-    return site_moved(s, whole->share) + weekdays > (was ? APART_STILL : APART);
+    return site_moved(s, whole->share) + weekdays - by_chance(s) > (was ? APART_STILL : APART);
 }
 
 static void end_day(struct site *s)
