@@ -21,9 +21,7 @@
 
 #define APART       0.08 /* of the mail at other times: a profile of its own */
 #define APART_STILL 0.05
-#define CHANCE                                                                        \
-    0.6 /* mean distance of a multinomial, an hour: 0.4; smoothed, and mail in clumps \
-         */
+#define CHANCE      0.6 /* mean distance of a multinomial, an hour: 0.4; mail comes in clumps */
 
 #define DAY_MAX      1000000 /* year 4707 */
 #define SITE_VERSION 1
