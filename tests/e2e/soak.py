@@ -38,7 +38,7 @@ from lab import Lab
 from mailtide import ROOT, Clock, Daemon, Scratch, UnixConnection, ask, until
 
 ROUNDS = int(os.environ.get("SOAK_ROUNDS", "8"))
-SEED = int(os.environ.get("SEED", str(random.SystemRandom().randrange(1_000_000))))
+SEED = int(os.environ.get("SEED", "1"))
 RATE = 600  # ten minutes a second
 HOUR, DAY = 3600, 86400
 START = "2026-10-24T20:00:00+00:00"  # summer time ends in Europe in the night that follows
