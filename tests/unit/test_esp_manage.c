@@ -354,9 +354,10 @@ static void test_meant(void **state)
         const struct esp_call *call =
             esp_meant(text_of(asked[i].path), text_of(asked[i].authorization), asked[i].token);
         struct esp_refusal why = {0};
-        const struct esp_ask ask = {.method = TEXT("GET"), .path = text_of(asked[i].path)};
+        const struct esp_ask ask = {
+            .call = call, .method = TEXT("GET"), .path = text_of(asked[i].path)};
         T_STR(call ? call->esp->name : NULL, asked[i].name, "%s", asked[i].path);
-        T_TRUE(!call || (!call->read(&ask, NULL, NULL, &why) && why.fault == ESP_NOT_HERE &&
+        T_TRUE(!call || (!esp_read(&ask, NULL, NULL, &why) && why.fault == ESP_NOT_HERE &&
                          strstr(why.message, asked[i].path)),
                "%s", asked[i].path);
     }

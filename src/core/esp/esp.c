@@ -65,17 +65,12 @@ bool esp_is_own(struct text path)
     return text_starts(path, TEXT("/v1/")) && !text_starts(path, TEXT("/v1/analytics/"));
 }
 
-static bool read_nothing(const struct esp_ask *ask,
-                         struct arena *arena,
-                         struct esp_batch *ret,
-                         struct esp_refusal *why)
+static bool read_nothing(struct esp_reading *r)
 {
-    (void)arena;
-    (void)ret;
-    why->fault = ESP_NOT_HERE;
-    snprintf(why->message, sizeof why->message,
+    r->why->fault = ESP_NOT_HERE;
+    snprintf(r->why->message, sizeof r->why->message,
              TEXT_FMT " " TEXT_FMT " is not answered by mailtide, which stands in for this API.",
-             TEXT_ARG(ask->method), TEXT_ARG(text_cut(ask->path, 0, 200)));
+             TEXT_ARG(r->ask->method), TEXT_ARG(text_cut(r->ask->path, 0, 200)));
     return false;
 }
 
@@ -121,7 +116,7 @@ bool esp_read(const struct esp_ask *ask,
               struct esp_batch *ret,
               struct esp_refusal *why)
 {
-    if (!ask->call->read(ask, arena, ret, why))
+    if (!ask->call->read(&(struct esp_reading){ask, arena, ret, why}))
         return false;
     if (!ret->overfull && weigh(ret) <= ESP_BYTES_MAX)
         return true;

@@ -166,6 +166,14 @@ struct esp_batch {
     bool overfull;           /* something was too large, and is not what it should be */
 };
 
+/* A request on its way to a batch, or to a refusal; all four are the caller's. */
+struct esp_reading {
+    const struct esp_ask *ask;
+    struct arena *arena;
+    struct esp_batch *batch;
+    struct esp_refusal *why;
+};
+
 struct esp_answer_header {
     const char *name;
     char value[ESP_FIELD_BYTES];
@@ -193,10 +201,7 @@ struct esp {
 struct esp_call {
     const struct esp *esp;
     const char *method, *path; /* "*" stands for one segment that is not empty */
-    bool (*read)(const struct esp_ask *ask,
-                 struct arena *arena,
-                 struct esp_batch *ret,
-                 struct esp_refusal *why);
+    bool (*read)(struct esp_reading *r);
     /* All is decided: of mails that were not to be handed in (ESP_PRETENDS) the results are made
      * up. Never called when a mail was refused and the batch is not each_own. */
     void (*answer)(const struct esp_ask *ask,

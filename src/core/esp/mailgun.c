@@ -336,37 +336,33 @@ static bool personalise(struct esp_reading *r,
     return !l->has_template || take_template(r, l, pairs, count, d);
 }
 
-static bool read_messages(const struct esp_ask *ask,
-                          struct arena *arena,
-                          struct esp_batch *ret,
-                          struct esp_refusal *why)
+static bool read_messages(struct esp_reading *r)
 {
-    struct esp_reading r = {.ask = ask, .arena = arena, .batch = ret, .why = why};
     struct letter l = {.draft.subject = TEXT("")};
     struct tide_error err = {0};
-    if (!read_form(&r, &l))
+    if (!read_form(r, &l))
         return false;
     if (!l.draft.from.address.p)
-        return esp_refuse(&r, ESP_MISSING, "from", "from parameter is missing");
+        return esp_refuse(r, ESP_MISSING, "from", "from parameter is missing");
     if (!l.draft.text.p && !l.draft.html.p && !l.has_template)
-        return esp_refuse(&r, ESP_MISSING, "text",
+        return esp_refuse(r, ESP_MISSING, "text",
                           "Need at least one of 'text' or 'html' parameters specified");
-    if (l.variables.n > 0 && (json_parse(l.variables, SIZE_MAX, &ret->doc, &err) != TIDE_OK ||
-                              json_kind(ret->doc) != JSON_KIND_OBJECT))
-        return esp_refuse(&r, ESP_BAD_VALUE, "recipient-variables",
+    if (l.variables.n > 0 && (json_parse(l.variables, SIZE_MAX, &r->batch->doc, &err) != TIDE_OK ||
+                              json_kind(r->batch->doc) != JSON_KIND_OBJECT))
+        return esp_refuse(r, ESP_BAD_VALUE, "recipient-variables",
                           "recipient-variables parameter is not a valid JSON object");
-    if (!take_id(&r, &l.draft))
+    if (!take_id(r, &l.draft))
         return false;
-    if (json_count(ret->doc) == 0) {
-        if (!esp_mails(&r, 1))
+    if (json_count(r->batch->doc) == 0) {
+        if (!esp_mails(r, 1))
             return false;
-        ret->mails[0].draft = l.draft;
-        return !l.has_template || take_template(&r, &l, NULL, 0, &ret->mails[0].draft);
+        r->batch->mails[0].draft = l.draft;
+        return !l.has_template || take_template(r, &l, NULL, 0, &r->batch->mails[0].draft);
     }
-    if (!esp_mails(&r, l.draft.to.count))
+    if (!esp_mails(r, l.draft.to.count))
         return false;
-    for (size_t i = 0; i < ret->count; i++)
-        if (!personalise(&r, ret->doc, &l, &l.draft.to.list[i], &ret->mails[i].draft))
+    for (size_t i = 0; i < r->batch->count; i++)
+        if (!personalise(r, r->batch->doc, &l, &l.draft.to.list[i], &r->batch->mails[i].draft))
             return false;
     return true;
 }
@@ -376,32 +372,28 @@ static bool read_messages(const struct esp_ask *ask,
 
 static const struct esp_message_rules mime_rules = {"X-Mailgun-*", "X-Mailgun-Tag"};
 
-static bool read_mime(const struct esp_ask *ask,
-                      struct arena *arena,
-                      struct esp_batch *ret,
-                      struct esp_refusal *why)
+static bool read_mime(struct esp_reading *r)
 {
-    struct esp_reading r = {.ask = ask, .arena = arena, .batch = ret, .why = why};
     struct letter l = {0};
-    if (!read_form(&r, &l))
+    if (!read_form(r, &l))
         return false;
     if (l.mime.n == 0)
-        return esp_refuse(&r, ESP_MISSING, "message", "message parameter is missing");
+        return esp_refuse(r, ESP_MISSING, "message", "message parameter is missing");
     if (l.variables.n > 0 && !text_eq(l.variables, TEXT("{}")))
-        return esp_refuse(&r, ESP_BAD_VALUE, "recipient-variables",
+        return esp_refuse(r, ESP_BAD_VALUE, "recipient-variables",
                           "recipient-variables parameter is not taken with a whole message");
     struct api_draft d = {.to = l.draft.to, .cc = l.draft.cc, .bcc = l.draft.bcc};
-    if (!esp_message(&r, l.mime, &mime_rules, new_id(&r), &d, &ret->message_id))
-        return esp_refuse(&r, ESP_BAD_VALUE, "message", "message parameter is not a valid message");
+    if (!esp_message(r, l.mime, &mime_rules, new_id(r), &d, &r->batch->message_id))
+        return esp_refuse(r, ESP_BAD_VALUE, "message", "message parameter is not a valid message");
     if (!d.from.address.p)
-        return esp_refuse(&r, ESP_MISSING, "from", "from parameter is missing");
+        return esp_refuse(r, ESP_MISSING, "from", "from parameter is missing");
     if (l.draft.stream.n > 0)
         d.stream = l.draft.stream;
     d.not_before = l.draft.not_before;
     d.metadata = l.draft.metadata;
-    if (!esp_mails(&r, 1))
+    if (!esp_mails(r, 1))
         return false;
-    ret->mails[0].draft = d;
+    r->batch->mails[0].draft = d;
     return true;
 }
 

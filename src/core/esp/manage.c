@@ -66,15 +66,9 @@ enum esp_fault manage_lift_fault(const struct esp_batch *batch)
 /* -- Who may be sent as -------------------------------------------------------------------------
  */
 
-bool manage_tell(const struct esp_ask *ask,
-                 struct arena *arena,
-                 struct esp_batch *ret,
-                 struct esp_refusal *why)
+bool manage_tell(struct esp_reading *r)
 {
-    (void)ask;
-    (void)arena;
-    (void)why;
-    ret->does = ESP_TELLS;
+    r->batch->does = ESP_TELLS;
     return true;
 }
 

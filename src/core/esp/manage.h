@@ -34,10 +34,7 @@ bool manage_lift(struct esp_reading *r, struct text address, const char *causes)
 enum esp_fault manage_lift_fault(const struct esp_batch *batch);
 
 /* For a call that takes nothing. */
-bool manage_tell(const struct esp_ask *ask,
-                 struct arena *arena,
-                 struct esp_batch *ret,
-                 struct esp_refusal *why);
+bool manage_tell(struct esp_reading *r);
 
 /* May the application send as this address or domain? */
 bool manage_may_send_as(const struct esp_ask *ask, struct text identity);

@@ -106,35 +106,27 @@ static bool check_domain(struct esp_reading *r)
                       TEXT_ARG(text_cut(r->ask->wild[0], 0, 200)));
 }
 
-static bool read_list(const struct esp_ask *ask,
-                      struct arena *arena,
-                      struct esp_batch *ret,
-                      struct esp_refusal *why)
+static bool read_list(struct esp_reading *r)
 {
-    struct esp_reading r = {.ask = ask, .arena = arena, .batch = ret, .why = why};
     struct form query = {0};
-    if (!check_domain(&r) || !manage_query(&r, &query))
+    if (!check_domain(r) || !manage_query(r, &query))
         return false;
-    manage_list(&r, list_of(ask)->causes, 0,
+    manage_list(r, list_of(r->ask)->causes, 0,
                 (size_t)manage_number(&query, "limit", LIMIT_DEFAULT, MANAGE_ROWS_MAX));
-    if (ret->listing.most == 0)
-        ret->listing.most = LIMIT_DEFAULT;
-    ret->listing.after = form_value(&query, "address");
+    if (r->batch->listing.most == 0)
+        r->batch->listing.most = LIMIT_DEFAULT;
+    r->batch->listing.after = form_value(&query, "address");
     return true;
 }
 
-static bool read_entry(const struct esp_ask *ask,
-                       struct arena *arena,
-                       struct esp_batch *ret,
-                       struct esp_refusal *why)
+static bool read_entry(struct esp_reading *r)
 {
-    struct esp_reading r = {.ask = ask, .arena = arena, .batch = ret, .why = why};
-    if (!check_domain(&r))
+    if (!check_domain(r))
         return false;
-    if (text_eq(ask->method, TEXT("DELETE")))
-        return manage_lift(&r, ask->wild[1], list_of(ask)->causes);
-    return manage_list_one(&r, list_of(ask)->causes, ask->wild[1]) ||
-           esp_refuse(&r, ESP_NOT_FOUND, "", "%s", list_of(ask)->absent);
+    if (text_eq(r->ask->method, TEXT("DELETE")))
+        return manage_lift(r, r->ask->wild[1], list_of(r->ask)->causes);
+    return manage_list_one(r, list_of(r->ask)->causes, r->ask->wild[1]) ||
+           esp_refuse(r, ESP_NOT_FOUND, "", "%s", list_of(r->ask)->absent);
 }
 
 /* "Fri, 21 Oct 2011 11:02:55 UTC" */

@@ -49,16 +49,11 @@ static void answer_server(const struct esp_ask *ask,
 /* -- Counts -------------------------------------------------------------------------------------
  */
 
-static bool read_stats(const struct esp_ask *ask,
-                       struct arena *arena,
-                       struct esp_batch *ret,
-                       struct esp_refusal *why)
+static bool read_stats(struct esp_reading *r)
 {
-    (void)arena;
-    (void)why;
-    ret->does = ESP_TALLIES;
-    ret->tallies =
-        (struct esp_tallies){.from = ask->now - DAYS * TIME_DAY_MS, .until = ask->now + 1};
+    r->batch->does = ESP_TALLIES;
+    r->batch->tallies =
+        (struct esp_tallies){.from = r->ask->now - DAYS * TIME_DAY_MS, .until = r->ask->now + 1};
     return true;
 }
 
@@ -115,16 +110,12 @@ static void answer_stats(const struct esp_ask *ask,
 /* -- One mail -----------------------------------------------------------------------------------
  */
 
-static bool read_message(const struct esp_ask *ask,
-                         struct arena *arena,
-                         struct esp_batch *ret,
-                         struct esp_refusal *why)
+static bool read_message(struct esp_reading *r)
 {
-    struct esp_reading r = {.ask = ask, .arena = arena, .batch = ret, .why = why};
-    ret->does = ESP_SHOWS;
-    ret->shown = esp_uuid_id(ask->wild[0]);
-    return ret->shown != 0 ||
-           esp_refuse(&r, ESP_NOT_FOUND, "", "The message you requested was not found.");
+    r->batch->does = ESP_SHOWS;
+    r->batch->shown = esp_uuid_id(r->ask->wild[0]);
+    return r->batch->shown != 0 ||
+           esp_refuse(r, ESP_NOT_FOUND, "", "The message you requested was not found.");
 }
 
 static const char *status_of(enum notification_state s)
@@ -194,14 +185,10 @@ static void answer_message(const struct esp_ask *ask,
 /* -- Suppressions -------------------------------------------------------------------------------
  */
 
-static bool read_dump(const struct esp_ask *ask,
-                      struct arena *arena,
-                      struct esp_batch *ret,
-                      struct esp_refusal *why)
+static bool read_dump(struct esp_reading *r)
 {
-    struct esp_reading r = {.ask = ask, .arena = arena, .batch = ret, .why = why};
     struct form query = {0};
-    if (!manage_query(&r, &query))
+    if (!manage_query(r, &query))
         return false;
     struct text reason = form_value(&query, "SuppressionReason"),
                 address = form_value(&query, "EmailAddress");
@@ -209,10 +196,10 @@ static bool read_dump(const struct esp_ask *ask,
                          : text_ieq(reason, TEXT("SpamComplaint")) ? MANAGE_COMPLAINED
                          : text_ieq(reason, TEXT("ManualSuppression")) ? "manual|unsubscribed"
                                                                        : "";
-    manage_list(&r, causes, 0, MANAGE_ROWS_MAX);
-    ret->listing.recipient = address.p ? address : TEXT("");
+    manage_list(r, causes, 0, MANAGE_ROWS_MAX);
+    r->batch->listing.recipient = address.p ? address : TEXT("");
     return address.n == 0 || esp_is_address(address) ||
-           esp_refuse(&r, ESP_BAD_ADDRESS, "EmailAddress", "Invalid 'EmailAddress'.");
+           esp_refuse(r, ESP_BAD_ADDRESS, "EmailAddress", "Invalid 'EmailAddress'.");
 }
 
 static void answer_dump(const struct esp_ask *ask,
@@ -241,19 +228,15 @@ static void answer_dump(const struct esp_ask *ask,
     jw_end(&w);
 }
 
-static bool read_delete(const struct esp_ask *ask,
-                        struct arena *arena,
-                        struct esp_batch *ret,
-                        struct esp_refusal *why)
+static bool read_delete(struct esp_reading *r)
 {
-    struct esp_reading r = {.ask = ask, .arena = arena, .batch = ret, .why = why};
-    if (!esp_json(&r))
+    if (!esp_json(r))
         return false;
-    const struct json *list = json_member(ret->doc, "Suppressions");
+    const struct json *list = json_member(r->batch->doc, "Suppressions");
     if (json_kind(list) != JSON_KIND_ARRAY || json_count(list) == 0)
-        return esp_refuse(&r, ESP_BAD_BODY, "", "want Suppressions");
+        return esp_refuse(r, ESP_BAD_BODY, "", "want Suppressions");
     for (size_t i = 0; i < json_count(list); i++)
-        if (!manage_lift(&r, esp_string(json_element(list, i), "EmailAddress"),
+        if (!manage_lift(r, esp_string(json_element(list, i), "EmailAddress"),
                          "invalid|disabled|full|refused|manual|unsubscribed"))
             return false;
     return true;

@@ -7,17 +7,13 @@
  * Reference  Resend API reference, "Emails" and "Domains". */
 #include "core/esp/manage.h"
 
-static bool read_cancel(const struct esp_ask *ask,
-                        struct arena *arena,
-                        struct esp_batch *ret,
-                        struct esp_refusal *why)
+static bool read_cancel(struct esp_reading *r)
 {
-    (void)arena;
-    ret->does = ESP_CANCELS;
-    ret->shown = esp_uuid_id(ask->wild[0]);
-    if (ret->shown == 0)
-        why->fault = ESP_NOT_FOUND;
-    return ret->shown != 0;
+    r->batch->does = ESP_CANCELS;
+    r->batch->shown = esp_uuid_id(r->ask->wild[0]);
+    if (r->batch->shown == 0)
+        r->why->fault = ESP_NOT_FOUND;
+    return r->batch->shown != 0;
 }
 
 static void answer_cancel(const struct esp_ask *ask,

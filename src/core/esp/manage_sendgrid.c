@@ -43,30 +43,22 @@ static const struct sendgrid_list *list_of(struct esp_reading *r)
     return NULL;
 }
 
-static bool read_list(const struct esp_ask *ask,
-                      struct arena *arena,
-                      struct esp_batch *ret,
-                      struct esp_refusal *why)
+static bool read_list(struct esp_reading *r)
 {
-    struct esp_reading r = {.ask = ask, .arena = arena, .batch = ret, .why = why};
-    const struct sendgrid_list *list = list_of(&r);
+    const struct sendgrid_list *list = list_of(r);
     struct form query = {0};
-    if (!list || !manage_query(&r, &query))
+    if (!list || !manage_query(r, &query))
         return false;
-    manage_list(&r, list->causes, (size_t)manage_number(&query, "offset", 0, INT32_MAX),
+    manage_list(r, list->causes, (size_t)manage_number(&query, "offset", 0, INT32_MAX),
                 (size_t)manage_number(&query, "limit", LIMIT_DEFAULT, LIMIT_DEFAULT));
     return true;
 }
 
-static bool read_entry(const struct esp_ask *ask,
-                       struct arena *arena,
-                       struct esp_batch *ret,
-                       struct esp_refusal *why)
+static bool read_entry(struct esp_reading *r)
 {
-    struct esp_reading r = {.ask = ask, .arena = arena, .batch = ret, .why = why};
-    const struct sendgrid_list *list = list_of(&r);
-    return list && (manage_list_one(&r, list->causes, ask->wild[1]) ||
-                    esp_refuse(&r, ESP_BAD_VALUE, "email", "invalid email"));
+    const struct sendgrid_list *list = list_of(r);
+    return list && (manage_list_one(r, list->causes, r->ask->wild[1]) ||
+                    esp_refuse(r, ESP_BAD_VALUE, "email", "invalid email"));
 }
 
 static void answer_list(const struct esp_ask *ask,
@@ -93,29 +85,25 @@ static void answer_list(const struct esp_ask *ask,
     jw_end(&w);
 }
 
-static bool read_delete(const struct esp_ask *ask,
-                        struct arena *arena,
-                        struct esp_batch *ret,
-                        struct esp_refusal *why)
+static bool read_delete(struct esp_reading *r)
 {
-    struct esp_reading r = {.ask = ask, .arena = arena, .batch = ret, .why = why};
-    const struct sendgrid_list *list = list_of(&r);
+    const struct sendgrid_list *list = list_of(r);
     if (!list)
         return false;
-    if (ask->wild[1].n > 0)
-        return manage_lift(&r, ask->wild[1], list->causes);
+    if (r->ask->wild[1].n > 0)
+        return manage_lift(r, r->ask->wild[1], list->causes);
     bool all = false;
-    if (!esp_json(&r))
+    if (!esp_json(r))
         return false;
-    const struct json *emails = json_member(ret->doc, "emails");
-    if (json_bool(json_member(ret->doc, "delete_all"), &all) && all)
+    const struct json *emails = json_member(r->batch->doc, "emails");
+    if (json_bool(json_member(r->batch->doc, "delete_all"), &all) && all)
         return esp_refuse(
-            &r, ESP_BAD_VALUE, "delete_all",
+            r, ESP_BAD_VALUE, "delete_all",
             "mailtide takes addresses off the list by name only: give them in emails.");
     if (json_kind(emails) != JSON_KIND_ARRAY || json_count(emails) == 0)
-        return esp_refuse(&r, ESP_MISSING, "emails", "emails wants an array of addresses");
+        return esp_refuse(r, ESP_MISSING, "emails", "emails wants an array of addresses");
     for (size_t i = 0; i < json_count(emails); i++)
-        if (!manage_lift(&r, json_string_text(json_element(emails, i)), list->causes))
+        if (!manage_lift(r, json_string_text(json_element(emails, i)), list->causes))
             return false;
     return true;
 }
@@ -137,16 +125,12 @@ static void answer_delete(const struct esp_ask *ask,
 /* -- Unsubscribed from all ----------------------------------------------------------------------
  */
 
-static bool read_global(const struct esp_ask *ask,
-                        struct arena *arena,
-                        struct esp_batch *ret,
-                        struct esp_refusal *why)
+static bool read_global(struct esp_reading *r)
 {
-    struct esp_reading r = {.ask = ask, .arena = arena, .batch = ret, .why = why};
-    if (text_eq(ask->method, TEXT("DELETE")))
-        return manage_lift(&r, ask->wild[0], MANAGE_UNSUBSCRIBED);
-    return manage_list_one(&r, MANAGE_UNSUBSCRIBED, ask->wild[0]) ||
-           esp_refuse(&r, ESP_BAD_VALUE, "email", "invalid email");
+    if (text_eq(r->ask->method, TEXT("DELETE")))
+        return manage_lift(r, r->ask->wild[0], MANAGE_UNSUBSCRIBED);
+    return manage_list_one(r, MANAGE_UNSUBSCRIBED, r->ask->wild[0]) ||
+           esp_refuse(r, ESP_BAD_VALUE, "email", "invalid email");
 }
 
 static void answer_global(const struct esp_ask *ask,
@@ -199,25 +183,21 @@ static bool read_day(struct esp_reading *r,
            esp_refuse(r, ESP_BAD_VALUE, name, "%s must be a date as YYYY-MM-DD", name);
 }
 
-static bool read_stats(const struct esp_ask *ask,
-                       struct arena *arena,
-                       struct esp_batch *ret,
-                       struct esp_refusal *why)
+static bool read_stats(struct esp_reading *r)
 {
-    struct esp_reading r = {.ask = ask, .arena = arena, .batch = ret, .why = why};
     struct form query = {0};
-    tide_wall_ms first = 0, last = ask->now;
-    if (!manage_query(&r, &query) || !read_day(&r, &query, "start_date", &first) ||
-        !read_day(&r, &query, "end_date", &last))
+    tide_wall_ms first = 0, last = r->ask->now;
+    if (!manage_query(r, &query) || !read_day(r, &query, "start_date", &first) ||
+        !read_day(r, &query, "end_date", &last))
         return false;
     if (first == 0)
-        return esp_refuse(&r, ESP_MISSING, "start_date", "start_date is required");
-    last = TIDE_MIN(last, ask->now) / TIME_DAY_MS * TIME_DAY_MS;
+        return esp_refuse(r, ESP_MISSING, "start_date", "start_date is required");
+    last = TIDE_MIN(last, r->ask->now) / TIME_DAY_MS * TIME_DAY_MS;
     if (last < first || last - first > DAYS_MAX * TIME_DAY_MS)
-        return esp_refuse(&r, ESP_BAD_VALUE, "end_date",
+        return esp_refuse(r, ESP_BAD_VALUE, "end_date",
                           "want an end_date behind start_date and at most %d days", DAYS_MAX);
-    ret->does = ESP_TALLIES;
-    ret->tallies =
+    r->batch->does = ESP_TALLIES;
+    r->batch->tallies =
         (struct esp_tallies){.from = first, .until = last + TIME_DAY_MS, .step_ms = TIME_DAY_MS};
     return true;
 }
@@ -262,16 +242,12 @@ static void answer_stats(const struct esp_ask *ask,
 /* -- One mail -----------------------------------------------------------------------------------
  */
 
-static bool read_message(const struct esp_ask *ask,
-                         struct arena *arena,
-                         struct esp_batch *ret,
-                         struct esp_refusal *why)
+static bool read_message(struct esp_reading *r)
 {
-    struct esp_reading r = {.ask = ask, .arena = arena, .batch = ret, .why = why};
-    ret->does = ESP_SHOWS; /* in events what follows X-Message-Id stands behind a dot */
-    struct text id = text_cut(ask->wild[0], 0, text_find(ask->wild[0], '.'));
-    return id_parse(id, &ret->shown, NULL) == TIDE_OK ||
-           esp_refuse(&r, ESP_NOT_FOUND, "", "message not found");
+    r->batch->does = ESP_SHOWS; /* in events what follows X-Message-Id stands behind a dot */
+    struct text id = text_cut(r->ask->wild[0], 0, text_find(r->ask->wild[0], '.'));
+    return id_parse(id, &r->batch->shown, NULL) == TIDE_OK ||
+           esp_refuse(r, ESP_NOT_FOUND, "", "message not found");
 }
 
 static void answer_message(const struct esp_ask *ask,

@@ -73,41 +73,34 @@ static const char *reason_of(const struct suppression *s)
     return s->cause == SUPPRESSION_COMPLAINT ? "COMPLAINT" : "BOUNCE";
 }
 
-static bool read_list(const struct esp_ask *ask,
-                      struct arena *arena,
-                      struct esp_batch *ret,
-                      struct esp_refusal *why)
+static bool read_list(struct esp_reading *r)
 {
-    struct esp_reading r = {.ask = ask, .arena = arena, .batch = ret, .why = why};
     struct form query = {0};
     bool bounced = false, complained = false;
-    if (!manage_query(&r, &query))
+    if (!manage_query(r, &query))
         return false;
     for (size_t i = 0; i < query.count; i++) {
         bool names = text_eq(query.fields[i].name, TEXT("Reason"));
         bounced |= names && text_eq(query.fields[i].value, TEXT("BOUNCE"));
         complained |= names && text_eq(query.fields[i].value, TEXT("COMPLAINT"));
     }
-    manage_list(&r,
+    manage_list(r,
                 bounced == complained ? CAUSES
                 : bounced             ? MANAGE_BOUNCED
                                       : MANAGE_COMPLAINED,
                 0, (size_t)manage_number(&query, "PageSize", MANAGE_ROWS_MAX, MANAGE_ROWS_MAX));
-    ret->listing.after = form_value(&query, "NextToken");
+    r->batch->listing.after = form_value(&query, "NextToken");
     return true;
 }
 
-static bool read_one(const struct esp_ask *ask,
-                     struct arena *arena,
-                     struct esp_batch *ret,
-                     struct esp_refusal *why)
+static bool read_one(struct esp_reading *r)
 {
-    struct esp_reading r = {.ask = ask, .arena = arena, .batch = ret, .why = why};
-    bool good = text_eq(ask->method, TEXT("DELETE"))
-                    ? manage_lift(&r, ask->wild[0], CAUSES) && ret->lifts[0].fault == ESP_FINE
-                    : manage_list_one(&r, CAUSES, ask->wild[0]);
-    return good || why->fault != ESP_FINE ||
-           esp_refuse(&r, ESP_BAD_VALUE, "EmailAddress", "Invalid email address.");
+    bool good =
+        text_eq(r->ask->method, TEXT("DELETE"))
+            ? manage_lift(r, r->ask->wild[0], CAUSES) && r->batch->lifts[0].fault == ESP_FINE
+            : manage_list_one(r, CAUSES, r->ask->wild[0]);
+    return good || r->why->fault != ESP_FINE ||
+           esp_refuse(r, ESP_BAD_VALUE, "EmailAddress", "Invalid email address.");
 }
 
 static void write_entry(struct json_writer *w, const char *name, const struct suppression *s)

@@ -14,13 +14,6 @@
 #include "core/esp/esp.h"
 #include "core/proto/json_write.h"
 
-struct esp_reading {
-    const struct esp_ask *ask;
-    struct arena *arena;
-    struct esp_batch *batch;
-    struct esp_refusal *why;
-};
-
 bool esp_refuse(struct esp_reading *r,
                 enum esp_fault fault,
                 const char *field,

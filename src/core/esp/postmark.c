@@ -318,13 +318,9 @@ static bool read_mail(struct esp_reading *r, const struct json *v, struct api_dr
 /* -- Requests -----------------------------------------------------------------------------------
  */
 
-static bool read_one(const struct esp_ask *ask,
-                     struct arena *arena,
-                     struct esp_batch *ret,
-                     struct esp_refusal *why)
+static bool read_one(struct esp_reading *r)
 {
-    struct esp_reading r = {.ask = ask, .arena = arena, .batch = ret, .why = why};
-    return esp_json(&r) && esp_mails(&r, 1) && read_mail(&r, ret->doc, &ret->mails[0].draft);
+    return esp_json(r) && esp_mails(r, 1) && read_mail(r, r->batch->doc, &r->batch->mails[0].draft);
 }
 
 static bool read_array(struct esp_reading *r, const struct json *list)
@@ -338,23 +334,15 @@ static bool read_array(struct esp_reading *r, const struct json *list)
     return esp_mails(r, count) && esp_each(r, list, read_mail);
 }
 
-static bool read_batch(const struct esp_ask *ask,
-                       struct arena *arena,
-                       struct esp_batch *ret,
-                       struct esp_refusal *why)
+static bool read_batch(struct esp_reading *r)
 {
-    struct esp_reading r = {.ask = ask, .arena = arena, .batch = ret, .why = why};
-    return esp_json(&r) && read_array(&r, ret->doc);
+    return esp_json(r) && read_array(r, r->batch->doc);
 }
 
 /* The array stands in an object: {"Messages":[...]}. */
-static bool read_messages(const struct esp_ask *ask,
-                          struct arena *arena,
-                          struct esp_batch *ret,
-                          struct esp_refusal *why)
+static bool read_messages(struct esp_reading *r)
 {
-    struct esp_reading r = {.ask = ask, .arena = arena, .batch = ret, .why = why};
-    return esp_json(&r) && read_array(&r, json_member(ret->doc, "Messages"));
+    return esp_json(r) && read_array(r, json_member(r->batch->doc, "Messages"));
 }
 
 const struct esp esp_postmark = {.name = "postmark",

@@ -418,54 +418,42 @@ static bool check_key(struct esp_reading *r)
                       "The idempotency key must be between 1-%d chars.", KEY_BYTES_MAX);
 }
 
-static bool read_one(const struct esp_ask *ask,
-                     struct arena *arena,
-                     struct esp_batch *ret,
-                     struct esp_refusal *why)
+static bool read_one(struct esp_reading *r)
 {
-    struct esp_reading r = {.ask = ask, .arena = arena, .batch = ret, .why = why};
-    if (!check_key(&r) || !esp_json(&r) || !esp_mails(&r, 1) ||
-        !read_mail(&r, ret->doc, &ret->mails[0].draft))
+    if (!check_key(r) || !esp_json(r) || !esp_mails(r, 1) ||
+        !read_mail(r, r->batch->doc, &r->batch->mails[0].draft))
         return false;
-    ret->mails[0].draft.key = ask->headers[HEADER_KEY];
+    r->batch->mails[0].draft.key = r->ask->headers[HEADER_KEY];
     return true;
 }
 
-static bool read_batch(const struct esp_ask *ask,
-                       struct arena *arena,
-                       struct esp_batch *ret,
-                       struct esp_refusal *why)
+static bool read_batch(struct esp_reading *r)
 {
-    struct esp_reading r = {.ask = ask, .arena = arena, .batch = ret, .why = why};
-    struct text key = ask->headers[HEADER_KEY];
-    if (!check_key(&r) || !esp_json(&r))
+    struct text key = r->ask->headers[HEADER_KEY];
+    if (!check_key(r) || !esp_json(r))
         return false;
-    size_t count = json_count(ret->doc);
-    if (json_kind(ret->doc) != JSON_KIND_ARRAY || count == 0 || count > BATCH_MAX)
-        return esp_refuse(&r, ESP_BAD_BODY, "", "Want an array of 1 to %d emails.", BATCH_MAX);
-    if (!esp_mails(&r, count) || !esp_each(&r, ret->doc, read_mail))
+    size_t count = json_count(r->batch->doc);
+    if (json_kind(r->batch->doc) != JSON_KIND_ARRAY || count == 0 || count > BATCH_MAX)
+        return esp_refuse(r, ESP_BAD_BODY, "", "Want an array of 1 to %d emails.", BATCH_MAX);
+    if (!esp_mails(r, count) || !esp_each(r, r->batch->doc, read_mail))
         return false;
-    ret->each_own = text_ieq(ask->headers[HEADER_VALIDATION], TEXT("permissive"));
+    r->batch->each_own = text_ieq(r->ask->headers[HEADER_VALIDATION], TEXT("permissive"));
     for (size_t i = 0; key.p && i < count; i++) {
-        const char *own = arena_printf(arena, TEXT_FMT "/batch/%zu", TEXT_ARG(key), i);
+        const char *own = arena_printf(r->arena, TEXT_FMT "/batch/%zu", TEXT_ARG(key), i);
         if (!own)
-            return esp_no_memory(&r);
-        ret->mails[i].draft.key = text_of(own);
+            return esp_no_memory(r);
+        r->batch->mails[i].draft.key = text_of(own);
     }
     return true;
 }
 
-static bool read_show(const struct esp_ask *ask,
-                      struct arena *arena,
-                      struct esp_batch *ret,
-                      struct esp_refusal *why)
+static bool read_show(struct esp_reading *r)
 {
-    (void)arena;
-    ret->does = ESP_SHOWS;
-    ret->shown = esp_uuid_id(ask->wild[0]);
-    if (ret->shown == 0)
-        why->fault = ESP_NOT_FOUND;
-    return ret->shown != 0;
+    r->batch->does = ESP_SHOWS;
+    r->batch->shown = esp_uuid_id(r->ask->wild[0]);
+    if (r->batch->shown == 0)
+        r->why->fault = ESP_NOT_FOUND;
+    return r->batch->shown != 0;
 }
 
 const struct esp esp_resend = {.name = "resend",

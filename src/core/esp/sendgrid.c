@@ -428,41 +428,37 @@ static bool is_sandboxed(const struct json *v)
     return json_bool(json_member(mode, "enable"), &on) && on;
 }
 
-static bool read(const struct esp_ask *ask,
-                 struct arena *arena,
-                 struct esp_batch *ret,
-                 struct esp_refusal *why)
+static bool read(struct esp_reading *r)
 {
-    struct esp_reading r = {.ask = ask, .arena = arena, .batch = ret, .why = why};
     struct api_draft common = {0};
-    if (!esp_json(&r))
+    if (!esp_json(r))
         return false;
-    const struct json *list = json_member(ret->doc, "personalizations");
+    const struct json *list = json_member(r->batch->doc, "personalizations");
     size_t count = json_kind(list) == JSON_KIND_ARRAY ? json_count(list) : 0;
-    if (json_kind(ret->doc) != JSON_KIND_OBJECT)
-        return esp_refuse(&r, ESP_BAD_BODY, "", "Bad Request");
+    if (json_kind(r->batch->doc) != JSON_KIND_OBJECT)
+        return esp_refuse(r, ESP_BAD_BODY, "", "Bad Request");
     if (count == 0)
-        return esp_refuse(&r, ESP_MISSING, "personalizations",
+        return esp_refuse(r, ESP_MISSING, "personalizations",
                           "The personalizations field is required and must have at least one "
                           "personalization.");
     if (count > PERSONALIZATIONS_MAX)
-        return esp_refuse(&r, ESP_TOO_MANY, "personalizations",
+        return esp_refuse(r, ESP_TOO_MANY, "personalizations",
                           "The personalizations field cannot have more than %d personalizations.",
                           PERSONALIZATIONS_MAX);
-    if (!read_common(&r, ret->doc, &common) || !esp_mails(&r, count))
+    if (!read_common(r, r->batch->doc, &common) || !esp_mails(r, count))
         return false;
     size_t recipients = 0;
     for (size_t i = 0; i < count; i++) {
-        struct api_draft *d = &ret->mails[i].draft;
-        if (!read_personalization(&r, json_element(list, i), i, &common, d))
+        struct api_draft *d = &r->batch->mails[i].draft;
+        if (!read_personalization(r, json_element(list, i), i, &common, d))
             return false;
         recipients += d->to.count + d->cc.count + d->bcc.count;
         if (recipients > RECIPIENTS_MAX)
-            return esp_refuse(&r, ESP_TOO_MANY, "personalizations",
+            return esp_refuse(r, ESP_TOO_MANY, "personalizations",
                               "The total number of recipients cannot be more than %d.",
                               RECIPIENTS_MAX);
     }
-    ret->does = is_sandboxed(ret->doc) ? ESP_PRETENDS : ESP_SENDS;
+    r->batch->does = is_sandboxed(r->batch->doc) ? ESP_PRETENDS : ESP_SENDS;
     return true;
 }
 

@@ -326,38 +326,34 @@ static bool read_bulk(struct esp_reading *r, const struct form *f)
     return true;
 }
 
-static bool read(const struct esp_ask *ask,
-                 struct arena *arena,
-                 struct esp_batch *ret,
-                 struct esp_refusal *why)
+static bool read(struct esp_reading *r)
 {
-    struct esp_reading r = {.ask = ask, .arena = arena, .batch = ret, .why = why};
     struct form form = {0};
     struct tide_error err = {0};
-    enum tide_err rc = form_parse(ask->content_type, ask->body, arena, &form, &err);
+    enum tide_err rc = form_parse(r->ask->content_type, r->ask->body, r->arena, &form, &err);
     struct text action = form_value(&form, "Action");
     if (rc == TIDE_ENOMEM)
-        return esp_no_memory(&r);
+        return esp_no_memory(r);
     if (rc != TIDE_OK)
-        return esp_refuse(&r, ESP_BAD_BODY, "", "%s", err.text);
+        return esp_refuse(r, ESP_BAD_BODY, "", "%s", err.text);
     if (text_eq(action, TEXT("SendEmail")) || text_eq(action, TEXT("SendRawEmail")) ||
         text_eq(action, TEXT(STORED_ACTION)))
-        return read_mail(&r, &form, text_eq(action, TEXT("SendRawEmail")));
+        return read_mail(r, &form, text_eq(action, TEXT("SendRawEmail")));
     if (text_eq(action, TEXT("GetSendQuota"))) {
-        ret->does = ESP_COUNTS;
+        r->batch->does = ESP_COUNTS;
         return true;
     }
     if (text_eq(action, TEXT("SendBulkTemplatedEmail")))
-        return read_bulk(&r, &form);
-    if (ses_query_manages(ask, &form, ret)) {
-        struct form *kept = ARENA_NEW(arena, struct form);
+        return read_bulk(r, &form);
+    if (ses_query_manages(r->ask, &form, r->batch)) {
+        struct form *kept = ARENA_NEW(r->arena, struct form);
         if (!kept)
-            return esp_no_memory(&r);
+            return esp_no_memory(r);
         *kept = form;
-        ret->form = kept;
+        r->batch->form = kept;
         return true;
     }
-    return esp_refuse(&r, ESP_NOT_FOUND, "Action",
+    return esp_refuse(r, ESP_NOT_FOUND, "Action",
                       "Could not find operation " TEXT_FMT " for version 2010-12-01",
                       TEXT_ARG(text_cut(action, 0, 100)));
 }

@@ -344,29 +344,25 @@ static bool read_outside(struct esp_reading *r, const struct json *v, struct api
     return read_list(r, json_member(v, "ReplyToAddresses"), &d->reply_to);
 }
 
-static bool read_one(const struct esp_ask *ask,
-                     struct arena *arena,
-                     struct esp_batch *ret,
-                     struct esp_refusal *why)
+static bool read_one(struct esp_reading *r)
 {
-    struct esp_reading r = {.ask = ask, .arena = arena, .batch = ret, .why = why};
-    if (!esp_json(&r) || !esp_mails(&r, 1))
+    if (!esp_json(r) || !esp_mails(r, 1))
         return false;
-    struct api_draft *d = &ret->mails[0].draft;
-    const struct json *content = json_member(ret->doc, "Content");
+    struct api_draft *d = &r->batch->mails[0].draft;
+    const struct json *content = json_member(r->batch->doc, "Content");
     const struct json *raw = json_member(content, "Raw"), *simple = json_member(content, "Simple");
     const struct json *template = json_member(content, "Template");
-    if (!read_outside(&r, ret->doc, d) ||
-        !read_destination(&r, json_member(ret->doc, "Destination"), d) ||
-        !read_tags(&r, json_member(ret->doc, "EmailTags"), d) || !ses_take_key(&r, d, -1))
+    if (!read_outside(r, r->batch->doc, d) ||
+        !read_destination(r, json_member(r->batch->doc, "Destination"), d) ||
+        !read_tags(r, json_member(r->batch->doc, "EmailTags"), d) || !ses_take_key(r, d, -1))
         return false;
     if (raw)
-        return ses_raw(&r, esp_string(raw, "Data"), d);
+        return ses_raw(r, esp_string(raw, "Data"), d);
     if (!simple && !template)
-        return esp_refuse(&r, ESP_MISSING, "Content", "Content wants Simple, Raw or Template.");
-    return ses_check_recipients(&r, d) &&
-           (simple ? read_simple(&r, simple, d)
-                   : read_template(&r, template, esp_string(template, "TemplateData"), d));
+        return esp_refuse(r, ESP_MISSING, "Content", "Content wants Simple, Raw or Template.");
+    return ses_check_recipients(r, d) &&
+           (simple ? read_simple(r, simple, d)
+                   : read_template(r, template, esp_string(template, "TemplateData"), d));
 }
 
 /* One entry of a bulk request: the default template with its own recipients and values. */
@@ -384,40 +380,31 @@ static bool read_entry(struct esp_reading *r, const struct json *entry, struct a
            read_headers(r, json_member(entry, "ReplacementHeaders"), d);
 }
 
-static bool read_bulk(const struct esp_ask *ask,
-                      struct arena *arena,
-                      struct esp_batch *ret,
-                      struct esp_refusal *why)
+static bool read_bulk(struct esp_reading *r)
 {
-    struct esp_reading r = {.ask = ask, .arena = arena, .batch = ret, .why = why};
     struct api_draft common = {0};
-    if (!esp_json(&r) || !read_outside(&r, ret->doc, &common))
+    if (!esp_json(r) || !read_outside(r, r->batch->doc, &common))
         return false;
-    const struct json *entries = json_member(ret->doc, "BulkEmailEntries");
-    const struct json *template = json_member(json_member(ret->doc, "DefaultContent"), "Template");
+    const struct json *entries = json_member(r->batch->doc, "BulkEmailEntries");
+    const struct json *template =
+        json_member(json_member(r->batch->doc, "DefaultContent"), "Template");
     size_t count = json_kind(entries) == JSON_KIND_ARRAY ? json_count(entries) : 0;
     if (count == 0 || count > SES_BULK_MAX)
-        return esp_refuse(&r, ESP_TOO_MANY, "BulkEmailEntries", "Want 1 to %d BulkEmailEntries.",
+        return esp_refuse(r, ESP_TOO_MANY, "BulkEmailEntries", "Want 1 to %d BulkEmailEntries.",
                           SES_BULK_MAX);
-    if (!read_template(&r, template, TEXT(""), &common))
+    if (!read_template(r, template, TEXT(""), &common))
         return false; /* what is wrong for all is the request's fault */
-    if (!esp_mails(&r, count) || !esp_each(&r, entries, read_entry))
+    if (!esp_mails(r, count) || !esp_each(r, entries, read_entry))
         return false;
     for (size_t i = 0; i < count; i++)
-        if (!ses_take_key(&r, &ret->mails[i].draft, (int)i))
+        if (!ses_take_key(r, &r->batch->mails[i].draft, (int)i))
             return false;
     return true;
 }
 
-static bool read_account(const struct esp_ask *ask,
-                         struct arena *arena,
-                         struct esp_batch *ret,
-                         struct esp_refusal *why)
+static bool read_account(struct esp_reading *r)
 {
-    (void)ask;
-    (void)arena;
-    (void)why;
-    ret->does = ESP_COUNTS;
+    r->batch->does = ESP_COUNTS;
     return true;
 }
 

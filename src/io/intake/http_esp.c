@@ -386,7 +386,7 @@ bool http_esp_meant(const struct http_esp_door *door, struct http_request *req)
     ask.now = clock_wall(door->submit.clock);
     why.fault = esp_auth(intake_config(door->submit.intake), req, ask.call->esp, &application);
     if (why.fault == ESP_FINE)
-        (void)ask.call->read(&ask, NULL, &batch, &why);
+        (void)esp_read(&ask, NULL, &batch, &why);
     refuse_request(req, &ask, &why);
     return true;
 }
