@@ -24,6 +24,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 import suite
+from applications import Application, end_all, still
 from fake_dns import FakeDns
 from fake_esp import FakeEsp
 from mailtide import Clock, Daemon, Scratch, ask, base_config, until
@@ -85,33 +86,15 @@ class Books:
             self.unsure.add((token, recipient))
 
 
-class Application(threading.Thread):
-    """Hands in mail until told to stop; whoever is cut off does what real applications do."""
-
-    def __init__(self, world, seed):
-        super().__init__(daemon=True)
-        self.world, self.random, self.error = world, random.Random(seed), None
-
-    def run(self):
-        try:
-            while not self.world.stop.is_set():
-                self.world.open.wait(0.05)
-                if self.world.open.is_set():
-                    self.hand_in()
-                self.world.stop.wait(self.random.uniform(0, 0.08))
-        except Exception as error:  # told in the main thread, by World.end_load()
-            self.error = error
-
-
 class SmtpApplication(Application):
     def hand_in(self):
         books, daemon = self.world.books, self.world.daemon
         try:
             with smtplib.SMTP("127.0.0.1", daemon.smtp_port, timeout=10) as client:
-                for _ in range(self.random.randrange(1, 6)):
-                    to = self.random.sample(PEOPLE, self.random.choice((1, 1, 2, 4)))
+                for _ in range(self.dice.randrange(1, 6)):
+                    to = self.dice.sample(PEOPLE, self.dice.choice((1, 1, 2, 4)))
                     token = books.token("smtp")
-                    urgent = "X-Mailtide-Stream: urgent\r\n" if self.random.random() < 0.1 else ""
+                    urgent = "X-Mailtide-Stream: urgent\r\n" if self.dice.random() < 0.1 else ""
                     text = f"From: n@app.test\r\nTo: {', '.join(to)}\r\nSubject: {token}\r\n{urgent}\r\nOne {token}.\r\n"
                     self.send(client, books, to, token, text)
         except (OSError, smtplib.SMTPServerDisconnected, smtplib.SMTPConnectError):
@@ -142,12 +125,10 @@ class SmtpApplication(Application):
 class HttpApplication(Application):
     """With an Idempotency-Key of its own for each: cut off, it asks again, the same."""
 
-    waiting = None  # what was not answered
-
     def hand_in(self):
         books, daemon = self.world.books, self.world.daemon
         if not self.waiting:
-            token, to = books.token("http"), self.random.choice(PEOPLE)
+            token, to = books.token("http"), self.dice.choice(PEOPLE)
             self.waiting = {"from": "n@app.test", "to": to, "subject": token, "text": f"One {token}.", "key": token}
         note = self.waiting
         books.cannot_tell(note["subject"], note["to"])
@@ -192,30 +173,18 @@ class World:
     def end_load(self):
         self.daemon.start()
         self.open.set()
-        until("the last keys are answered", lambda: not any(
-            a.is_alive() and getattr(a, "waiting", None) for a in self.applications) or self.stop.is_set())
-        self.stop.set()
-        for a in self.applications:
-            a.join(20)
-            assert not a.is_alive(), "an application hangs"
-            if a.error:
-                raise a.error
-            if getattr(a, "waiting", None):
-                a.hand_in()
+        end_all(self.applications, self.stop)
 
     def drain(self):
         """Days pass, by leaps, until nothing is pending; the ESP has come to its senses."""
         self.esp.faults = {}
         for _ in range(60):
-            quiet = {"since": time.monotonic(), "state": None}
+            is_same = still(0.5)
 
             def settled():
                 s = self.daemon.status()
-                state = (s["notifications"], s["attempts"], s["queues"]["flying"])
-                if state != quiet["state"]:
-                    quiet.update(since=time.monotonic(), state=state)
                 busy = s["queues"]["flying"] or s["attempts"]["flying"] or s["attempts"]["unknown"]
-                return self.daemon.pending() == 0 or (not busy and time.monotonic() - quiet["since"] > 0.5)
+                return is_same(s) and not busy or self.daemon.pending() == 0
 
             until("the day's mail has left", settled, 60)
             if self.daemon.pending() == 0:

@@ -32,6 +32,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
+import applications
 import suite
 from fake_dns import FakeDns
 from lab import Lab
@@ -182,20 +183,7 @@ class Account:
             self.notes[token].update(told=True, id=id)
 
 
-class Application(threading.Thread):
-    def __init__(self, world, seed):
-        super().__init__(daemon=True)
-        self.world, self.dice, self.error = world, random.Random(seed), None
-
-    def run(self):
-        try:
-            while not self.world.stop.is_set():
-                if self.world.open.wait(0.05):
-                    self.hand_in()
-                self.world.stop.wait(self.dice.uniform(0, 0.12))
-        except Exception as error:  # told in the main thread
-            self.error = error
-
+class Application(applications.Application):
     def note(self):
         kind = self.dice.choices(list(PEOPLE), (5, 2, 3, 1))[0]
         stream = self.dice.choices(("notify", "urgent", "short"), (8, 1, 1))[0]
@@ -225,8 +213,6 @@ class Smtp(Application):
 
 class Http(Application):
     """With a key of its own: cut off, it asks again, the same, and must not be taken twice."""
-
-    waiting = None
 
     def hand_in(self):
         if not self.waiting:
@@ -440,33 +426,22 @@ class World:
         self.lab.ask("POST", "/limits", {"provider": "hidden", "limit": "mailbox-day", "count": 9})
         self.choice = {"accounts": "both", "provider": self.choice["provider"], "day": KNOWN, "hour": RELAY_HOUR, "ca": "ca.pem"}
         self.start()
-        until("the last key is answered", lambda: self.threads[1].waiting is None or self.threads[1].error)
-        self.stop.set()
-        for t in self.threads:
-            t.join(30)
-            assert not t.is_alive(), "an application hangs"
-            if t.error:
-                raise t.error
-            if getattr(t, "waiting", None):
-                t.hand_in()
+        applications.end_all(self.threads, self.stop)
 
     def drain(self):
         for _ in range(80):
-            quiet = {"since": time.monotonic(), "state": None}
+            is_same, busy = applications.still(0.6), []
 
             def settled():
                 s = self.daemon.status()
-                state = (s["notifications"], s["attempts"], s["queues"]["flying"])
-                if state != quiet["state"]:
-                    quiet.update(since=time.monotonic(), state=state)
-                quiet["busy"] = [s["queues"]["flying"], s["attempts"]["flying"], s["attempts"]["unknown"]] + \
+                busy[:] = [s["queues"]["flying"], s["attempts"]["flying"], s["attempts"]["unknown"]] + \
                     [e for e in ("sg", "relay") if not self.lab.settled(e)]
-                return not any(quiet["busy"]) and time.monotonic() - quiet["since"] > 0.6
+                return is_same(s) and not any(busy)
 
             try:
                 until("the day's mail has left", settled, 60)
             except AssertionError as error:
-                raise AssertionError(f"{error}; under way: {quiet['busy']}, {[self.lab.esp_books(e) for e in ('sg', 'relay')]}") from error
+                raise AssertionError(f"{error}; under way: {busy}, {[self.lab.esp_books(e) for e in ('sg', 'relay')]}") from error
             if self.daemon.pending() == 0:
                 return
             self.clock.leap(DAY / 4)
