@@ -1,8 +1,7 @@
 /* Which of an application's accounts takes a mail: the first with room. */
-#include "core/gate/gate.h"
-#include "io/loop/zones.h"
 #include "lib/check.h"
 #include "lib/config_text.h"
+#include "lib/gate_rig.h"
 
 #include <stdio.h>
 
@@ -22,22 +21,13 @@
 static const struct config_text file = {"x.conf", CONFIG("day")},
                                 hourly = {"x.conf", CONFIG("hour")};
 
-struct rig {
-    struct config *config;
-    struct planner *planner;
-    struct gate *gate;
-    struct gate_todo todo;
-};
-
-static void step(struct rig *r, struct gate_event ev, tide_wall_ms now)
+static void step(struct gate_rig *r, struct gate_event ev, tide_wall_ms now)
 {
     ev.now = now;
-    gate_todo_fini(&r->todo);
-    gate_step(r->gate, &ev, &r->todo);
-    T_TRUE(!r->todo.failed, "memory");
+    gate_rig_step(r, ev);
 }
 
-static struct text claimed_by(const struct rig *r)
+static struct text claimed_by(const struct gate_rig *r)
 {
     for (size_t i = 0; i < r->todo.count; i++)
         if (r->todo.actions[i].type == GATE_DO_CLAIM)
@@ -46,7 +36,7 @@ static struct text claimed_by(const struct rig *r)
 }
 
 /* The account that an urgent mail for another recipient leaves through; "": it is held. */
-static struct text leaves_by(struct rig *r, int64_t id, tide_wall_ms now)
+static struct text leaves_by(struct gate_rig *r, int64_t id, tide_wall_ms now)
 {
     const struct group_pending pending = {
         .group_id = id, .recipient_id = id, .urgent = 1, .oldest_at = now};
@@ -67,32 +57,12 @@ static struct text leaves_by(struct rig *r, int64_t id, tide_wall_ms now)
     return claimed_by(r);
 }
 
-static void begin(struct rig *r, const struct config_text *from)
-{
-    static const struct plan_zones zones = {.load = zones_load};
-    struct tide_error err;
-    *r = (struct rig){0};
-    r->config = config_of_texts(from, 1);
-    T_OK(planner_new(r->config, &zones, &r->planner, &err), &err, "planner");
-    r->gate = gate_new(r->planner, r->config, 0, 1);
-    assert_non_null(r->gate);
-    gate_todo_init(&r->todo);
-}
-
-static void end(struct rig *r)
-{
-    gate_todo_fini(&r->todo);
-    gate_free(r->gate);
-    planner_free(r->planner);
-    config_free(r->config);
-}
-
 static void test_next_takes_over(void **state)
 {
     static const char *const want[] = {"one", "one", "two", ""};
-    struct rig r;
+    struct gate_rig r;
     (void)state;
-    begin(&r, &file);
+    gate_rig_begin(&r, config_of_texts(&file, 1));
     for (int i = 0; i < 4; i++)
         T_TEXT(leaves_by(&r, i + 1, NOON + i), want[i], "mail %d: " TEXT_FMT, i,
                TEXT_ARG(r.todo.decision.reason));
@@ -101,16 +71,16 @@ static void test_next_takes_over(void **state)
            "the first account's limit says until when: " TEXT_FMT,
            TEXT_ARG(r.todo.decision.reason));
     T_TEXT(leaves_by(&r, 9, NOON + TIME_DAY_MS), "one", "the next day");
-    end(&r);
+    gate_rig_end(&r);
 }
 
 /* Where all are full, mail waits for the one that has room first. */
 static void test_first_to_open(void **state)
 {
     static const char *const want[] = {"one", "one", "two", ""};
-    struct rig r;
+    struct gate_rig r;
     (void)state;
-    begin(&r, &hourly);
+    gate_rig_begin(&r, config_of_texts(&hourly, 1));
     for (int i = 0; i < 4; i++)
         T_TEXT(leaves_by(&r, i + 1, NOON + i), want[i], "mail %d: " TEXT_FMT, i,
                TEXT_ARG(r.todo.decision.reason));
@@ -119,7 +89,7 @@ static void test_first_to_open(void **state)
            TEXT_ARG(r.todo.decision.reason));
     step(&r, (struct gate_event){.type = GATE_TIMER}, due);
     T_TEXT(claimed_by(&r), "two", "it leaves then, and not at midnight");
-    end(&r);
+    gate_rig_end(&r);
 }
 
 int main(void)

@@ -1,8 +1,7 @@
 /* What the gate keeps of a group: that its small counters hold, and what lies beside it. */
-#include "core/gate/gate.h"
-#include "io/loop/zones.h"
 #include "lib/check.h"
 #include "lib/config_text.h"
+#include "lib/gate_rig.h"
 
 #define NOON 1772424000000LL
 
@@ -17,43 +16,19 @@ static const char config_text[] =
 static const struct config_text files[] = {{"/main.conf", config_text}};
 
 struct rig {
-    struct config *config;
-    struct planner *planner;
-    struct gate *gate;
-    struct gate_todo todo;
+    struct gate_rig in;
     tide_id claimed; /* by the last step; 0: nothing was */
 };
-
-static void begin(struct rig *r)
-{
-    static const struct plan_zones zones = {.load = zones_load};
-    struct tide_error err;
-    *r = (struct rig){.config = config_of_texts(files, TIDE_COUNT(files))};
-    T_OK(planner_new(r->config, &zones, &r->planner, &err), &err, "planner");
-    r->gate = gate_new(r->planner, r->config, 0, 1);
-    assert_non_null(r->gate);
-    gate_todo_init(&r->todo);
-}
-
-static void end(struct rig *r)
-{
-    gate_todo_fini(&r->todo);
-    gate_free(r->gate);
-    planner_free(r->planner);
-    config_free(r->config);
-}
 
 static void step(struct rig *r, struct gate_event ev)
 {
     if (!ev.now)
         ev.now = NOON;
-    gate_todo_fini(&r->todo);
-    gate_step(r->gate, &ev, &r->todo);
-    T_TRUE(!r->todo.failed, "out of memory");
+    gate_rig_step(&r->in, ev);
     r->claimed = 0;
-    for (size_t i = 0; i < r->todo.count; i++)
-        if (r->todo.actions[i].type == GATE_DO_CLAIM)
-            r->claimed = r->todo.actions[i].claim.attempt.id;
+    for (size_t i = 0; i < r->in.todo.count; i++)
+        if (r->in.todo.actions[i].type == GATE_DO_CLAIM)
+            r->claimed = r->in.todo.actions[i].claim.attempt.id;
 }
 
 static void accept_one(struct rig *r,
@@ -97,7 +72,7 @@ static void test_many_in_flight(void **state)
     struct group_pending p = {.group_id = 1, .recipient_id = 1, .urgent = MAILS};
     struct account_outcome taken = {.result = ACCOUNT_ACCEPTED, .stage = STAGE_DOT};
     taken.reply.code = 250;
-    begin(&r);
+    gate_rig_begin(&r.in, config_of_texts(files, TIDE_COUNT(files)));
     accept_one(&r, p, VERDICT_DELIVERABLE, "pm", "urgent");
     for (;;) {
         for (; r.claimed; count++) {
@@ -115,9 +90,9 @@ static void test_many_in_flight(void **state)
     }
     T_EQ(count, MAILS, "all have left");
     struct gate_counts counts;
-    gate_count(r.gate, &counts);
+    gate_count(r.in.gate, &counts);
     T_EQ(counts.groups + counts.recipients, 0, "and nothing is kept of them");
-    end(&r);
+    gate_rig_end(&r.in);
 }
 
 /* Names of streams are few, those of applications many: they are not numbered together. */
@@ -125,7 +100,7 @@ static void test_stream_behind_many_applications(void **state)
 {
     (void)state;
     struct rig r;
-    begin(&r);
+    gate_rig_begin(&r.in, config_of_texts(files, TIDE_COUNT(files)));
     for (int64_t i = 1; i <= 300; i++) {
         char name[16];
         snprintf(name, sizeof name, "a%d", (int)i);
@@ -136,7 +111,7 @@ static void test_stream_behind_many_applications(void **state)
     struct group_pending p = {.group_id = 301, .recipient_id = 301, .single = 1};
     accept_one(&r, p, VERDICT_UNKNOWN, "pm", "news");
     T_TRUE(r.claimed, "its stream sends to whom is not known");
-    end(&r);
+    gate_rig_end(&r.in);
 }
 
 /* A deadline lies beside the group: it comes, changes and goes with what the store says. */
@@ -146,24 +121,24 @@ static void test_deadlines(void **state)
     const tide_wall_ms deadlines[] = {NOON + 5000, NOON + 3001, 0, NOON + 4000};
     struct group_pending p = {.group_id = 7, .recipient_id = 7, .single = 1};
     struct rig r;
-    begin(&r);
+    gate_rig_begin(&r.in, config_of_texts(files, TIDE_COUNT(files)));
     accept_one(&r, p, VERDICT_DELIVERABLE, "nobody", "news");
     for (size_t i = 0; i < TIDE_COUNT(deadlines); i++) {
         p.deadline_at = deadlines[i];
         step(&r, (struct gate_event){.type = GATE_PENDING, .pending = &p});
-        T_EQ(r.todo.wake_at, deadlines[i] ? deadlines[i] : TIDE_NEVER, "deadline %zu", i);
+        T_EQ(r.in.todo.wake_at, deadlines[i] ? deadlines[i] : TIDE_NEVER, "deadline %zu", i);
     }
     step(&r, (struct gate_event){.type = GATE_TIMER, .now = NOON + 3999});
-    T_EQ(r.todo.count, 0, "not yet");
+    T_EQ(r.in.todo.count, 0, "not yet");
     step(&r, (struct gate_event){.type = GATE_TIMER, .now = NOON + 4000});
-    T_TRUE(r.todo.count == 1 && r.todo.actions[0].type == GATE_DO_DROP, "it is dropped");
+    T_TRUE(r.in.todo.count == 1 && r.in.todo.actions[0].type == GATE_DO_DROP, "it is dropped");
     p.single = 0;
     p.deadline_at = 0;
     step(&r, (struct gate_event){.type = GATE_PENDING, .pending = &p});
     struct gate_counts counts;
-    gate_count(r.gate, &counts);
+    gate_count(r.in.gate, &counts);
     T_EQ(counts.groups, 0, "and forgotten");
-    end(&r);
+    gate_rig_end(&r.in);
 }
 
 int main(void)

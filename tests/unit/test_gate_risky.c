@@ -1,44 +1,24 @@
 /* What a stream says of risky recipients: sent all the same, or held with the reason; never lost.
  */
-#include "core/gate/gate.h"
 #include "core/verify/recipient.h"
 #include "io/loop/files.h"
-#include "io/loop/zones.h"
 #include "lib/check.h"
+#include "lib/gate_rig.h"
 
 #define NOW 1772424000000LL
 
-struct rig {
+static void begin(struct gate_rig *r, enum on_risky on_risky, unsigned hints)
+{
     struct config *config;
-    struct planner *planner;
-    struct gate *gate;
-    struct gate_todo todo;
-};
-
-static void begin(struct rig *r, enum on_risky on_risky, unsigned hints)
-{
-    static const struct plan_zones zones = {.load = zones_load};
     struct tide_error err;
-    *r = (struct rig){0};
-    T_OK(config_load(NULL, &files_source, &r->config, &err), &err, "config");
-    int index = config_stream_index(r->config, TEXT("notify"));
-    r->config->streams[index].on_risky = on_risky;
-    r->config->streams[index].risky_hints = hints;
-    T_OK(planner_new(r->config, &zones, &r->planner, &err), &err, "planner");
-    r->gate = gate_new(r->planner, r->config, 0, 1);
-    assert_non_null(r->gate);
-    gate_todo_init(&r->todo);
+    T_OK(config_load(NULL, &files_source, &config, &err), &err, "config");
+    int index = config_stream_index(config, TEXT("notify"));
+    config->streams[index].on_risky = on_risky;
+    config->streams[index].risky_hints = hints;
+    gate_rig_begin(r, config);
 }
 
-static void end(struct rig *r)
-{
-    gate_todo_fini(&r->todo);
-    gate_free(r->gate);
-    planner_free(r->planner);
-    config_free(r->config);
-}
-
-static bool asked_for(const struct rig *r, enum gate_action_type type)
+static bool asked_for(const struct gate_rig *r, enum gate_action_type type)
 {
     for (size_t i = 0; i < r->todo.count; i++)
         if (r->todo.actions[i].type == type)
@@ -46,7 +26,10 @@ static bool asked_for(const struct rig *r, enum gate_action_type type)
     return false;
 }
 
-static void hand_in(struct rig *r, const char *address, const char *domain, enum verdict_kind kind)
+static void hand_in(struct gate_rig *r,
+                    const char *address,
+                    const char *domain,
+                    enum verdict_kind kind)
 {
     struct group_pending p = {.group_id = 1, .recipient_id = 1, .digestible = 1, .oldest_at = NOW};
     struct recipient_state state = {.id = 1,
@@ -63,8 +46,7 @@ static void hand_in(struct rig *r, const char *address, const char *domain, enum
                      .recipient = &state,
                      .origin = {TEXT("default"), TEXT("notify"), TEXT("app@pm.test")},
                      .accepted_at = NOW}};
-    gate_todo_fini(&r->todo);
-    gate_step(r->gate, &ev, &r->todo);
+    gate_rig_step(r, ev);
 }
 
 static const struct {
@@ -91,7 +73,7 @@ static void test_policy(void **state)
 {
     (void)state;
     for (size_t i = 0; i < TIDE_COUNT(cases); i++) {
-        struct rig r;
+        struct gate_rig r;
         begin(&r, cases[i].on_risky, cases[i].hints);
         hand_in(&r, cases[i].address, cases[i].domain, cases[i].kind);
         struct text why = r.todo.decision.reason;
@@ -104,7 +86,7 @@ static void test_policy(void **state)
             T_TRUE(text_ifind(why, text_of(cases[i].held)) < why.n, "case %zu: " TEXT_FMT, i,
                    TEXT_ARG(why));
         }
-        end(&r);
+        gate_rig_end(&r);
     }
 }
 
@@ -112,7 +94,7 @@ static void test_policy(void **state)
 static void test_reload_lets_go(void **state)
 {
     (void)state;
-    struct rig r, other;
+    struct gate_rig r, other;
     begin(&r, RISKY_HOLD, HINT_TYPO);
     begin(&other, RISKY_SEND, 0);
     hand_in(&r, "ann@gmial.com", "gmial.com", VERDICT_DELIVERABLE);
@@ -123,8 +105,8 @@ static void test_reload_lets_go(void **state)
     gate_todo_fini(&r.todo);
     gate_step(r.gate, &(struct gate_event){.type = GATE_TIMER, .now = NOW + 1}, &r.todo);
     T_TRUE(asked_for(&r, GATE_DO_CLAIM), "released: " TEXT_FMT, TEXT_ARG(r.todo.decision.reason));
-    end(&r);
-    end(&other);
+    gate_rig_end(&r);
+    gate_rig_end(&other);
 }
 
 int main(void)

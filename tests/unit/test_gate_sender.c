@@ -1,8 +1,7 @@
 /* A sender that no longer passes: its bulk streams wait, and nothing else does. */
-#include "core/gate/gate.h"
-#include "io/loop/zones.h"
 #include "lib/check.h"
 #include "lib/config_text.h"
+#include "lib/gate_rig.h"
 
 #define NOW 1772424000000LL
 
@@ -18,40 +17,21 @@ static const char config_text[] =
 static const struct config_text file = {"x.conf", config_text};
 
 struct rig {
-    struct config *config;
-    struct planner *planner;
-    struct gate *gate;
-    struct gate_todo todo;
+    struct gate_rig in;
     struct group_pending pending;
     tide_wall_ms now;
 };
 
 static void begin(struct rig *r)
 {
-    static const struct plan_zones zones = {.load = zones_load};
-    struct tide_error err;
     *r = (struct rig){.pending = {.group_id = 1, .recipient_id = 1}, .now = NOW};
-    r->config = config_of_texts(&file, 1);
-    T_OK(planner_new(r->config, &zones, &r->planner, &err), &err, "planner");
-    r->gate = gate_new(r->planner, r->config, 0, 1);
-    assert_non_null(r->gate);
-    gate_todo_init(&r->todo);
-}
-
-static void end(struct rig *r)
-{
-    gate_todo_fini(&r->todo);
-    gate_free(r->gate);
-    planner_free(r->planner);
-    config_free(r->config);
+    gate_rig_begin(&r->in, config_of_texts(&file, 1));
 }
 
 static void step(struct rig *r, struct gate_event ev)
 {
     ev.now = r->now;
-    gate_todo_fini(&r->todo);
-    gate_step(r->gate, &ev, &r->todo);
-    T_TRUE(!r->todo.failed, "memory");
+    gate_rig_step(&r->in, ev);
 }
 
 static void sender(struct rig *r, const char *account, const char *reason)
@@ -65,7 +45,7 @@ static void sender(struct rig *r, const char *account, const char *reason)
 static void hand_in(struct rig *r, const char *stream)
 {
     const struct config_stream *s =
-        &r->config->streams[config_stream_index(r->config, text_of(stream))];
+        &r->in.config->streams[config_stream_index(r->in.config, text_of(stream))];
     r->pending.urgent += s->urgent;
     r->pending.single += !s->urgent && !s->digest;
     r->pending.digestible += s->digest;
@@ -86,9 +66,9 @@ static void hand_in(struct rig *r, const char *stream)
 
 static const struct gate_action *claim_of(const struct rig *r)
 {
-    for (size_t i = 0; i < r->todo.count; i++)
-        if (r->todo.actions[i].type == GATE_DO_CLAIM)
-            return &r->todo.actions[i];
+    for (size_t i = 0; i < r->in.todo.count; i++)
+        if (r->in.todo.actions[i].type == GATE_DO_CLAIM)
+            return &r->in.todo.actions[i];
     return NULL;
 }
 
@@ -105,9 +85,9 @@ static void claimed(struct rig *r, size_t count, bool digest)
 
 static bool journalled(const struct rig *r, const char *event)
 {
-    for (size_t i = 0; i < r->todo.change_count; i++)
-        if (r->todo.changes[i].type == CHANGE_JOURNAL &&
-            text_eq(r->todo.changes[i].journal.event, text_of(event)))
+    for (size_t i = 0; i < r->in.todo.change_count; i++)
+        if (r->in.todo.changes[i].type == CHANGE_JOURNAL &&
+            text_eq(r->in.todo.changes[i].journal.event, text_of(event)))
             return true;
     return false;
 }
@@ -133,14 +113,14 @@ static void test_streams(void **state)
         sender(&r, "two", cases[i].two);
         hand_in(&r, cases[i].stream);
         const struct gate_action *claim = claim_of(&r);
-        struct text why = r.todo.decision.reason;
+        struct text why = r.in.todo.decision.reason;
         T_EQ(claim != NULL, cases[i].account != NULL, "case %zu: " TEXT_FMT, i, TEXT_ARG(why));
         if (claim)
             T_TEXT(claim->claim.attempt.account, cases[i].account, "case %zu", i);
         else
             T_TRUE(text_ifind(why, text_of(cases[i].one)) < why.n, "case %zu: " TEXT_FMT, i,
                    TEXT_ARG(why));
-        end(&r);
+        gate_rig_end(&r.in);
     }
 }
 
@@ -157,13 +137,13 @@ static void test_opens(void **state)
     sender(&r, "two", "no DKIM");
     hand_in(&r, "news");
     T_TRUE(!claim_of(&r), "held");
-    T_EQ(r.todo.wake_at, TIDE_NEVER, "nobody asks in vain");
+    T_EQ(r.in.todo.wake_at, TIDE_NEVER, "nobody asks in vain");
     sender(&r, "two", "");
     T_TRUE(journalled(&r, "sender_open"), "told");
     step(&r, (struct gate_event){.type = GATE_TIMER});
-    T_TRUE(claim_of(&r) != NULL, "released: " TEXT_FMT, TEXT_ARG(r.todo.decision.reason));
+    T_TRUE(claim_of(&r) != NULL, "released: " TEXT_FMT, TEXT_ARG(r.in.todo.decision.reason));
     T_TEXT(claim_of(&r)->claim.attempt.account, "two", "where it passes");
-    end(&r);
+    gate_rig_end(&r.in);
 }
 
 /* Behind bulk mail of the same group other mail leaves, and the bulk mail stays. */
@@ -181,7 +161,7 @@ static void test_mixed(void **state)
     T_TEXT(claim_of(&r)->claim.without_streams, "|offers|news|", "and takes none of it along");
     claimed(&r, 1, true);
     T_TRUE(!claim_of(&r), "the bulk mail still waits");
-    end(&r);
+    gate_rig_end(&r.in);
 
     begin(&r);
     hand_in(&r, "direct");
@@ -194,7 +174,7 @@ static void test_mixed(void **state)
     T_TEXT(claim_of(&r)->claim.without_streams, "|offers|news|", "which alone is taken");
     claimed(&r, 1, false);
     step(&r, (struct gate_event){.type = GATE_TIMER});
-    end(&r);
+    gate_rig_end(&r.in);
 
     begin(&r);
     sender(&r, "one", "a");
@@ -202,10 +182,10 @@ static void test_mixed(void **state)
     hand_in(&r, "direct");
     claimed(&r, 0, false); /* nothing but bulk mail was left of the class */
     T_TRUE(!claim_of(&r), "and it is not asked for again");
-    T_TRUE(text_ifind(r.todo.decision.reason, TEXT("its stream is bulk")) <
-               r.todo.decision.reason.n,
-           TEXT_FMT, TEXT_ARG(r.todo.decision.reason));
-    end(&r);
+    T_TRUE(text_ifind(r.in.todo.decision.reason, TEXT("its stream is bulk")) <
+               r.in.todo.decision.reason.n,
+           TEXT_FMT, TEXT_ARG(r.in.todo.decision.reason));
+    gate_rig_end(&r.in);
 }
 
 int main(void)
